@@ -1,0 +1,19 @@
+// What one environment (the main thread, a worker thread) owns of the addon: no state is shared between them.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "job.h"
+
+namespace aevb::binding {
+
+struct AddonData {
+  Napi::FunctionReference dataset_class;
+  std::unique_ptr<Executor> executor;  // for work that belongs to no model
+};
+
+inline AddonData& addon_data(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
+
+}  // namespace aevb::binding

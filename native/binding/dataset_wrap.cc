@@ -1,0 +1,117 @@
+#include "dataset_wrap.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "addon.h"
+#include "errors.h"
+
+namespace aevb::binding {
+
+namespace {
+
+template <typename Element>
+std::unique_ptr<Dataset> copy_of(const Napi::TypedArray& array, std::size_t columns) {
+  // Data() honours the view's offset into its buffer; the buffer's own Data() would not.
+  const auto typed = array.As<Napi::TypedArrayOf<Element>>();
+  return std::make_unique<Dataset>(typed.Data(), typed.ElementLength() / columns, columns);
+}
+
+}  // namespace
+
+Napi::Function DatasetWrap::define(Napi::Env env) {
+  return DefineClass(env, "Dataset",
+                     {
+                         InstanceAccessor<&DatasetWrap::rows>("rows"),
+                         InstanceAccessor<&DatasetWrap::columns>("columns"),
+                         InstanceMethod<&DatasetWrap::check>("check"),
+                         InstanceMethod<&DatasetWrap::slice>("slice"),
+                     });
+}
+
+DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DatasetWrap>(info) {
+  if (info[0].IsExternal()) {  // slice()
+    dataset_.reset(info[0].As<Napi::External<Dataset>>().Data());
+    return;
+  }
+  if (!info[0].IsTypedArray() || !info[1].IsNumber()) {
+    throw Napi::TypeError::New(info.Env(), "Expected a typed array and a number of columns for new Dataset");
+  }
+  const auto array = info[0].As<Napi::TypedArray>();
+  const double columns = info[1].As<Napi::Number>().DoubleValue();
+  const auto elements = static_cast<double>(array.ElementLength());
+  if (!(columns >= 1.0 && elements >= columns) || elements / columns != static_cast<double>(array.ElementLength() / static_cast<std::size_t>(columns))) {
+    throw Napi::RangeError::New(info.Env(), "Expected at least one whole row for new Dataset");
+  }
+  const auto width = static_cast<std::size_t>(columns);
+  if (array.ElementLength() / width > UINT32_MAX) {
+    throw Napi::RangeError::New(info.Env(), "Expected fewer than 2^32 rows for new Dataset");
+  }
+  try {
+    switch (array.TypedArrayType()) {
+      case napi_float32_array:
+        dataset_ = copy_of<float>(array, width);
+        break;
+      case napi_float64_array:
+        dataset_ = copy_of<double>(array, width);
+        break;
+      case napi_uint8_array:
+      case napi_uint8_clamped_array:
+        dataset_ = copy_of<std::uint8_t>(array, width);
+        break;
+      default:
+        throw Napi::TypeError::New(info.Env(), "Expected Float32Array, Float64Array or Uint8Array for new Dataset");
+    }
+  } catch (const std::exception&) {
+    throw_in_javascript(info.Env(), std::current_exception());
+  }
+}
+
+Dataset DatasetWrap::from(const Napi::Value& value) {
+  const Napi::Env env = value.Env();
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(addon_data(env).dataset_class.Value())) {
+    throw Napi::TypeError::New(env, "Expected a Dataset");
+  }
+  return *Unwrap(value.As<Napi::Object>())->dataset_;
+}
+
+Napi::Value DatasetWrap::rows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(dataset_->rows()));
+}
+
+Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(dataset_->columns()));
+}
+
+Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
+  const Domain domain =
+      info[0].IsString() && info[0].As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
+  Executor& executor = *addon_data(info.Env()).executor;
+  auto job = executor.make_job(info.Env());
+  auto bad = std::make_shared<std::optional<BadCell>>();
+  job->work = [data = *dataset_, domain, bad](Job&) { *bad = data.check(domain); };
+  job->result = [bad](Napi::Env env) -> Napi::Value {
+    if (!*bad) return env.Null();
+    Napi::Object cell = Napi::Object::New(env);
+    cell.Set("row", Napi::Number::New(env, static_cast<double>((*bad)->row)));
+    cell.Set("column", Napi::Number::New(env, static_cast<double>((*bad)->column)));
+    cell.Set("value", Napi::Number::New(env, (*bad)->value));
+    return cell;
+  };
+  return executor.submit(info.Env(), std::move(job));
+}
+
+Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {
+  const double from = info[0].ToNumber().DoubleValue(), to = info[1].ToNumber().DoubleValue();
+  if (!(from >= 0.0 && from < to && to <= static_cast<double>(dataset_->rows()))) {
+    throw Napi::RangeError::New(info.Env(), "Expected 0 <= from < to <= rows for slice");
+  }
+  auto part = std::make_unique<Dataset>(dataset_->slice(static_cast<std::size_t>(from), static_cast<std::size_t>(to)));
+  const auto external = Napi::External<Dataset>::New(info.Env(), part.get());
+  const Napi::Object made = addon_data(info.Env()).dataset_class.New({external});
+  static_cast<void>(part.release());  // the new wrapper owns it
+  return made;
+}
+
+}  // namespace aevb::binding

@@ -1,0 +1,29 @@
+// NativeDataset of src/native.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "dataset.h"
+
+namespace aevb::binding {
+
+class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit DatasetWrap(const Napi::CallbackInfo& info);
+
+  // The dataset of an argument. Throws a TypeError where it is none.
+  static Dataset from(const Napi::Value& value);
+
+ private:
+  Napi::Value rows(const Napi::CallbackInfo& info);
+  Napi::Value columns(const Napi::CallbackInfo& info);
+  Napi::Value check(const Napi::CallbackInfo& info);
+  Napi::Value slice(const Napi::CallbackInfo& info);
+
+  std::unique_ptr<Dataset> dataset_;
+};
+
+}  // namespace aevb::binding

@@ -1,0 +1,144 @@
+#include "job.h"
+
+#include <utility>
+
+#include "errors.h"
+#include "math/thread_pool.h"
+
+namespace aevb::binding {
+
+void call_on_javascript_thread(Napi::Env env, Napi::Function, Job*, std::function<void(Napi::Env)>* call) {
+  const std::unique_ptr<std::function<void(Napi::Env)>> owned(call);
+  // No environment: it is being torn down, and nobody waits for the call.
+  if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
+}
+
+namespace {
+
+// Calls that may wait for the JavaScript thread before the executor's thread waits for it.
+constexpr std::size_t MOST_WAITING_CALLS = 256;
+
+}  // namespace
+
+Job::Job(Napi::Env env)
+    : deferred_(Napi::Promise::Deferred::New(env)),
+      channel_(JobChannel::New(env, "aevb", MOST_WAITING_CALLS, 1, this)) {}
+
+bool Job::send(const JobChannel& channel, std::function<void(Napi::Env)> call) {
+  auto owned = std::make_unique<std::function<void(Napi::Env)>>(std::move(call));
+  if (channel.BlockingCall(owned.get()) != napi_ok) return false;
+  static_cast<void>(owned.release());
+  return true;
+}
+
+void Job::post(std::function<void(Napi::Env)> call) {
+  const bool sent = send(channel_, [this, call = std::move(call)](Napi::Env env) {
+    if (call_error_ != nullptr) return;
+    try {
+      call(env);
+    } catch (const Napi::Error&) {
+      call_error_ = std::current_exception();
+      cancel();
+    }
+  });
+  if (!sent) cancel();
+}
+
+void Job::settle(Napi::Env env) {
+  if (finally) finally();
+  if (call_error_ != nullptr) error_ = call_error_;
+  if (error_ == nullptr) {
+    try {
+      deferred_.Resolve(result(env));
+      return;
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+  deferred_.Reject(to_javascript(env, error_));
+}
+
+Executor::Executor(Napi::Env env) : env_(env) { napi_add_env_cleanup_hook(env_, shut_down_hook, this); }
+
+Executor::~Executor() {
+  napi_remove_env_cleanup_hook(env_, shut_down_hook, this);
+  shut_down();
+}
+
+Napi::Object Executor::submit(Napi::Env env, std::unique_ptr<Job> job) {
+  const Napi::Object handle = Napi::Object::New(env);
+  handle.Set("promise", job->deferred_.Promise());
+  handle.Set("cancel", Napi::Function::New(env, [flag = job->cancelled_](const Napi::CallbackInfo&) {
+               flag->store(true, std::memory_order_relaxed);
+             }));
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(std::move(job));
+  waiting_count_.store(waiting_.size());
+  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
+  changed_.notify_one();
+  return handle;
+}
+
+void Executor::run(std::unique_ptr<Job> job) {
+  try {
+    job->work(*job);
+  } catch (...) {
+    job->error_ = std::current_exception();
+  }
+  // The job's JavaScript references may only be let go on the JavaScript thread; where that has gone, they are left.
+  Job* const settled = job.release();
+  JobChannel channel = settled->channel_;
+  const bool sent = Job::send(channel, [settled](Napi::Env env) {
+    const std::unique_ptr<Job> owned(settled);
+    owned->settle(env);
+  });
+  if (sent) channel.Release();
+}
+
+void Executor::run_waiting_readers() {
+  while (waiting_count_.load(std::memory_order_relaxed) > 0) {
+    std::unique_ptr<Job> job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_ || waiting_.empty() || !waiting_.front()->reads_only) return;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+      waiting_count_.store(waiting_.size());
+    }
+    run(std::move(job));
+  }
+}
+
+void Executor::loop() {
+  const FlushDenormals flush;
+  for (;;) {
+    std::unique_ptr<Job> job;
+    {
+      std::unique_lock lock(mutex_);
+      running_ = nullptr;
+      changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+      if (stop_) return;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+      waiting_count_.store(waiting_.size());
+      running_ = job->cancelled_;
+    }
+    run(std::move(job));
+  }
+}
+
+void Executor::shut_down() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    if (running_ != nullptr) running_->store(true);
+    // Their environment is going, and their promises with it.
+    for (std::unique_ptr<Job>& job : waiting_) static_cast<void>(job.release());
+    waiting_.clear();
+    waiting_count_.store(0);
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace aevb::binding

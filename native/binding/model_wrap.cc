@@ -1,0 +1,366 @@
+#include "model_wrap.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dataset_wrap.h"
+#include "errors.h"
+#include "read_spec.h"
+
+namespace aevb::binding {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Napi::Object options_of(const Napi::CallbackInfo& info, std::size_t position) {
+  if (!info[position].IsObject()) throw Napi::TypeError::New(info.Env(), "Expected an object for options");
+  return info[position].As<Napi::Object>();
+}
+
+Napi::Object terms_object(Napi::Env env, const Terms& terms) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("loss", Napi::Number::New(env, terms.loss));
+  object.Set("reconstruction", Napi::Number::New(env, terms.reconstruction));
+  object.Set("kl", Napi::Number::New(env, terms.kl));
+  object.Set("examples", Napi::Number::New(env, static_cast<double>(terms.examples)));
+  return object;
+}
+
+Napi::Object tensors_object(Napi::Env env, const Model& model, const float* arena) {
+  Napi::Object object = Napi::Object::New(env);
+  for (const ParameterInfo& info : model.table()) {
+    auto values = Napi::Float32Array::New(env, info.elements());
+    model.unpack(arena, info, values.Data());
+    object.Set(info.name, values);
+  }
+  return object;
+}
+
+}  // namespace
+
+ThreadPool& LiveModel::pool_of(std::size_t threads) {
+  if (pool == nullptr || (!training_now && pool->threads() != threads)) {
+    pool = nullptr;
+    pool = std::make_unique<ThreadPool>(threads);
+  }
+  return *pool;
+}
+
+Napi::Function ModelWrap::define(Napi::Env env) {
+  return DefineClass(env, "Model",
+                     {
+                         InstanceAccessor<&ModelWrap::parameter_table>("parameterTable"),
+                         InstanceAccessor<&ModelWrap::epochs_trained>("epochsTrained"),
+                         InstanceMethod<&ModelWrap::read_parameters>("readParameters"),
+                         InstanceMethod<&ModelWrap::write_parameters>("writeParameters"),
+                         InstanceMethod<&ModelWrap::begin_fit>("beginFit"),
+                         InstanceMethod<&ModelWrap::train_epoch>("trainEpoch"),
+                         InstanceMethod<&ModelWrap::evaluate>("evaluate"),
+                         InstanceMethod<&ModelWrap::encode>("encode"),
+                         InstanceMethod<&ModelWrap::decode>("decode"),
+                         InstanceMethod<&ModelWrap::reconstruct>("reconstruct"),
+                         InstanceMethod<&ModelWrap::sample>("sample"),
+                         InstanceMethod<&ModelWrap::log_likelihood>("logLikelihood"),
+                         InstanceMethod<&ModelWrap::anomaly_score>("anomalyScore"),
+                         InstanceMethod<&ModelWrap::gradient>("gradient"),
+                     });
+}
+
+ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {
+  const ModelSpec spec = read_model_spec(options_of(info, 0));
+  try {
+    const FlushDenormals flush;
+    live_ = std::make_shared<LiveModel>(spec);
+    executor_ = std::make_unique<Executor>(info.Env());
+  } catch (const std::exception&) {
+    throw_in_javascript(info.Env(), std::current_exception());
+  }
+}
+
+Napi::Value ModelWrap::parameter_table(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array table = Napi::Array::New(env);
+  for (const ParameterInfo& entry : live_->model.table()) {
+    Napi::Array shape = Napi::Array::New(env);
+    for (std::size_t i = 0; i < entry.shape.size(); ++i) {
+      shape.Set(static_cast<std::uint32_t>(i), Napi::Number::New(env, static_cast<double>(entry.shape[i])));
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", Napi::String::New(env, entry.name));
+    object.Set("shape", shape);
+    table.Set(table.Length(), object);
+  }
+  return table;
+}
+
+Napi::Value ModelWrap::epochs_trained(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live_->model.epochs_trained));
+}
+
+void ModelWrap::refuse_while(bool busy, Napi::Env env) const {
+  if (!busy) return;
+  Napi::Error error = Napi::Error::New(env, "the model is being trained or used");
+  error.Set("code", Napi::String::New(env, "BUSY"));
+  throw error;
+}
+
+Napi::Value ModelWrap::read_parameters(const Napi::CallbackInfo& info) {
+  refuse_while(training_jobs_ > 0, info.Env());
+  return tensors_object(info.Env(), live_->model, live_->model.parameters().data());
+}
+
+void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  refuse_while(jobs_ > 0, env);
+  const Napi::Object values = options_of(info, 0);
+  Model& model = live_->model;
+  std::vector<Napi::Float32Array> arrays;
+  for (const ParameterInfo& entry : model.table()) {
+    const Napi::Value value = values.Get(entry.name);
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array ||
+        value.As<Napi::TypedArray>().ElementLength() != entry.elements()) {
+      throw Napi::TypeError::New(env, "Expected a Float32Array of " + std::to_string(entry.elements()) +
+                                          " elements for " + entry.name);
+    }
+    arrays.push_back(value.As<Napi::Float32Array>());
+  }
+  for (std::size_t i = 0; i < arrays.size(); ++i) model.write(model.table()[i], arrays[i].Data());
+  model.refresh_transposed();
+}
+
+void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {
+  refuse_while(jobs_ > 0, info.Env());
+  const TrainSpec spec = read_train_spec(options_of(info, 0));
+  try {
+    live_->trainer.begin_fit(spec);
+  } catch (const std::exception&) {
+    throw_in_javascript(info.Env(), std::current_exception());
+  }
+}
+
+Dataset ModelWrap::rows_of(const Napi::CallbackInfo& info, std::size_t columns) const {
+  Dataset data = DatasetWrap::from(info[0]);
+  if (data.columns() != columns) {
+    throw Napi::RangeError::New(info.Env(), "Expected rows of " + std::to_string(columns) + " columns but received " +
+                                                std::to_string(data.columns()));
+  }
+  return data;
+}
+
+Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Napi::Object options = options_of(info, 1);
+  const std::size_t threads = read_size(options, "threads");
+  const std::chrono::duration<double, std::milli> interval(read_number(options, "batchInterval"));
+  refuse_while(training_jobs_ > 0, env);
+
+  auto job = executor_->make_job(env);
+  job->reads_only = false;
+  job->keep(Value());
+  const auto callback = [&](const char* name) -> std::shared_ptr<Napi::FunctionReference> {
+    const Napi::Value value = options.Get(name);
+    if (!value.IsFunction()) return nullptr;
+    return std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
+  };
+  const auto begin = callback("onBatchBegin"), end = callback("onBatchEnd");
+  const auto epoch = std::make_shared<std::pair<Terms, double>>();
+
+  job->work = [live = live_, executor = executor_.get(), data, threads, interval, begin, end, epoch](Job& self) {
+    // A raw pointer in what is posted: the functions are let go with the job, on the JavaScript thread.
+    EpochEvents events;
+    if (begin != nullptr) {
+      events.batch_begin = [&self, function = begin.get()](std::size_t batch) {
+        self.post([function, batch](Napi::Env inner) {
+          function->Call({Napi::Number::New(inner, static_cast<double>(batch))});
+        });
+      };
+    }
+    Clock::time_point last{};
+    if (end != nullptr) {
+      events.batch_end = [&self, &last, interval, function = end.get()](std::size_t batch, const Terms& terms) {
+        const Clock::time_point now = Clock::now();
+        if (now - last < interval) return;
+        last = now;
+        self.post([function, batch, terms](Napi::Env inner) {
+          Napi::Object numbers = terms_object(inner, terms);
+          numbers.Set("batch", Napi::Number::New(inner, static_cast<double>(batch)));
+          function->Call({numbers});
+        });
+      };
+    }
+    events.between_steps = [executor] { executor->run_waiting_readers(); };
+    const std::size_t samples = live->model.spec().objective.samples;
+    const std::size_t batch = std::min(data.rows(), live->trainer.batch_size());
+    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, batch, samples));
+    const auto started = Clock::now();
+    live->training_now = true;
+    try {
+      epoch->first = live->trainer.epoch(data, pool, self.cancelled(), events);
+    } catch (...) {
+      live->training_now = false;
+      throw;
+    }
+    live->training_now = false;
+    epoch->second = std::chrono::duration<double>(Clock::now() - started).count();
+  };
+  job->result = [epoch](Napi::Env inner) -> Napi::Value {
+    Napi::Object object = terms_object(inner, epoch->first);
+    object.Set("seconds", Napi::Number::New(inner, epoch->second));
+    return object;
+  };
+  job->finally = [this, begin, end] {
+    --jobs_;
+    --training_jobs_;
+  };
+  ++jobs_;
+  ++training_jobs_;
+  return executor_->submit(env, std::move(job));
+}
+
+Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
+                             std::function<void(const Inference&)> work,
+                             std::function<Napi::Value(Napi::Env)> result, std::initializer_list<Napi::Object> kept) {
+  auto job = executor_->make_job(info.Env());
+  job->keep(Value());
+  for (const Napi::Object& object : kept) job->keep(object);
+  job->work = [live = live_, rows, draws, threads, work = std::move(work)](Job& self) {
+    if (self.cancelled().load()) throw Cancelled();
+    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
+    work(Inference{live->model, pool, self.cancelled()});
+  };
+  job->result = std::move(result);
+  job->finally = [this] { --jobs_; };
+  ++jobs_;
+  return executor_->submit(info.Env(), std::move(job));
+}
+
+Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Napi::Object options = options_of(info, 1);
+  const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
+  const auto terms = std::make_shared<Terms>();
+  return infer(
+      info, data.rows(), samples, read_size(options, "threads"),
+      [data, samples, seed, terms](const Inference& inference) { *terms = inference.evaluate(data, samples, seed); },
+      [terms](Napi::Env env) -> Napi::Value { return terms_object(env, *terms); }, {});
+}
+
+Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  const std::size_t elements = data.rows() * live_->model.spec().latent.units;
+  auto mean = Napi::Float32Array::New(info.Env(), elements);
+  auto log_variance = Napi::Float32Array::New(info.Env(), elements);
+  Napi::Object answer = Napi::Object::New(info.Env());
+  answer.Set("mean", mean);
+  answer.Set("logVariance", log_variance);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
+  return infer(
+      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      [data, to_mean = mean.Data(), to_log_variance = log_variance.Data()](const Inference& inference) {
+        inference.encode(to_mean, to_log_variance, data);
+      },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
+  const Dataset z = rows_of(info, live_->model.spec().latent.units);
+  auto out = Napi::Float32Array::New(info.Env(), z.rows() * live_->model.spec().input);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
+  return infer(
+      info, z.rows(), 1, read_size(options_of(info, 1), "threads"),
+      [z, to = out.Data()](const Inference& inference) { inference.decode(to, z); },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  auto out = Napi::Float32Array::New(info.Env(), data.rows() * data.columns());
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
+  return infer(
+      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      [data, to = out.Data()](const Inference& inference) { inference.reconstruct(to, data); },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
+  const std::size_t count = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
+  const Napi::Object options = options_of(info, 1);
+  const std::size_t seed = read_size(options, "seed");
+  auto out = Napi::Float32Array::New(info.Env(), count * live_->model.spec().input);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
+  return infer(
+      info, count, 1, read_size(options, "threads"),
+      [count, seed, to = out.Data()](const Inference& inference) { inference.sample(to, count, seed); },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Napi::Object options = options_of(info, 1);
+  const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
+  auto per_example = Napi::Float64Array::New(info.Env(), data.rows());
+  auto variance = Napi::Float64Array::New(info.Env(), data.rows());
+  Napi::Object answer = Napi::Object::New(info.Env());
+  answer.Set("perExample", per_example);
+  answer.Set("variance", variance);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
+  return infer(
+      info, data.rows(), samples, read_size(options, "threads"),
+      [data, samples, seed, to = per_example.Data(), to_variance = variance.Data()](const Inference& inference) {
+        inference.log_likelihood(to, to_variance, data, samples, seed);
+      },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  auto score = Napi::Float64Array::New(info.Env(), data.rows());
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(score.As<Napi::Object>()));
+  return infer(
+      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
+  refuse_while(training_jobs_ > 0, info.Env());
+  const ModelSpec& spec = live_->model.spec();
+  const Dataset data = rows_of(info, spec.input);
+  const Napi::Object options = options_of(info, 1);
+  const Napi::Value given = options.Get("epsilon"), step_value = options.Get("step");
+  auto epsilon = std::make_shared<std::vector<float>>();
+  if (given.IsTypedArray()) {
+    const auto array = given.As<Napi::Float32Array>();
+    if (array.ElementLength() != data.rows() * spec.objective.samples * spec.latent.units) {
+      throw Napi::RangeError::New(info.Env(), "Expected [rows * samples, latent units] elements for epsilon");
+    }
+    epsilon->assign(array.Data(), array.Data() + array.ElementLength());
+  }
+  const std::uint32_t step = step_value.IsNumber() ? step_value.As<Napi::Number>().Uint32Value() : 0;
+  struct Answer {
+    Terms terms;
+    AlignedFloats gradients;
+  };
+  const auto answer = std::make_shared<Answer>();
+  Napi::Value handle = infer(
+      info, data.rows(), spec.objective.samples, read_size(options, "threads"),
+      [live = live_, data, epsilon, step, answer](const Inference& inference) {
+        answer->terms =
+            live->trainer.gradient(data, inference.pool, epsilon->empty() ? nullptr : epsilon->data(), step);
+        answer->gradients = AlignedFloats(live->trainer.gradients().size());
+        answer->gradients.copy_from(live->trainer.gradients());
+      },
+      [live = live_, answer](Napi::Env env) -> Napi::Value {
+        Napi::Object object = terms_object(env, answer->terms);
+        object.Set("gradients", tensors_object(env, live->model, answer->gradients.data()));
+        return object;
+      },
+      {});
+  return handle;
+}
+
+}  // namespace aevb::binding

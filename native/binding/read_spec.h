@@ -1,0 +1,23 @@
+// Plain JavaScript objects (ModelSpec and TrainSpec of src/native.ts) as the core's specs (spec.h).
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+#include "spec.h"
+
+namespace aevb::binding {
+
+// Each throws a TypeError that names the field where it is missing or of the wrong type.
+double read_number(const Napi::Object& object, const char* name);
+std::size_t read_size(const Napi::Object& object, const char* name);
+bool read_bool(const Napi::Object& object, const char* name);
+std::string read_string(const Napi::Object& object, const char* name);
+Napi::Object read_object(const Napi::Object& object, const char* name);
+
+ModelSpec read_model_spec(const Napi::Object& object);
+TrainSpec read_train_spec(const Napi::Object& object);
+
+}  // namespace aevb::binding

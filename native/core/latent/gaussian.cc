@@ -1,0 +1,181 @@
+#include "latent/gaussian.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#define AEVB_KERNEL_FILE "latent/gaussian.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/group.h"
+#include "math/lanes.h"
+#include "math/vector_math.h"
+
+AEVB_BEFORE_KERNELS
+
+// One vector of all draws of one datum; draws are `width` floats apart.
+template <bool WHOLE>
+AEVB_INLINE void sample_vector(float* z, const float* epsilon, const float* mean, const float* log_variance,
+                               std::size_t L, std::size_t z_width, std::size_t epsilon_width, int lanes) {
+  const F32 center = load_lanes<WHOLE>(mean, lanes);
+  const F32 deviation = exp(set(0.5f) * load_lanes<WHOLE>(log_variance, lanes));
+  for (std::size_t l = 0; l < L; ++l) {
+    const F32 noise = load_lanes<WHOLE>(epsilon + l * epsilon_width, lanes);
+    store_lanes<WHOLE>(z + l * z_width, fma(deviation, noise, center), lanes);
+  }
+}
+
+void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanels log_variance, std::size_t B,
+                     std::size_t L, std::size_t Z) {
+  for (std::size_t p = 0; p < panel_count(Z, z.width); ++p) {
+    const std::size_t cols = cols_in_panel(Z, p, z.width);
+    for (std::size_t b = 0; b < B; ++b) {
+      float* z_row = row_of(z, p, b * L);
+      const float* epsilon_row = row_of(epsilon, p, b * L);
+      const float* mean_row = row_of(mean, p, b);
+      const float* log_variance_row = row_of(log_variance, p, b);
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) {
+        sample_vector<true>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
+                            F32::size);
+      }
+      if (i < cols) {
+        sample_vector<false>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
+                             static_cast<int>(cols - i));
+      }
+      for (std::size_t l = 0; l < L; ++l) zero_padding(z_row + l * z.width, cols, z.width);
+    }
+  }
+}
+
+// σ² − 1 − log σ² is small where σ is near 1: expm1 keeps it exact. Lanes that are no columns hold zeros, whose term is 0.
+template <bool WHOLE>
+AEVB_INLINE F32 kl_vector(const float* mean, const float* log_variance, int lanes) {
+  const F32 center = load_lanes<WHOLE>(mean, lanes);
+  const F32 log_square = load_lanes<WHOLE>(log_variance, lanes);
+  return fma(center, center, expm1(log_square) - log_square);
+}
+
+void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::size_t B, std::size_t Z) {
+  for (std::size_t b = 0; b < B; ++b) kl[b] = 0.0;
+  for (std::size_t p = 0; p < panel_count(Z, mean.width); ++p) {
+    const std::size_t cols = cols_in_panel(Z, p, mean.width);
+    for (std::size_t b = 0; b < B; ++b) {
+      const float* mean_row = row_of(mean, p, b);
+      const float* log_variance_row = row_of(log_variance, p, b);
+      F32 twice = zero();
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) {
+        twice = twice + kl_vector<true>(mean_row + i, log_variance_row + i, F32::size);
+      }
+      if (i < cols) twice = twice + kl_vector<false>(mean_row + i, log_variance_row + i, static_cast<int>(cols - i));
+      kl[b] += 0.5 * static_cast<double>(sum(twice));
+    }
+  }
+}
+
+struct BackwardRow {
+  float *dmean, *dlog_variance;                              // row b
+  const float *dz, *epsilon;                                 // row b L
+  const float *mean, *log_variance;                          // row b
+  std::size_t L, dz_width, epsilon_width;
+};
+
+template <bool WHOLE>
+AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_scale, int lanes) {
+  F32 dmean = zero();
+  F32 ddeviation = zero();
+  for (std::size_t l = 0; l < row.L; ++l) {
+    const F32 dz = load_lanes<WHOLE>(row.dz + l * row.dz_width + i, lanes);
+    dmean = dmean + dz;
+    ddeviation = fma(dz, load_lanes<WHOLE>(row.epsilon + l * row.epsilon_width + i, lanes), ddeviation);
+  }
+  const F32 half = set(0.5f);
+  const F32 deviation_minus_1 = expm1(half * load_lanes<WHOLE>(row.log_variance + i, lanes));
+  const F32 deviation = deviation_minus_1 + set(1.0f);
+  // (σ² − 1)/2 = (σ − 1)(σ + 1)/2
+  const F32 dkl = half * deviation_minus_1 * (deviation + set(1.0f));
+  const F32 dlog_variance = fma(kl_scale, dkl, ddeviation * (half * deviation));
+  store_lanes<WHOLE>(row.dmean + i, fma(kl_scale, load_lanes<WHOLE>(row.mean + i, lanes), dmean), lanes);
+  store_lanes<WHOLE>(row.dlog_variance + i, dlog_variance, lanes);
+}
+
+void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, ConstPanels epsilon, ConstPanels mean,
+                       ConstPanels log_variance, float kl_scale, std::size_t B, std::size_t L, std::size_t Z) {
+  for (std::size_t p = 0; p < panel_count(Z, dmean.width); ++p) {
+    const std::size_t cols = cols_in_panel(Z, p, dmean.width);
+    for (std::size_t b = 0; b < B; ++b) {
+      const BackwardRow row = {row_of(dmean, p, b),
+                               row_of(dlog_variance, p, b),
+                               row_of(dz, p, b * L),
+                               row_of(epsilon, p, b * L),
+                               row_of(mean, p, b),
+                               row_of(log_variance, p, b),
+                               L,
+                               dz.width,
+                               epsilon.width};
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) backward_vector<true>(row, i, set(kl_scale), F32::size);
+      if (i < cols) backward_vector<false>(row, i, set(kl_scale), static_cast<int>(cols - i));
+      zero_padding(row.dmean, cols, dmean.width);
+      zero_padding(row.dlog_variance, cols, dlog_variance.width);
+    }
+  }
+}
+
+template <bool WHOLE>
+AEVB_INLINE F32 log_weight_vector(const float* z, const float* epsilon, const float* log_variance, int lanes) {
+  const F32 place = load_lanes<WHOLE>(z, lanes);
+  const F32 noise = load_lanes<WHOLE>(epsilon, lanes);
+  return fma(noise, noise, fnma(place, place, load_lanes<WHOLE>(log_variance, lanes)));
+}
+
+void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon, ConstPanels log_variance,
+                         std::size_t B, std::size_t L, std::size_t Z) {
+  for (std::size_t r = 0; r < B * L; ++r) log_weight[r] = 0.0;
+  for (std::size_t p = 0; p < panel_count(Z, z.width); ++p) {
+    const std::size_t cols = cols_in_panel(Z, p, z.width);
+    for (std::size_t r = 0; r < B * L; ++r) {
+      const float* z_row = row_of(z, p, r);
+      const float* epsilon_row = row_of(epsilon, p, r);
+      const float* log_variance_row = row_of(log_variance, p, r / L);
+      F32 twice = zero();
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) {
+        twice = twice + log_weight_vector<true>(z_row + i, epsilon_row + i, log_variance_row + i, F32::size);
+      }
+      if (i < cols) {
+        twice = twice + log_weight_vector<false>(z_row + i, epsilon_row + i, log_variance_row + i,
+                                                 static_cast<int>(cols - i));
+      }
+      log_weight[r] += 0.5 * static_cast<double>(sum(twice));
+    }
+  }
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanels log_variance, std::size_t B,
+                     std::size_t L, std::size_t Z) {
+  AEVB_DISPATCH(gaussian_sample)(z, epsilon, mean, log_variance, B, L, Z);
+}
+
+void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::size_t B, std::size_t Z) {
+  AEVB_DISPATCH(gaussian_kl)(kl, mean, log_variance, B, Z);
+}
+
+void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, ConstPanels epsilon, ConstPanels mean,
+                       ConstPanels log_variance, float kl_scale, std::size_t B, std::size_t L, std::size_t Z) {
+  AEVB_DISPATCH(gaussian_backward)
+  (dmean, dlog_variance, dz, epsilon, mean, log_variance, kl_scale, B, L, Z);
+}
+
+void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon, ConstPanels log_variance,
+                         std::size_t B, std::size_t L, std::size_t Z) {
+  AEVB_DISPATCH(gaussian_log_weight)(log_weight, z, epsilon, log_variance, B, L, Z);
+}
+
+}  // namespace aevb
+#endif

@@ -1,0 +1,25 @@
+// Elementwise activations, as PyTorch defines them: leakyRelu has slope 0.01, elu has alpha 1, gelu is the exact form
+// x Φ(x).
+#pragma once
+
+#include <cstddef>
+
+#include "math/panels.h"
+#include "spec.h"
+
+namespace aevb {
+
+// Whether activation_backward reads the activation's input (gelu, silu) or its output (all others).
+bool activation_reads_input(Activation activation);
+
+// out[B, C] = activation(inp[B, C] + bias[C]); overwrites, and may be inp itself. bias may be null; else it holds C
+// floats padded with zeros to whole panels. `pre`, where not null, receives inp + bias.
+void activation_forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C,
+                        Activation activation);
+
+// dinp[B, C] = dout[B, C] ⊙ activation'(…), overwrites, and may be dout itself. `value` is the input or the output of
+// the activation, as activation_reads_input says. Padding: what is zero in dout is zero in dinp.
+void activation_backward(Panels dinp, ConstPanels dout, ConstPanels value, std::size_t B, std::size_t C,
+                         Activation activation);
+
+}  // namespace aevb

@@ -1,0 +1,30 @@
+// A fully connected layer: out = activation(inp · weight + bias).
+//
+// B rows, C inputs, OC outputs. `weight` is [C, OC] in panels, that is PyTorch's [out, in] transposed.
+#pragma once
+
+#include <cstddef>
+
+#include "math/panels.h"
+#include "spec.h"
+
+namespace aevb {
+
+// out[B, OC] = activation(inp[B, C] · weight[C, OC] + bias[OC]); overwrites. bias is padded with zeros to whole panels.
+// `pre`, where its data is not null, receives what the activation was applied to.
+void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
+                   std::size_t C, std::size_t OC, Activation activation);
+
+// dinp[B, C] = dout[B, OC] · weightᵀ, or += with `accumulate`. weight_transposed[OC, C] is read where
+// wants_transposed_copy() (gemm.h), weight elsewhere.
+void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, ConstPanels weight_transposed,
+                          std::size_t B, std::size_t C, std::size_t OC, bool accumulate);
+
+// dweight[C, OC] = inp[B, C]ᵀ · dout[B, OC]; overwrites.
+void dense_backward_weight(Panels dweight, ConstPanels inp, ConstPanels dout, std::size_t B, std::size_t C,
+                           std::size_t OC);
+
+// dbias[OC] = Σ over B rows of dout; overwrites.
+void dense_backward_bias(float* dbias, ConstPanels dout, std::size_t B, std::size_t OC);
+
+}  // namespace aevb

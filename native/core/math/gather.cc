@@ -1,0 +1,89 @@
+#include "math/gather.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#define AEVB_KERNEL_FILE "math/gather.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/group.h"
+#include "math/lanes.h"
+
+AEVB_BEFORE_KERNELS
+
+template <bool WHOLE>
+AEVB_INLINE F32 load_value(const float* from, int lanes) {
+  return load_lanes<WHOLE>(from, lanes);
+}
+
+template <bool WHOLE>
+AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
+  F32 value;
+  if constexpr (WHOLE) {
+    value = load_u8(from);
+  } else {
+    value = load_u8_partial(from, lanes);
+  }
+  // value / 255, correctly rounded for every byte: the first product is exact.
+  return fma(value, set(0x1.010102p-24f), value * set(0x1.01p-8f));
+}
+
+template <typename Value>
+static void gather(Panels out, const Value* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  for (std::size_t r = 0; r < R; ++r) {
+    const Value* from = source + (index == nullptr ? r : index[r]) * D;
+    for (std::size_t p = 0; p < panel_count(D, out.width); ++p) {
+      const std::size_t cols = cols_in_panel(D, p, out.width);
+      float* row = row_of(out, p, r);
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) store(row + i, load_value<true>(from + i, F32::size));
+      if (i < cols) {
+        const int lanes = static_cast<int>(cols - i);
+        store_partial(row + i, load_value<false>(from + i, lanes), lanes);
+      }
+      zero_padding(row, cols, out.width);
+      from += cols;
+    }
+  }
+}
+
+void gather_floats(Panels out, const float* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  gather(out, source, index, R, D);
+}
+
+void gather_bytes(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  gather(out, source, index, R, D);
+}
+
+void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D) {
+  for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t p = 0; p < panel_count(D, inp.width); ++p) {
+      const std::size_t cols = cols_in_panel(D, p, inp.width);
+      const float* row = row_of(inp, p, r);
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) store(out + i, load(row + i));
+      if (i < cols) store_partial(out + i, load_partial(row + i, static_cast<int>(cols - i)), static_cast<int>(cols - i));
+      out += cols;
+    }
+  }
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void gather_rows(Panels out, const float* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  AEVB_DISPATCH(gather_floats)(out, source, index, R, D);
+}
+
+void gather_rows(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  AEVB_DISPATCH(gather_bytes)(out, source, index, R, D);
+}
+
+void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D) {
+  AEVB_DISPATCH(scatter_rows)(out, inp, R, D);
+}
+
+}  // namespace aevb
+#endif

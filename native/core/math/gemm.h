@@ -1,0 +1,48 @@
+// The only door to matrix products: the built-in kernel, or a CBLAS where the build found one.
+//
+// Each call runs on the calling thread alone; the callers cut the work into tiles. With the built-in kernel an element
+// of a result is summed in the same order however the work is cut; with a CBLAS that is not promised, so callers cut by
+// the problem's shape, never by the number of threads.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+enum class Gemm { builtin, cblas };
+
+// What AEVB_GEMM names ("builtin" or "cblas"), or else the faster one: Accelerate on Apple's machines, a CBLAS where the
+// built-in kernel would run in its portable form, the built-in kernel elsewhere. Decided at the first call. Throws
+// std::invalid_argument where AEVB_GEMM names one that this build lacks.
+Gemm active_gemm();
+bool cblas_available();
+// For tests and benchmarks, before any model is made.
+void set_active_gemm(Gemm gemm);
+const char* gemm_name(Gemm gemm);
+// The CBLAS's own words for its version and the core it runs on; of the built-in kernel, the package's version and the
+// processor's name.
+std::string gemm_version();
+std::string gemm_core();
+
+// The panel width of a matrix of `cols` columns.
+std::size_t matrix_width(std::size_t cols);
+
+// Whether multiply_by_transpose wants the right operand's transpose made beforehand.
+bool wants_transposed_copy();
+
+// c[M, N] = a[M, K] · b[K, N], or += with `accumulate`.
+void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate);
+
+// c[K, N] = a[M, K]ᵀ · b[M, N], or += with `accumulate`.
+void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
+                         bool accumulate);
+
+// c[M, K] = a[M, N] · b[K, N]ᵀ, or += with `accumulate`. b_transposed[N, K] is read where wants_transposed_copy(),
+// b elsewhere.
+void multiply_by_transpose(Panels c, ConstPanels a, ConstPanels b, ConstPanels b_transposed, std::size_t M,
+                           std::size_t K, std::size_t N, bool accumulate);
+
+}  // namespace aevb

@@ -1,0 +1,61 @@
+// How kernels walk along a row of a panel: groups of vectors first, then vectors, then one of which only the first lanes
+// are columns. Included after math/group.h, once for each target, hence no include guard here.
+//
+// A kernel's work on one vector is a template on V, F32 or F32s, and on WHOLE, so that whole vectors, which is nearly
+// all of them, carry no trace of the others.
+
+AEVB_BEFORE_KERNELS
+
+template <typename V, bool WHOLE>
+AEVB_INLINE V load_lanes(const float* from, [[maybe_unused]] int lanes) {
+  if constexpr (WHOLE) {
+    return load_all<V>(from);
+  } else {
+    return load_partial(from, lanes);
+  }
+}
+template <bool WHOLE>
+AEVB_INLINE F32 load_lanes(const float* from, int lanes) {
+  return load_lanes<F32, WHOLE>(from, lanes);
+}
+
+template <bool WHOLE, typename V>
+AEVB_INLINE void store_lanes(float* to, V a, [[maybe_unused]] int lanes) {
+  if constexpr (WHOLE) {
+    store(to, a);
+  } else {
+    store_partial(to, a, lanes);
+  }
+}
+
+// `a` in the lanes that are columns, `other` in those that are not.
+template <bool WHOLE, typename V>
+AEVB_INLINE V keep_lanes(V a, [[maybe_unused]] F32 other, [[maybe_unused]] int lanes) {
+  if constexpr (WHOLE) {
+    return a;
+  } else {
+    return select(first_lanes(lanes), a, other);
+  }
+}
+
+// Columns of a matrix of `cols` that lie in one of its panels.
+AEVB_INLINE std::size_t cols_in_panel(std::size_t cols, std::size_t panel, std::size_t width) {
+  const std::size_t left = cols - panel * width;
+  return left < width ? left : width;
+}
+
+AEVB_INLINE const float* row_of(ConstPanels matrix, std::size_t panel, std::size_t row) {
+  return matrix.data + panel * matrix.stride + row * matrix.width;
+}
+AEVB_INLINE float* row_of(Panels matrix, std::size_t panel, std::size_t row) {
+  return matrix.data + panel * matrix.stride + row * matrix.width;
+}
+
+// Zeros behind the `cols` columns of one row.
+AEVB_INLINE void zero_padding(float* row, std::size_t cols, std::size_t width) {
+  std::size_t i = cols;
+  for (; i + F32::size <= width; i += F32::size) store(row + i, zero());
+  if (i < width) store_partial(row + i, zero(), static_cast<int>(width - i));
+}
+
+AEVB_AFTER_KERNELS

@@ -1,0 +1,97 @@
+#include "math/panel_ops.h"
+
+#include <cstddef>
+
+#define AEVB_KERNEL_FILE "math/panel_ops.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#if AEVB_X86
+#include <immintrin.h>
+#endif
+
+AEVB_BEFORE_KERNELS
+
+#if AEVB_TARGET == AEVB_TARGET_AVX512 || AEVB_TARGET == AEVB_TARGET_AVX2
+// 8 × 8 through registers: moving single elements strides through memory and costs ten times as much.
+AEVB_INLINE void transpose_8x8(float* AEVB_RESTRICT out, std::size_t out_row, const float* AEVB_RESTRICT inp,
+                               std::size_t inp_row) {
+  // Each register takes half rows i and i + 4, so that what is left is a transpose within 128-bit lanes.
+  __m256 r[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(inp + i * inp_row));
+    r[i] = _mm256_insertf128_ps(low, _mm_loadu_ps(inp + (i + 4) * inp_row), 1);
+    const __m256 high = _mm256_castps128_ps256(_mm_loadu_ps(inp + i * inp_row + 4));
+    r[i + 4] = _mm256_insertf128_ps(high, _mm_loadu_ps(inp + (i + 4) * inp_row + 4), 1);
+  }
+#pragma GCC unroll 2
+  for (int half = 0; half < 8; half += 4) {
+    const __m256 a = _mm256_unpacklo_ps(r[half], r[half + 1]);
+    const __m256 b = _mm256_unpackhi_ps(r[half], r[half + 1]);
+    const __m256 c = _mm256_unpacklo_ps(r[half + 2], r[half + 3]);
+    const __m256 d = _mm256_unpackhi_ps(r[half + 2], r[half + 3]);
+    _mm256_storeu_ps(out + (half + 0) * out_row, _mm256_shuffle_ps(a, c, 0x44));
+    _mm256_storeu_ps(out + (half + 1) * out_row, _mm256_shuffle_ps(a, c, 0xee));
+    _mm256_storeu_ps(out + (half + 2) * out_row, _mm256_shuffle_ps(b, d, 0x44));
+    _mm256_storeu_ps(out + (half + 3) * out_row, _mm256_shuffle_ps(b, d, 0xee));
+  }
+}
+#else
+AEVB_INLINE void transpose_8x8(float* AEVB_RESTRICT out, std::size_t out_row, const float* AEVB_RESTRICT inp,
+                               std::size_t inp_row) {
+  for (int i = 0; i < 8; ++i) {
+    for (int j = 0; j < 8; ++j) out[j * out_row + i] = inp[i * inp_row + j];
+  }
+}
+#endif
+
+void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) {
+  constexpr std::size_t SIDE = 8;
+  const bool whole_blocks = inp.width % SIDE == 0 && out.width % SIDE == 0;
+  for (std::size_t c = 0; c < C; c += SIDE) {
+    const std::size_t c_end = c + SIDE < C ? c + SIDE : C;
+    for (std::size_t r = 0; r < R; r += SIDE) {
+      const std::size_t r_end = r + SIDE < R ? r + SIDE : R;
+      if (whole_blocks && c_end - c == SIDE && r_end - r == SIDE) {
+        transpose_8x8(out.data + r / out.width * out.stride + c * out.width + r % out.width, out.width,
+                      inp.data + c / inp.width * inp.stride + r * inp.width + c % inp.width, inp.width);
+      } else {
+        for (std::size_t i = r; i < r_end; ++i) {
+          for (std::size_t j = c; j < c_end; ++j) out.at(j, i) = inp.at(i, j);
+        }
+      }
+    }
+  }
+}
+
+void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; c += inp.width) {
+    const float* panel = inp.data + c / inp.width * inp.stride;
+    const std::size_t cols = C - c < inp.width ? C - c : inp.width;
+    for (std::size_t i = 0; i < cols; i += F32::size) {
+      const int lanes = static_cast<int>(cols - i < F32::size ? cols - i : F32::size);
+      F32 sum = zero();
+      if (lanes == F32::size) {
+        for (std::size_t r = 0; r < R; ++r) sum = sum + load(panel + r * inp.width + i);
+        store(sums + c + i, sum);
+      } else {
+        for (std::size_t r = 0; r < R; ++r) sum = sum + load_partial(panel + r * inp.width + i, lanes);
+        store_partial(sums + c + i, sum, lanes);
+      }
+    }
+  }
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) { AEVB_DISPATCH(transpose)(out, inp, R, C); }
+
+void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
+  AEVB_DISPATCH(column_sums)(sums, inp, R, C);
+}
+
+}  // namespace aevb
+#endif

@@ -1,0 +1,128 @@
+#include "math/random.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#define AEVB_KERNEL_FILE "math/random.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/group.h"
+#include "math/lanes.h"
+#include "math/vector_math.h"
+
+#ifndef AEVB_PHILOX_CONSTANTS
+#define AEVB_PHILOX_CONSTANTS
+namespace aevb {
+// Salmon et al., table 2: the multipliers, and what the key grows by each round.
+constexpr int PHILOX_ROUNDS = 10;
+constexpr std::uint32_t PHILOX_MULTIPLY_0 = 0xD2511F53;
+constexpr std::uint32_t PHILOX_MULTIPLY_1 = 0xCD9E8D57;
+constexpr std::uint32_t PHILOX_WEYL_0 = 0x9E3779B9;
+constexpr std::uint32_t PHILOX_WEYL_1 = 0xBB67AE85;
+}  // namespace aevb
+#endif
+
+AEVB_BEFORE_KERNELS
+
+AEVB_INLINE I32 set_word(std::uint32_t word) { return set_int(static_cast<std::int32_t>(word)); }
+
+// As many blocks as there are lanes; word[0] and word[1] come in as the counters' lane and row.
+AEVB_INLINE void philox_lanes(I32 word[4], std::uint64_t seed, Purpose purpose, std::uint32_t step) {
+  word[2] = set_word(step);
+  word[3] = set_word(static_cast<std::uint32_t>(purpose));
+  std::uint32_t key_0 = static_cast<std::uint32_t>(seed);
+  std::uint32_t key_1 = static_cast<std::uint32_t>(seed >> 32);
+  for (int round = 0; round < PHILOX_ROUNDS; ++round) {
+    I32 high_0, low_0, high_1, low_1;
+    multiply_wide(word[0], set_word(PHILOX_MULTIPLY_0), &high_0, &low_0);
+    multiply_wide(word[2], set_word(PHILOX_MULTIPLY_1), &high_1, &low_1);
+    word[0] = high_1 ^ word[1] ^ set_word(key_0);
+    word[1] = low_1;
+    word[2] = high_0 ^ word[3] ^ set_word(key_1);
+    word[3] = low_0;
+    key_0 += PHILOX_WEYL_0;
+    key_1 += PHILOX_WEYL_1;
+  }
+}
+
+AEVB_INLINE void box_muller(I32 word_0, I32 word_1, float* cosines, float* sines) {
+  const F32 a = (from_int(shift_right<1>(word_0)) + set(0.5f)) * set(0x1p-31f);
+  const F32 radius = sqrt(set(-2.0f) * log(a));
+  F32 sine, cosine;
+  sincos_of_turns(from_int(shift_right<8>(word_1)) * set(0x1p-24f), &sine, &cosine);
+  store(cosines, radius * cosine);
+  store(sines, radius * sine);
+}
+
+// Every lane makes one block of four numbers; blocks are counted through a row and on into the next one, so that all
+// lanes are busy however few columns there are.
+void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row) {
+  const std::size_t row_blocks = (cols + 3) / 4;
+  std::size_t next_row = 0;
+  std::size_t next_block = 0;
+  while (next_row < rows) {
+    std::size_t row[F32::size];
+    std::size_t block[F32::size];
+    std::int32_t counter_lane[F32::size] = {};
+    std::int32_t counter_row[F32::size] = {};
+    int count = 0;
+    for (; count < F32::size && next_row < rows; ++count) {
+      row[count] = next_row;
+      block[count] = next_block;
+      counter_lane[count] = static_cast<std::int32_t>(next_block);
+      counter_row[count] = static_cast<std::int32_t>(first_row + static_cast<std::uint32_t>(next_row));
+      if (++next_block == row_blocks) {
+        next_block = 0;
+        ++next_row;
+      }
+    }
+    I32 word[4] = {load_int(counter_lane), load_int(counter_row)};
+    philox_lanes(word, seed, purpose, step);
+    float normal[4][F32::size];
+    box_muller(word[0], word[1], normal[0], normal[1]);
+    box_muller(word[2], word[3], normal[2], normal[3]);
+    for (int lane = 0; lane < count; ++lane) {
+      const std::size_t col = 4 * block[lane];
+      if (out.width % 4 == 0 && col + 4 <= cols) {
+        float* four = row_of(out, col / out.width, row[lane]) + col % out.width;
+        for (int i = 0; i < 4; ++i) four[i] = normal[i][lane];
+      } else {
+        for (std::size_t i = 0; i < 4 && col + i < cols; ++i) out.at(row[lane], col + i) = normal[i][lane];
+      }
+    }
+  }
+  if (cols % out.width != 0) {
+    const std::size_t last = cols / out.width;
+    for (std::size_t r = 0; r < rows; ++r) zero_padding(row_of(out, last, r), cols % out.width, out.width);
+  }
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+Philox philox(std::uint64_t seed, Purpose purpose, std::uint32_t step, std::uint32_t row, std::uint32_t lane) {
+  std::uint32_t word[4] = {lane, row, step, static_cast<std::uint32_t>(purpose)};
+  std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+  for (int round = 0; round < PHILOX_ROUNDS; ++round) {
+    const std::uint64_t product_0 = static_cast<std::uint64_t>(PHILOX_MULTIPLY_0) * word[0];
+    const std::uint64_t product_1 = static_cast<std::uint64_t>(PHILOX_MULTIPLY_1) * word[2];
+    word[0] = static_cast<std::uint32_t>(product_1 >> 32) ^ word[1] ^ key[0];
+    word[1] = static_cast<std::uint32_t>(product_1);
+    word[2] = static_cast<std::uint32_t>(product_0 >> 32) ^ word[3] ^ key[1];
+    word[3] = static_cast<std::uint32_t>(product_0);
+    key[0] += PHILOX_WEYL_0;
+    key[1] += PHILOX_WEYL_1;
+  }
+  return {{word[0], word[1], word[2], word[3]}};
+}
+
+void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row) {
+  AEVB_DISPATCH(fill_normal)(out, rows, cols, seed, purpose, step, first_row);
+}
+
+}  // namespace aevb
+#endif

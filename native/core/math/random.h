@@ -1,0 +1,39 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (2011)).
+//
+// The key is the seed; the counter is (lane, row, step, purpose). Any number can be drawn again without those before
+// it, so nothing depends on the order in which threads draw.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+enum class Purpose : std::uint32_t {
+  initialize = 1,  // step: the tensor's place in the parameter table; row 0; lane: element / 4
+  shuffle = 2,     // step: epoch; row 0; lane: word / 4
+  epsilon = 3,     // training draws. step: training step; row: b L + l within the batch; lane: unit / 4
+  evaluate = 4,    // step 0; row: datum · L + l
+  prior = 5,       // sample(): step 0; row: which sample
+  importance = 6,  // logLikelihood(): step: datum; row: which draw
+};
+
+struct Philox {
+  std::uint32_t word[4];
+};
+
+// One block. counter word 0 is `lane`, 1 `row`, 2 `step`, 3 `purpose`; key word 0 is the seed's low half.
+Philox philox(std::uint64_t seed, Purpose purpose, std::uint32_t step, std::uint32_t row, std::uint32_t lane);
+
+// The float in [0, 1) of a word: (word >> 8) · 2⁻²⁴.
+inline float uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+
+// out[rows, cols] ~ N(0, 1); overwrites. Row r, columns 4 i to 4 i + 3 come from the block with row first_row + r and
+// lane i, by Box and Muller's transform of its words (w0, w1) and (w2, w3):
+//   a = (float(w0 >> 1) + ½) · 2⁻³¹,  t = 2π · (w1 >> 8) · 2⁻²⁴,  √(−2 ln a) · (cos t, sin t)
+void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row);
+
+}  // namespace aevb

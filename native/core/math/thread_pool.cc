@@ -1,0 +1,182 @@
+#include "math/thread_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace aevb {
+
+namespace {
+
+constexpr std::uint64_t FIELD = (1u << 24) - 1;
+constexpr std::size_t MOST_TASKS = FIELD / 2;  // leaves room for claims beyond the end
+
+std::uint64_t next_of(std::uint64_t ticket) { return ticket & FIELD; }
+std::uint64_t count_of(std::uint64_t ticket) { return (ticket >> 24) & FIELD; }
+
+void pause() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Long enough to bridge the serial part of a training step, short beside a scheduler's time slice.
+constexpr auto SPIN = std::chrono::microseconds(50);
+
+#if defined(__linux__)
+// cgroup v2's cpu.max is "quota period" in microseconds, or "max period".
+std::size_t cgroup_cores(std::size_t cores) {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0.0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0.0) return cores;
+  const double allowed = std::strtod(quota.c_str(), nullptr) / period;
+  return std::min(cores, static_cast<std::size_t>(std::max(1.0, allowed)));
+}
+#endif
+
+int current_core() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+// Moves this thread to another of its cores, without tying it there. A scheduler may leave a helper on its caller's core
+// for seconds while another core is idle (seen on virtual machines), which makes two threads as slow as one.
+void leave_core([[maybe_unused]] int core) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(core, &others);
+  sched_setaffinity(0, sizeof(others), &others);
+  sched_setaffinity(0, sizeof(allowed), &allowed);
+#endif
+}
+
+// A helper that finds itself on its caller's core again and again is where the scheduler wants it.
+constexpr auto BETWEEN_MOVES = std::chrono::milliseconds(5);
+
+}  // namespace
+
+#if defined(__x86_64__) || defined(_M_X64)
+FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
+  constexpr unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
+  _mm_setcsr(static_cast<unsigned>(before_) | flush_to_zero | denormals_are_zero);
+}
+FlushDenormals::~FlushDenormals() { _mm_setcsr(static_cast<unsigned>(before_)); }
+#elif defined(__aarch64__) && defined(__GNUC__)
+FlushDenormals::FlushDenormals() {
+  constexpr std::uint64_t flush_to_zero = 1u << 24;
+  asm volatile("mrs %0, fpcr" : "=r"(before_));
+  asm volatile("msr fpcr, %0" : : "r"(before_ | flush_to_zero));
+}
+FlushDenormals::~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(before_)); }
+#else
+FlushDenormals::FlushDenormals() : before_(0) {}
+FlushDenormals::~FlushDenormals() = default;
+#endif
+
+std::size_t available_cores() {
+  std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+  cores = cgroup_cores(cores);
+#endif
+  return cores;
+}
+
+ThreadPool::ThreadPool(std::size_t threads) {
+  for (std::size_t worker = 1; worker < threads; ++worker) {
+    helpers_.emplace_back([this, worker] { help(worker); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true);
+  wake_.fetch_add(1);
+  wake_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
+  const FlushDenormals flush;
+  if (helpers_.empty() || count <= 1) {
+    for (std::size_t i = 0; i < count; ++i) call(context, i, 0);
+    return;
+  }
+  if (count > MOST_TASKS) throw std::length_error("more tasks than the thread pool can number");
+  call_ = call;
+  context_ = context;
+  done_.store(0, std::memory_order_relaxed);
+  caller_core_.store(current_core(), std::memory_order_relaxed);
+  const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 48) + 1;
+  ticket_.store((generation << 48) | (static_cast<std::uint64_t>(count) << 24));
+  wake_.fetch_add(1);
+  if (sleepers_.load() > 0) wake_.notify_all();
+  work(0);
+  // What is left is running on helpers; on a busy machine they may need this very core.
+  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins) {
+    if (spins < 2000) {
+      pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::work(std::size_t worker) {
+  for (;;) {
+    const std::uint64_t seen = ticket_.load(std::memory_order_acquire);
+    if (next_of(seen) >= count_of(seen)) return;
+    const std::uint64_t claim = ticket_.fetch_add(1, std::memory_order_acq_rel);
+    if (next_of(claim) >= count_of(claim)) return;
+    call_(context_, next_of(claim), worker);
+    done_.fetch_add(1, std::memory_order_release);
+  }
+}
+
+void ThreadPool::help(std::size_t worker) {
+  const FlushDenormals flush;
+  std::uint32_t seen = 0;
+  std::chrono::steady_clock::time_point moved{};
+  for (;;) {
+    const auto until = std::chrono::steady_clock::now() + SPIN;
+    std::uint32_t now = wake_.load(std::memory_order_acquire);
+    while (now == seen && std::chrono::steady_clock::now() < until) {
+      for (int i = 0; i < 16; ++i) pause();
+      now = wake_.load(std::memory_order_acquire);
+    }
+    if (now == seen) {
+      sleepers_.fetch_add(1);
+      wake_.wait(seen);
+      sleepers_.fetch_sub(1);
+      continue;
+    }
+    seen = now;
+    if (stop_.load()) return;
+    const int core = current_core();
+    if (core >= 0 && core == caller_core_.load(std::memory_order_relaxed) && until - moved > BETWEEN_MOVES) {
+      moved = until;
+      leave_core(core);
+    }
+    work(worker);
+  }
+}
+
+}  // namespace aevb

@@ -1,0 +1,71 @@
+// The one pool of threads: numbered tasks, claimed by whoever is free.
+//
+// run() returns when all tasks are done. The calling thread works too, and does not wait for helpers that have not woken:
+// on a busy machine it does the work itself. Helpers spin for a moment between two jobs, which a training step needs, and
+// then sleep. Every thread that runs tasks flushes denormals to zero: moments that decay into denormals would make a step
+// take twice as long.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace aevb {
+
+// Flushes denormal results and operands to zero on this thread, until the end of the scope.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  std::uint64_t before_;
+};
+
+// The cores that this process may use: the affinity mask, and on Linux the control group's quota.
+std::size_t available_cores();
+
+class ThreadPool {
+ public:
+  // `threads` counts the calling one.
+  explicit ThreadPool(std::size_t threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  std::size_t threads() const { return helpers_.size() + 1; }
+
+  // Calls task(i, worker) for i in [0, count), each once, worker < threads(). Not reentrant; one caller at a time. Tasks
+  // do not throw.
+  template <typename Task>
+  void run(std::size_t count, Task&& task) {
+    run_erased(
+        count, [](void* context, std::size_t i, std::size_t worker) { (*static_cast<Task*>(context))(i, worker); },
+        const_cast<void*>(static_cast<const void*>(&task)));
+  }
+
+ private:
+  using Call = void (*)(void* context, std::size_t index, std::size_t worker);
+
+  void run_erased(std::size_t count, Call call, void* context);
+  void help(std::size_t worker);
+  void work(std::size_t worker);
+
+  // generation (16 bits) | count (24) | next (24) in one word: a helper that comes late can tell a claim on a finished
+  // job from one on the present job, for a valid claim keeps its job from finishing.
+  std::atomic<std::uint64_t> ticket_{0};
+  std::atomic<std::size_t> done_{0};
+  Call call_ = nullptr;
+  void* context_ = nullptr;
+  std::atomic<std::uint32_t> wake_{0};  // changes with every job, and at the end
+  std::atomic<std::uint32_t> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  std::atomic<int> caller_core_{-1};
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace aevb

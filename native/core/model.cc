@@ -1,0 +1,166 @@
+#include "model.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "initializer.h"
+#include "likelihood/likelihood.h"
+#include "math/gemm.h"
+#include "math/panel_ops.h"
+
+namespace aevb {
+
+namespace {
+
+// Floats of a [rows, cols] matrix in panels. Throws where they cannot be counted.
+std::size_t panel_floats(std::size_t rows, std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  const std::size_t padded = panel_count(cols, width) * width;
+  if (rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / 4 / padded) throw std::bad_alloc();
+  return cache_lines(rows * padded);
+}
+
+std::size_t padded_cols(std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  return cache_lines(panel_count(cols, width) * width);
+}
+
+Panels view(float* data, std::size_t rows, std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  return {data, rows * width, width};
+}
+
+}  // namespace
+
+Model::Model(const ModelSpec& spec) : spec_(spec) {
+  if (spec.input == 0 || spec.latent.units == 0 || spec.objective.samples == 0) {
+    throw std::invalid_argument("input, latent.units and objective.samples must be at least 1");
+  }
+  std::size_t width = spec.input;
+  const auto add_stack = [&](std::vector<DenseLayer>& stack, const std::vector<DenseSpec>& layers, const char* name,
+                             bool begins_with_data) {
+    stack.resize(layers.size());
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      if (layers[i].units == 0) throw std::invalid_argument("units must be at least 1");
+      add_dense(stack[i], std::string(name) + "." + std::to_string(i), width, layers[i].units, layers[i].activation,
+                !(begins_with_data && i == 0));
+      width = layers[i].units;
+    }
+  };
+  add_stack(encoder, spec.encoder, "encoder", true);
+  add_dense(mean, "latent.mean", width, spec.latent.units, Activation::identity, !encoder.empty());
+  add_dense(log_variance, "latent.logVariance", width, spec.latent.units, Activation::identity, !encoder.empty());
+  width = spec.latent.units;
+  add_stack(decoder, spec.decoder, "decoder", false);
+  const auto names = likelihood_heads(spec.likelihood);
+  heads.resize(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    add_dense(heads[i], std::string("likelihood.") + names[i], width, spec.input, Activation::identity, true);
+  }
+  shared_log_variances = aevb::shared_log_variances(spec.likelihood, spec.input);
+  if (shared_log_variances > 0) {
+    shared_log_variance = take(cache_lines(shared_log_variances));
+    table_.push_back({"likelihood.logVariance", {shared_log_variances}, shared_log_variance});
+  }
+  parameters_ = AlignedFloats(arena_size_);
+  transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);
+  initialize();
+  refresh_transposed();
+}
+
+std::size_t Model::take(std::size_t floats) {
+  const std::size_t offset = arena_size_;
+  arena_size_ += floats;
+  return offset;
+}
+
+void Model::add_dense(DenseLayer& layer, const std::string& name, std::size_t in, std::size_t out,
+                      Activation activation, bool backward_input) {
+  layer.in = in;
+  layer.out = out;
+  layer.activation = activation;
+  layer.backward_input = backward_input;
+  layer.weight = take(panel_floats(in, out));
+  layer.bias = take(padded_cols(out));
+  if (backward_input) {
+    layer.transposed = transposed_size_;
+    transposed_size_ += panel_floats(out, in);
+  }
+  table_.push_back({name + ".weight", {out, in}, layer.weight});
+  table_.push_back({name + ".bias", {out}, layer.bias});
+}
+
+template <typename Visit>
+void Model::for_each_dense(Visit visit) {
+  for (DenseLayer& layer : encoder) visit(layer);
+  visit(mean);
+  visit(log_variance);
+  for (DenseLayer& layer : decoder) visit(layer);
+  for (DenseLayer& layer : heads) visit(layer);
+}
+
+void Model::initialize() {
+  std::uint32_t tensor = 0;
+  std::vector<float> weight, bias;
+  for_each_dense([&](const DenseLayer& layer) {
+    weight.resize(layer.in * layer.out);
+    bias.resize(layer.out);
+    initialize_dense(weight.data(), bias.data(), layer.in, layer.out, spec_.initializer, spec_.seed, tensor);
+    write(table_[tensor], weight.data());
+    write(table_[tensor + 1], bias.data());
+    tensor += 2;
+  });
+}
+
+Panels Model::weight(float* arena, const DenseLayer& layer) const {
+  return view(arena + layer.weight, layer.in, layer.out);
+}
+
+ConstPanels Model::weight(const DenseLayer& layer) const {
+  const std::size_t width = matrix_width(layer.out);
+  return {parameters_.data() + layer.weight, layer.in * width, width};
+}
+
+Panels Model::transposed(const DenseLayer& layer) {
+  if (transposed_.size() == 0) return {};
+  return view(transposed_.data() + layer.transposed, layer.out, layer.in);
+}
+
+ConstPanels Model::transposed(const DenseLayer& layer) const { return const_cast<Model*>(this)->transposed(layer); }
+
+void Model::unpack(const float* arena, const ParameterInfo& info, float* values) const {
+  if (!info.is_matrix()) {
+    for (std::size_t i = 0; i < info.elements(); ++i) values[i] = arena[info.offset + i];
+    return;
+  }
+  const std::size_t out = info.shape[0], in = info.shape[1], width = matrix_width(out);
+  const ConstPanels from{arena + info.offset, in * width, width};
+  transpose(Panels{values, in * out, in}, from, in, out);
+}
+
+void Model::write(const ParameterInfo& info, const float* values) {
+  float* to = parameters_.data() + info.offset;
+  if (!info.is_matrix()) {
+    for (std::size_t i = 0; i < info.elements(); ++i) to[i] = values[i];
+    return;
+  }
+  const std::size_t out = info.shape[0], in = info.shape[1];
+  transpose(view(to, in, out), ConstPanels{values, in * out, in}, out, in);
+}
+
+void Model::refresh_transposed() {
+  if (transposed_.size() == 0) return;
+  for_each_dense([&](const DenseLayer& layer) {
+    if (layer.backward_input) transpose(transposed(layer), weight(layer), layer.in, layer.out);
+  });
+}
+
+bool Model::parameters_are_finite() const {
+  const float* values = parameters_.data();
+  bool finite = true;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) finite &= std::isfinite(values[i]);
+  return finite;
+}
+
+}  // namespace aevb

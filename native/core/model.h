@@ -1,0 +1,88 @@
+// One VAE: its parameters, and the table that says which tensor lies where.
+//
+// All parameters lie in one arena, in panels, so that the optimiser and the products work in the same layout; the file
+// format's row-major [out, in] is made at the door (read, write).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "math/aligned.h"
+#include "math/panels.h"
+#include "spec.h"
+
+namespace aevb {
+
+struct ParameterInfo {
+  std::string name;                // PyTorch's state_dict names
+  std::vector<std::size_t> shape;  // weights [out, in]
+  std::size_t offset;              // where it begins in the arena
+
+  bool is_matrix() const { return shape.size() == 2; }
+  std::size_t elements() const { return is_matrix() ? shape[0] * shape[1] : shape[0]; }
+};
+
+// Where a dense layer's tensors lie. Weight and bias are padded to whole panels.
+struct DenseLayer {
+  std::size_t in = 0, out = 0;
+  Activation activation = Activation::identity;
+  std::size_t weight = 0, bias = 0;  // offsets in the arena
+  std::size_t transposed = 0;        // offset of the weight's transpose in its own arena
+  bool backward_input = true;        // false where the input is the data
+};
+
+class Model {
+ public:
+  // Initialised parameters. Throws std::invalid_argument for sizes that are zero, std::bad_alloc for too large ones.
+  explicit Model(const ModelSpec& spec);
+
+  const ModelSpec& spec() const { return spec_; }
+  const std::vector<ParameterInfo>& table() const { return table_; }
+
+  // One tensor, row-major in PyTorch's layout; `values` holds elements() floats.
+  void read(const ParameterInfo& info, float* values) const { unpack(parameters_.data(), info, values); }
+  void write(const ParameterInfo& info, const float* values);
+  // The same from any arena of this layout, such as the gradient's.
+  void unpack(const float* arena, const ParameterInfo& info, float* values) const;
+  // After the last write: brings what is derived from the parameters up to date.
+  void refresh_transposed();
+
+  // The layers in the order of the forward pass.
+  std::vector<DenseLayer> encoder, decoder;
+  DenseLayer mean, log_variance;          // the posterior's heads
+  std::vector<DenseLayer> heads;          // the likelihood's
+  std::size_t shared_log_variance = 0;    // offset of the likelihood's own log-variance parameters
+  std::size_t shared_log_variances = 0;   // and how many there are
+
+  Panels weight(float* arena, const DenseLayer& layer) const;
+  ConstPanels weight(const DenseLayer& layer) const;
+  Panels transposed(const DenseLayer& layer);
+  ConstPanels transposed(const DenseLayer& layer) const;
+  const float* bias(const DenseLayer& layer) const { return parameters_.data() + layer.bias; }
+  const float* shared_log_variance_raw() const { return parameters_.data() + shared_log_variance; }
+
+  AlignedFloats& parameters() { return parameters_; }
+  const AlignedFloats& parameters() const { return parameters_; }
+  bool parameters_are_finite() const;
+
+  // Training's memory beyond one fit: random numbers and epoch numbers go on where they were.
+  std::uint64_t epochs_trained = 0;
+  std::uint32_t steps_trained = 0;
+
+ private:
+  void add_dense(DenseLayer& layer, const std::string& name, std::size_t in, std::size_t out, Activation activation,
+                 bool backward_input);
+  std::size_t take(std::size_t floats);
+  void initialize();
+  template <typename Visit>
+  void for_each_dense(Visit visit);
+
+  ModelSpec spec_;
+  std::vector<ParameterInfo> table_;
+  std::size_t arena_size_ = 0, transposed_size_ = 0;
+  AlignedFloats parameters_, transposed_;
+};
+
+}  // namespace aevb

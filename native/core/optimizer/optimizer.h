@@ -1,0 +1,37 @@
+// The optimiser of a model: its moments, and one step on any stretch of the parameter arena.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "math/aligned.h"
+#include "spec.h"
+
+namespace aevb {
+
+class Optimizer {
+ public:
+  // Moments for an arena of `size` floats. Begins with no step taken.
+  void configure(const OptimizerSpec& spec, std::size_t size);
+
+  // Once a step, before the updates: `rate_factor` is the schedule's, gradient_scale is what clipping by norm wants.
+  void begin_step(double rate_factor);
+  void set_gradient_scale(float scale) { gradient_scale_ = scale; }
+
+  // Updates parameters[offset, offset + n) from gradients at the same place. Different stretches may be updated at the
+  // same time by different threads.
+  void update(float* parameters, const float* gradients, std::size_t offset, std::size_t n);
+
+  // The moments and the step count, to put them back after a step that went wrong.
+  void copy_state_from(const Optimizer& other);
+
+ private:
+  OptimizerSpec spec_;
+  AlignedFloats first_;   // velocity, or Adam's m
+  AlignedFloats second_;  // sums of squares, or Adam's v
+  std::uint64_t steps_ = 0;
+  double rate_ = 0.0;
+  float gradient_scale_ = 1.0f;
+};
+
+}  // namespace aevb

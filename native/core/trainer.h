@@ -1,0 +1,105 @@
+// Steps and epochs. One step is two passes over numbered tasks, with one barrier between them:
+//
+//   rows      each task takes some rows through the whole network and back (network.h)
+//   weights   each task sums one tile of one weight's gradient over all rows, and updates that tile in place
+//
+// Clipping by norm needs the whole gradient before the first update, and so a third pass.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "dataset.h"
+#include "math/aligned.h"
+#include "math/thread_pool.h"
+#include "model.h"
+#include "network.h"
+#include "objective/elbo.h"
+#include "optimizer/optimizer.h"
+#include "spec.h"
+
+namespace aevb {
+
+// The loss or a parameter stopped being finite. The model is as it was when the epoch began.
+class Diverged : public std::runtime_error {
+ public:
+  Diverged(std::uint64_t epoch, std::size_t step)
+      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step) {}
+  std::uint64_t epoch;  // from 1, over the model's life
+  std::size_t step;     // from 1, within the epoch
+};
+
+// The work was cancelled between two steps.
+class Cancelled : public std::runtime_error {
+ public:
+  Cancelled() : std::runtime_error("cancelled") {}
+};
+
+struct EpochEvents {
+  std::function<void(std::size_t batch)> batch_begin;
+  std::function<void(std::size_t batch, const Terms&)> batch_end;
+  std::function<void()> between_steps;  // the model is consistent and may be read
+};
+
+// How many threads pay for batches of this size, of those available.
+std::size_t sensible_threads(const Model& model, std::size_t rows, std::size_t draws);
+
+class Trainer {
+ public:
+  explicit Trainer(Model& model) : model_(model) {}
+
+  // Begins a fit: see NativeModel.beginFit in src/native.ts.
+  void begin_fit(const TrainSpec& spec);
+
+  // One epoch over the data. Throws Diverged or Cancelled.
+  Terms epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
+
+  // The loss and its gradient over all rows as one batch, into gradients(); nothing else changes. epsilon
+  // [rows · samples, Z] row-major, or null for that of training step `step`.
+  Terms gradient(const Dataset& data, ThreadPool& pool, const float* epsilon, std::uint32_t step);
+  const AlignedFloats& gradients() const { return gradients_; }
+  std::size_t batch_size() const { return spec_.batch_size; }
+
+ private:
+  // A tile of one tensor's gradient: `rows` of the weight from `first_row` on, in the panel `panel`.
+  struct Tile {
+    const DenseLayer* layer;      // null: the likelihood's shared log-variances
+    ConstPanels inp, dout;        // of all rows
+    std::size_t draws;            // rows of these for each datum
+    std::size_t first_row, rows;  // of the weight
+    std::size_t panel, cols;
+  };
+
+  void prepare(std::size_t batch_rows);
+  void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws);
+  std::vector<std::uint32_t> shuffled(std::size_t rows) const;
+  // Gathers and passes rows forward and backward; false where cancelled.
+  bool rows_pass(const Dataset& data, const std::uint32_t* index, std::size_t rows, ThreadPool& pool,
+                 const std::atomic<bool>* cancelled, const float* epsilon, std::uint32_t step);
+  Terms batch_terms(std::size_t rows) const;
+  void weights_pass(std::size_t rows, ThreadPool& pool);
+  void tile_gradient(const Tile& tile, std::size_t rows);
+  void tile_update(const Tile& tile);
+  template <typename Visit>
+  void for_each_stretch(const Tile& tile, Visit visit);
+
+  Model& model_;
+  TrainSpec spec_;
+  Optimizer optimizer_;
+  double fit_epochs_ = 0.0;  // since begin_fit
+  AlignedFloats gradients_;
+  std::vector<Tile> tiles_;
+  std::vector<double> squares_;  // of each tile's gradient
+  std::unique_ptr<Workspace> workspace_;
+
+  // The beginning of the epoch, to return to.
+  AlignedFloats parameters_before_;
+  Optimizer optimizer_before_;
+};
+
+}  // namespace aevb

@@ -1,0 +1,95 @@
+/** Files that are read within bounds and written all or not at all. */
+
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expected, VAEError } from '../errors.js'
+import { invalid } from './invalid.js'
+
+/** Files pass in pieces of this many bytes, so that no piece keeps the event loop for long. */
+export const CHUNK_BYTES = 4 * 1024 * 1024
+
+export function folderPath(folder: unknown): string {
+  if (folder instanceof URL && folder.protocol === 'file:') return fileURLToPath(folder)
+  if (typeof folder === 'string' && folder !== '') return folder
+  throw new TypeError(expected('the path or file URL of a folder', 'folder', folder))
+}
+
+/** Opens a regular file, hands it over with its length, and closes it. */
+export async function withFile<T>(path: string, use: (file: FileHandle, length: number) => Promise<T>): Promise<T> {
+  let file: FileHandle | undefined
+  try {
+    // Not waiting for a writer, should the path be a pipe.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    const stats = await file.stat()
+    if (!stats.isFile()) throw invalid(path, 'it is not a file')
+    return await use(file, stats.size)
+  } catch (error) {
+    if (error instanceof VAEError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new VAEError('CHECKPOINT_MISSING', `There is no ${path}`, { cause: error })
+    }
+    throw invalid(path, error instanceof Error ? error.message : String(error), error)
+  } finally {
+    await file?.close()
+  }
+}
+
+/** Fills `into` from byte `position` on, piece by piece; `each` sees every piece as it comes. */
+export async function readInto(
+  file: FileHandle,
+  path: string,
+  into: Uint8Array,
+  position: number,
+  each: (piece: Uint8Array, offset: number) => void = () => {},
+): Promise<void> {
+  for (let offset = 0; offset < into.length; ) {
+    const wanted = into.subarray(offset, offset + CHUNK_BYTES)
+    let filled = 0
+    while (filled < wanted.length) {
+      const { bytesRead } = await file.read(wanted, filled, wanted.length - filled, position + offset + filled)
+      if (bytesRead === 0) throw invalid(path, 'it was cut short while it was read')
+      filled += bytesRead
+    }
+    each(wanted, offset)
+    offset += wanted.length
+  }
+}
+
+/** A file that is written beside its place and not yet there. */
+export interface Staged {
+  /** Puts it into its place, in one move. */
+  commit(): Promise<void>
+  /** Takes it away where it was not committed. */
+  discard(): Promise<void>
+}
+
+/** Writes the pieces to the disk under another name in the same folder. */
+export async function stage(path: string, pieces: Iterable<Uint8Array>): Promise<Staged> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const discard = () => rm(temporary, { force: true })
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      for (const piece of pieces) await file.writeFile(piece)
+      // On the disk before its name is: a power cut leaves the old file or the new one.
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    await discard()
+    throw error
+  }
+  return { commit: () => rename(temporary, path), discard }
+}
+
+/** Makes renames in a folder last through a power cut, where the system can. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined)
+  await folder?.sync().catch(() => undefined)
+  await folder?.close()
+}

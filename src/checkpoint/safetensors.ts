@@ -1,0 +1,175 @@
+/**
+ * The safetensors format, as its reference implementation reads it: eight bytes with the length of a JSON header
+ * (little-endian), the header, then the tensors' bytes. The header gives each tensor's dtype, shape and place, counted
+ * from the header's end:
+ *
+ *   { "__metadata__": { "format": "pt" },
+ *     "encoder.0.weight": { "dtype": "F32", "shape": [200, 784], "data_offsets": [0, 627200] } }
+ *
+ * Everything here is pure: a header may come from anywhere, and claims nothing that is not checked against the length of
+ * the file that it stands in.
+ */
+
+import { elements, type ParameterShape } from '../parameter-table.js'
+import { invalid } from './invalid.js'
+
+/** The bytes before the header, which hold its length. */
+export const LENGTH_BYTES = 8
+/** What the format's own reader takes at most. */
+const LONGEST_HEADER = 100_000_000
+
+const dtypeBytes: Readonly<Record<string, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+}
+
+/** Where a tensor lies, in bytes from the end of the header. */
+export interface TensorPlace {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly begin: number
+  readonly end: number
+}
+
+export interface Header {
+  readonly metadata: ReadonlyMap<string, string>
+  readonly tensors: ReadonlyMap<string, TensorPlace>
+}
+
+/** The length of the header, from a file's first bytes. `from` names the file in messages. */
+export function headerLength(start: Uint8Array, fileLength: number, from: string): number {
+  if (start.length < LENGTH_BYTES)
+    throw invalid(from, `it has ${start.length} bytes, fewer than a header's length takes`)
+  const claimed = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true)
+  if (claimed > BigInt(fileLength - LENGTH_BYTES)) {
+    throw invalid(from, `its header claims ${claimed} bytes, but only ${fileLength - LENGTH_BYTES} follow`)
+  }
+  if (claimed > LONGEST_HEADER) throw invalid(from, `its header claims ${claimed} bytes, more than the format allows`)
+  return Number(claimed)
+}
+
+/** Reads a header before `dataLength` bytes of data. The tensors' places cover these without gap or overlap. */
+export function parseHeader(bytes: Uint8Array, dataLength: number, from: string): Header {
+  const json = parseObject(bytes, from)
+  const tensors = new Map<string, TensorPlace>()
+  let metadata = new Map<string, string>()
+  // A Map, because a hostile name such as __proto__ is only a name in it.
+  for (const [name, value] of Object.entries(json)) {
+    if (name === '__metadata__') metadata = parseMetadata(value, from)
+    else tensors.set(name, parsePlace(value, dataLength, `tensor ${JSON.stringify(name)}`, from))
+  }
+  checkCover(tensors, dataLength, from)
+  return { metadata, tensors }
+}
+
+/** Length and header for float32 tensors that follow one another in this order, padded so that they begin at 8 n bytes. */
+export function encodeHeader(table: readonly ParameterShape[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  let end = 0
+  const entries = table.map(({ name, shape }) => {
+    const begin = end
+    end += 4 * elements(shape)
+    return [name, { dtype: 'F32', shape, data_offsets: [begin, end] }]
+  })
+  const json = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }))
+  const length = Math.ceil(json.length / 8) * 8
+  const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
+  header.writeBigUInt64LE(BigInt(length))
+  json.copy(header, LENGTH_BYTES)
+  return header
+}
+
+/** Throws where a tensor is not float32. */
+export function checkFloat32({ tensors }: Header, from: string): void {
+  for (const [name, { dtype }] of tensors) {
+    if (dtype !== 'F32') throw invalid(from, `tensor ${JSON.stringify(name)} has dtype ${dtype}, but only F32 is read`)
+  }
+}
+
+/** Throws where the tensors are not exactly those of the model. */
+export function checkTable(header: Header, table: readonly ParameterShape[], from: string): void {
+  const expected = new Set(table.map(({ name }) => name))
+  for (const { name, shape } of table) {
+    const found = header.tensors.get(name)
+    if (!found) throw invalid(from, `the tensor ${name} of the model is missing`)
+    if (found.shape.length !== shape.length || found.shape.some((size, i) => size !== shape[i])) {
+      throw invalid(from, `${name} has shape [${found.shape}], but the model's is [${shape}]`)
+    }
+  }
+  for (const name of header.tensors.keys()) {
+    if (!expected.has(name)) throw invalid(from, `the model has no tensor ${JSON.stringify(name)}`)
+  }
+}
+
+/** A JSON object in strict UTF-8. */
+export function parseObject(bytes: Uint8Array, from: string): Record<string, unknown> {
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch (error) {
+    throw invalid(from, 'its JSON is damaged', error)
+  }
+  if (!isObject(json)) throw invalid(from, 'its JSON is not an object')
+  return json
+}
+
+function parseMetadata(value: unknown, from: string): Map<string, string> {
+  const pairs = isObject(value) ? Object.entries(value) : []
+  if (!isObject(value) || pairs.some(([, text]) => typeof text !== 'string')) {
+    throw invalid(from, '__metadata__ is not an object of strings')
+  }
+  return new Map(pairs as [string, string][])
+}
+
+function parsePlace(value: unknown, dataLength: number, what: string, from: string): TensorPlace {
+  const fields = isObject(value) ? Object.keys(value).sort().join() : ''
+  if (!isObject(value) || fields !== 'data_offsets,dtype,shape') {
+    throw invalid(from, `${what} is not an object of dtype, shape and data_offsets`)
+  }
+  const { dtype, shape, data_offsets: offsets } = value
+  const width = typeof dtype === 'string' && Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined
+  if (width === undefined) throw invalid(from, `${what} has an unknown dtype`)
+  if (!isCounts(shape)) throw invalid(from, `${what} has a shape that is not an array of integers of at least 0`)
+  if (!isCounts(offsets) || offsets.length !== 2) {
+    throw invalid(from, `${what} has data_offsets that are not two integers of at least 0`)
+  }
+  const [begin, end] = offsets as [number, number]
+  if (begin > end) throw invalid(from, `${what} ends before it begins`)
+  if (end > dataLength) throw invalid(from, `${what} ends at byte ${end} of ${dataLength}`)
+  // A product beyond 2^53 is rounded, but is then no length that a file has.
+  const size = elements(shape) * width
+  if (size !== end - begin) throw invalid(from, `${what} has ${end - begin} bytes, but its shape needs ${size}`)
+  return { dtype: dtype as string, shape, begin, end }
+}
+
+function checkCover(tensors: ReadonlyMap<string, TensorPlace>, dataLength: number, from: string): void {
+  const places = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  let covered = 0
+  for (const [name, { begin, end }] of places) {
+    const what = `tensor ${JSON.stringify(name)}`
+    if (begin < covered) throw invalid(from, `${what} overlaps another`)
+    if (begin > covered) throw invalid(from, `there is a gap before ${what}`)
+    covered = end
+  }
+  if (covered !== dataLength) throw invalid(from, `${dataLength - covered} bytes follow the last tensor`)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0)
+}

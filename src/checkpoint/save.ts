@@ -1,0 +1,62 @@
+/**
+ * Writing a model's folder. Two files cannot be replaced in one move, so model.safetensors carries a copy of config.json
+ * and a checksum of its tensors: it is whole by itself, and moving it into place is the one moment in which the new model
+ * takes the old one's. Whoever reads between the two moves, after a crash, or while two write at once, finds a
+ * config.json with the checksum of other tensors and goes by the copy (load.ts).
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { VAEConfig } from '../config.js'
+import { VAEError } from '../errors.js'
+import type { ParameterShape } from '../parameter-table.js'
+import { encodeDocument } from './document.js'
+import { CHUNK_BYTES, folderPath, type Staged, stage, syncFolder } from './files.js'
+import { encodeHeader } from './safetensors.js'
+
+/** `read` copies the parameters; it is called before anything else is awaited. */
+export async function saveModel(
+  folder: unknown,
+  config: VAEConfig,
+  table: readonly ParameterShape[],
+  read: () => Readonly<Record<string, Float32Array>>,
+): Promise<void> {
+  const path = folderPath(folder)
+  const parameters = read()
+  const pieces = table.flatMap(({ name }) => chunks(parameters[name] as Float32Array))
+  const document = encodeDocument(config, await hash(pieces))
+  // 'pt' tells other readers that names and layouts are PyTorch's.
+  const header = encodeHeader(table, { format: 'pt', aevb: document })
+  const staged: Staged[] = []
+  try {
+    await mkdir(path, { recursive: true })
+    staged.push(await stage(join(path, 'model.safetensors'), [header, ...pieces]))
+    staged.push(await stage(join(path, 'config.json'), [Buffer.from(document)]))
+    for (const file of staged) await file.commit()
+    await syncFolder(path)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new VAEError('CHECKPOINT_UNWRITABLE', `The model cannot be saved in ${path}: ${why}`, { cause: error })
+  } finally {
+    for (const file of staged) await file.discard()
+  }
+}
+
+function chunks({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {
+  const count = Math.ceil(byteLength / CHUNK_BYTES)
+  return Array.from({ length: count }, (_, i) => {
+    const begin = i * CHUNK_BYTES
+    return new Uint8Array(buffer, byteOffset + begin, Math.min(CHUNK_BYTES, byteLength - begin))
+  })
+}
+
+async function hash(pieces: readonly Uint8Array[]): Promise<string> {
+  const sha256 = createHash('sha256')
+  for (const piece of pieces) {
+    sha256.update(piece)
+    if (piece.length === CHUNK_BYTES) await setImmediate()
+  }
+  return sha256.digest('hex')
+}

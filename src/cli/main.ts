@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The program `aevb`. It fails with one line and an exit code: 1, or 130 where it was interrupted. */
+
+import { createRequire } from 'node:module'
+import { Command } from 'commander'
+import { AbortError } from '../errors.js'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+const interrupt = new AbortController()
+// Once: a second interrupt ends the process at once, as without this.
+process.once('SIGINT', () => interrupt.abort())
+
+const program = new Command('aevb').description('Trains variational autoencoders on the CPU.').version(version)
+
+try {
+  // Here, so that an addon that is missing is an error like any other.
+  const { addTrain } = await import('./train.js')
+  addTrain(program, interrupt.signal)
+  await program.parseAsync()
+} catch (error) {
+  const interrupted = error instanceof AbortError
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`${interrupted ? 'Interrupted.' : `aevb: ${message}`}\n`)
+  process.exitCode = interrupted ? 130 : 1
+}

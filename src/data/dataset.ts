@@ -1,0 +1,116 @@
+/** Rows that the core owns: copied once, used by as many calls as one likes. */
+
+import { expected, translate } from '../errors.js'
+import { run } from '../jobs.js'
+import { type NativeDataset, native } from '../native.js'
+import { integer, optional, options, parse } from '../schema.js'
+import { type FlatMatrix, flatten, type Matrix } from './matrix.js'
+
+/** Whatever a method takes as rows of data. */
+export type MatrixLike = Matrix | Dataset
+
+/** What the cells may be: any finite number, or one within [0, 1]. */
+export type Domain = 'real' | 'unit'
+
+const schema = options<{ columns?: number | undefined }>('an object of options', {
+  columns: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+})
+
+/** What is inside a Dataset, for those in this package who may know. */
+class Held {
+  constructor(
+    readonly native: NativeDataset,
+    /** Whether it came as uint8, which stands for 0, 1/255, ..., 1. */
+    readonly bytes: boolean,
+    /** Domains that every cell is known to lie in. */
+    readonly checked: Set<Domain>,
+  ) {}
+
+  static copy({ data, columns }: FlatMatrix): Held {
+    try {
+      return new Held(new native.Dataset(data, columns), data instanceof Uint8Array, new Set())
+    } catch (error) {
+      throw translate(error)
+    }
+  }
+}
+
+let heldBy: (dataset: Dataset) => Held
+
+/**
+ * A matrix held by the core, so that many calls share one copy and one check of its cells. What it was made from may
+ * change or vanish afterwards.
+ */
+export class Dataset {
+  readonly #held: Held
+
+  static {
+    heldBy = (dataset) => dataset.#held
+  }
+
+  /**
+   * Copies `data`. A typed array needs `columns`, the numbers of a row; the other forms know it themselves.
+   *
+   * @throws TypeError or RangeError for what is no matrix.
+   */
+  constructor(data: Matrix, passed: { readonly columns?: number | undefined } = {}) {
+    // `slice` and `asDataset` hand over what they hold already.
+    this.#held =
+      (data as unknown) instanceof Held
+        ? (data as unknown as Held)
+        : Held.copy(flatten(data, 'data', parse(schema, passed, 'Dataset').columns))
+  }
+
+  get rows(): number {
+    return this.#held.native.rows
+  }
+
+  get columns(): number {
+    return this.#held.native.columns
+  }
+
+  /** Rows [from, to), counted from 0, of the same memory: nothing is copied. */
+  slice(from: number, to: number = this.rows): Dataset {
+    parse(integer(`an integer from 0 to ${this.rows - 1}`, 0, this.rows - 1), from, 'from')
+    parse(integer(`an integer from ${from + 1} to ${this.rows}`, from + 1, this.rows), to, 'to')
+    const { native, bytes, checked } = this.#held
+    return wrap(new Held(native.slice(from, to), bytes, new Set(checked)))
+  }
+}
+
+function wrap(held: Held): Dataset {
+  return new Dataset(held as unknown as Matrix)
+}
+
+/** The rows of `value`, each of `columns` numbers. `name` is the argument's. */
+export function asDataset(value: unknown, name: string, columns: number): Dataset {
+  if (!(value instanceof Dataset)) return wrap(Held.copy(flatten(value, name, columns)))
+  if (value.columns !== columns) {
+    throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.columns`, value.columns))
+  }
+  return value
+}
+
+/** The core's rows, once every cell is known to lie in the domain. Throws a RangeError that names the first that does not. */
+export async function checkedRows(
+  dataset: Dataset,
+  name: string,
+  domain: Domain,
+  signal: AbortSignal | undefined,
+): Promise<NativeDataset> {
+  const { native, checked } = heldBy(dataset)
+  if (checked.has(domain)) return native
+  const cell = await run(() => native.check(domain), signal)
+  if (cell) {
+    const what = domain === 'real' ? 'a finite number' : 'a number from 0 to 1, as a Bernoulli likelihood needs,'
+    throw new RangeError(expected(what, `${name} (row ${cell.row}, column ${cell.column})`, cell.value))
+  }
+  checked.add(domain)
+  if (domain === 'unit') checked.add('real')
+  return native
+}
+
+/** Whether the rows came as bytes, which stand for pixels and nothing else. */
+export function isBytes(dataset: Dataset): boolean {
+  return heldBy(dataset).bytes
+}

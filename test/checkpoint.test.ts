@@ -1,0 +1,162 @@
+/** Model folders: written as a whole, and read as a whole. No model is made here: see save-load.test.ts. */
+
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { readModel } from '../src/checkpoint/load.js'
+import { saveModel } from '../src/checkpoint/save.js'
+import {
+  config,
+  dataLength,
+  document,
+  encode,
+  freshFolders,
+  goodHeader,
+  parameters,
+  table,
+} from './helpers/model-folder.js'
+
+const folder = freshFolders()
+const bias = async () => (await readModel(folder.path)).parameters['latent.mean.bias']?.[0]
+
+describe('saving', () => {
+  test('writes config.json as it was passed, and tensors of float32', async () => {
+    await folder.save(1)
+    expect((await readdir(folder.path)).sort()).toEqual(['config.json', 'model.safetensors'])
+    expect(JSON.parse(await readFile(folder.config, 'utf8'))).toMatchObject({ format: 'aevb', version: 1, config })
+    const bytes = await readFile(folder.tensors)
+    const length = Number(bytes.readBigUInt64LE())
+    expect(length % 8).toBe(0)
+    const { __metadata__: metadata, ...places } = JSON.parse(bytes.subarray(8, 8 + length).toString())
+    expect(places).toEqual(goodHeader())
+    expect(metadata.format).toBe('pt')
+    expect(bytes.length).toBe(8 + length + dataLength)
+    expect(bytes.readFloatLE(8 + length)).toBe(1)
+  })
+
+  test('and loading gives the same config and the same bits', async () => {
+    const odd = parameters(0)
+    odd['latent.mean.weight']?.set([-0, 1e-45, 3.4028234663852886e38])
+    await saveModel(folder.path, config, table, () => odd)
+    const loaded = await readModel(pathToFileURL(folder.path))
+    expect(loaded.config).toEqual(config)
+    expect(loaded.parameters).toEqual(odd)
+    expect(Object.is(loaded.parameters['latent.mean.weight']?.[0], -0)).toBe(true)
+  })
+
+  test('makes the folder, and those above it', async () => {
+    folder.path = join(folder.path, 'a', 'b')
+    await folder.save(1)
+    expect(await bias()).toBe(1)
+  })
+
+  test('leaves other files alone', async () => {
+    await writeFile(join(folder.path, 'notes.txt'), 'mine')
+    await folder.save(1)
+    await folder.save(2)
+    expect((await readdir(folder.path)).sort()).toEqual(['config.json', 'model.safetensors', 'notes.txt'])
+    expect(await bias()).toBe(2)
+  })
+
+  test('takes the parameters of the moment it is called', async () => {
+    const now = parameters(1)
+    const saved = saveModel(folder.path, config, table, () =>
+      Object.fromEntries(Object.entries(now).map(([k, v]) => [k, v.slice()])),
+    )
+    for (const values of Object.values(now)) values.fill(2)
+    await saved
+    expect(await bias()).toBe(1)
+  })
+
+  test('twenty times at once leaves one of the twenty, whole', async () => {
+    const configs = Array.from({ length: 20 }, (_, seed) => ({ ...config, seed }))
+    await Promise.all(configs.map((passed, i) => folder.save(i, passed)))
+    const loaded = await readModel(folder.path)
+    const values = Object.values(loaded.parameters).flatMap((tensor) => [...tensor])
+    expect(new Set(values).size).toBe(1)
+    expect(loaded.config.seed).toBe(values[0])
+    expect(await readdir(folder.path)).toHaveLength(2)
+  })
+
+  test('reads whole models while others are written', async () => {
+    await folder.save(0, { ...config, seed: 0 })
+    let writing = true
+    const writer = (async () => {
+      for (let i = 1; i <= 40; i++) await folder.save(i, { ...config, seed: i })
+      writing = false
+    })()
+    let reads = 0
+    while (writing) {
+      const loaded = await readModel(folder.path)
+      expect(loaded.parameters['latent.mean.bias']?.[0]).toBe(loaded.config.seed)
+      reads++
+    }
+    await writer
+    expect(reads).toBeGreaterThan(0)
+  })
+
+  test('that cannot be done says where and why, and leaves what was there', async () => {
+    await folder.save(1)
+    await rm(folder.config)
+    await mkdir(folder.config)
+    await expect(folder.save(2)).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNWRITABLE',
+      message: expect.stringContaining(folder.path),
+    })
+    expect((await readdir(folder.path)).sort()).toEqual(['config.json', 'model.safetensors'])
+    await expect(saveModel(folder.tensors, config, table, () => parameters(1))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNWRITABLE',
+    })
+  })
+
+  test('and loading want a path', async () => {
+    for (const path of [undefined, '', 5, new URL('https://example.org/')]) {
+      await expect(saveModel(path, config, table, () => parameters(1))).rejects.toThrow(TypeError)
+      await expect(readModel(path)).rejects.toThrow(/^Expected the path or file URL of a folder for folder/)
+    }
+  })
+})
+
+describe('a save cut short leaves a model that loads', () => {
+  const old = { ...config, seed: 1 }
+  const fresh = { ...config, seed: 2 }
+
+  test('before the tensors are moved: the old one', async () => {
+    await folder.save(1, old)
+    await writeFile(join(folder.path, '.model.safetensors.0123456789ab.tmp'), 'half a fi')
+    expect(await readModel(folder.path)).toMatchObject({ config: old })
+    expect(await bias()).toBe(1)
+  })
+
+  test('between the two moves: the new one, though config.json is the old one’s', async () => {
+    await folder.save(1, old)
+    await copyFile(folder.config, join(folder.path, 'old.json'))
+    await folder.save(2, fresh)
+    await copyFile(join(folder.path, 'old.json'), folder.config)
+    expect(await readModel(folder.path)).toMatchObject({ config: fresh })
+    expect(await bias()).toBe(2)
+  })
+
+  test('between the two moves of a first save: the new one', async () => {
+    await folder.save(2, fresh)
+    await rm(folder.config)
+    expect(await readModel(folder.path)).toMatchObject({ config: fresh })
+  })
+})
+
+describe('config.json may be written by hand', () => {
+  test('beside tensors from PyTorch', async () => {
+    await writeFile(folder.config, document({}))
+    await writeFile(folder.tensors, encode({ __metadata__: { format: 'pt' }, ...goodHeader() }))
+    expect(await readModel(folder.path)).toEqual({ config, parameters: parameters(0) })
+  })
+
+  test('and edited: it goes before the copy within the tensors', async () => {
+    await folder.save(1)
+    const edited = JSON.parse(await readFile(folder.config, 'utf8'))
+    edited.config.seed = 77
+    await writeFile(folder.config, JSON.stringify(edited))
+    expect((await readModel(folder.path)).config.seed).toBe(77)
+  })
+})

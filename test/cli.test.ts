@@ -1,0 +1,101 @@
+/** The program `aevb`, as a shell sees it. `npm test` has built it. */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PNG } from 'pngjs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { VAE } from '../src/index.js'
+
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+
+function run(
+  args: readonly string[],
+  onStderr: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+) {
+  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
+    const child = spawn(process.execPath, [program, ...args], { cwd: folder })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (data) => {
+      stdout += data
+    })
+    child.stderr.on('data', (data) => {
+      stderr += data
+      onStderr(stderr, (signal) => child.kill(signal))
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aevb-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test('train trains the reference model, says how it went, and writes pictures and the model', async () => {
+  const { code, stdout, stderr } = await run(['train', '--epochs', '2'])
+  expect(stderr).toMatch(/^epoch 1\/2 .*\nepoch 2\/2 .*\n$/)
+  expect(stdout).toMatch(/│ +1 │ 1[45]\d\.\d\d │ .* │ +147\.48 │/)
+  expect(stdout).toMatch(/│ +2 │ 12\d\.\d\d │ .* │ +122\.67 │/)
+  expect(stdout).toMatch(/Test loss on 10,000 images: 1[12]\d\.\d\d/)
+  expect(stdout).toContain(join('out', 'reconstructions.png'))
+  expect(code).toBe(0)
+  const out = join(folder, 'out')
+  expect((await readdir(out)).sort()).toEqual(['loss.svg', 'model', 'reconstructions.png', 'samples.png'])
+  expect(await readFile(join(out, 'loss.svg'), 'utf8')).toMatch(/^<svg/)
+  for (const name of ['reconstructions.png', 'samples.png']) {
+    const { data } = PNG.sync.read(await readFile(join(out, name)))
+    expect(data.filter((_, i) => i % 4 === 0 && (data[i] as number) > 200).length).toBeGreaterThan(1000)
+  }
+  expect((await (await VAE.load(join(out, 'model'))).sample(2)).shape).toEqual([2, 784])
+})
+
+test('an interrupt ends the training and the program, without traces', async () => {
+  const { code, stdout, stderr } = await run(['train', '--epochs', '10000', '--out', 'never'], (text, kill) => {
+    if (text.includes('epoch 1/')) kill('SIGINT')
+  })
+  expect(code).toBe(130)
+  expect(stderr).toMatch(/Interrupted\.\n$/)
+  expect(stdout).toBe('')
+  expect(await readdir(folder)).not.toContain('never')
+})
+
+describe('a mistake is one line and an exit code', () => {
+  test.each([
+    [
+      ['train', '--epochs', '0'],
+      "error: option '--epochs <n>' argument '0' is invalid. Expected an integer of at least 1.",
+    ],
+    [
+      ['train', '--seed', '1.5'],
+      "error: option '--seed <n>' argument '1.5' is invalid. Expected an integer of at least 0.",
+    ],
+    [
+      ['train', '--threads', 'x'],
+      "error: option '--threads <n>' argument 'x' is invalid. Expected an integer from 0 to 1024.",
+    ],
+    [['train', '--epoch', '3'], "error: unknown option '--epoch'"],
+    [['trian'], "error: unknown command 'trian'"],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await run(args)
+    expect(stderr).toContain(message)
+    expect(stdout).toBe('')
+    expect(code).toBe(1)
+  })
+
+  test('where the output cannot be written', async () => {
+    const { code, stderr } = await run(['train', '--epochs', '1', '--out', '/dev/null/out'])
+    expect(stderr).toMatch(/\naevb: .*\/dev\/null\/out.*\n$/)
+    expect(code).toBe(1)
+  })
+})
+
+test('--version is that of the package', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+  expect((await run(['--version'])).stdout).toBe(`${version}\n`)
+})

@@ -1,0 +1,44 @@
+/** What `import 'aevb'` loads: little. Whatever is large is imported where it is used. */
+
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const src = fileURLToPath(new URL('../src', import.meta.url))
+
+/** Files and packages that importing `file` loads at once; types are not loaded. */
+function loadedBy(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen
+  seen.add(file)
+  const code = readFileSync(file, 'utf8')
+  for (const [, clause, from] of code.matchAll(/^(?:import|export) ([^'"]*?from )?'([^']+)'/gm)) {
+    const names = clause
+      ?.match(/\{([^}]*)\}/)?.[1]
+      ?.split(',')
+      .map((name) => name.trim())
+    const onlyTypes = clause?.startsWith('type ') || names?.filter(Boolean).every((name) => name.startsWith('type '))
+    if (onlyTypes || from === undefined) continue
+    if (from.startsWith('.')) loadedBy(join(dirname(file), from.replace(/\.js$/, '.ts')), seen)
+    else if (!from.startsWith('node:')) seen.add(from)
+  }
+  return seen
+}
+
+const packages = (file: string) => [...loadedBy(join(src, file))].filter((name) => !name.startsWith(src)).sort()
+
+test('the package loads two small dependencies', () => {
+  expect(packages('index.ts')).toEqual(['fastest-levenshtein', 'valibot'])
+})
+
+test('checking a config or options does not load the addon', () => {
+  for (const file of ['config.ts', 'fit-options.ts', 'data/matrix.ts', 'checkpoint/load.ts', 'checkpoint/save.ts']) {
+    expect([...loadedBy(join(src, file))]).not.toContain(join(src, 'native.ts'))
+  }
+  // The walk does see it where it is.
+  expect([...loadedBy(join(src, 'index.ts'))]).toContain(join(src, 'native.ts'))
+})
+
+test('the program loads more', () => {
+  expect(packages('cli/train.ts')).toContain('cli-table3')
+})

@@ -1,0 +1,145 @@
+/** Rows of numbers in every accepted form, and what is said of the others. */
+
+import { describe, expect, test } from 'vitest'
+import { flatten } from '../src/data/matrix.js'
+
+const rows = (value: unknown, columns?: number) => {
+  const flat = flatten(value, 'x', columns)
+  return { ...flat, data: Array.from(flat.data) }
+}
+const failure = (value: unknown, columns?: number) => () => flatten(value, 'x', columns)
+
+describe('every form gives the same rows', () => {
+  const wanted = { data: [0, 1, 0.5, 0.25, 1, 0], rows: 2, columns: 3 }
+  test.each([
+    ['Float32Array', new Float32Array(wanted.data)],
+    ['Float64Array', new Float64Array(wanted.data)],
+    ['Tensor', { data: new Float32Array(wanted.data), shape: [2, 3] }],
+    ['Tensor of images', { data: new Float32Array(wanted.data), shape: [2, 1, 3, 1] }],
+    [
+      'number[][]',
+      [
+        [0, 1, 0.5],
+        [0.25, 1, 0],
+      ],
+    ],
+  ])('%s', (_name, value) => {
+    expect(rows(value, 3)).toEqual(wanted)
+  })
+
+  test('a Tensor and number[][] know their width themselves', () => {
+    expect(rows([[1], [2]])).toEqual({ data: [1, 2], rows: 2, columns: 1 })
+    expect(rows({ data: new Uint8Array(6), shape: [3, 2] }).columns).toBe(2)
+  })
+
+  test('bytes stay bytes, and a Buffer begins where it begins', () => {
+    const buffer = Buffer.from([9, 9, 9, 1, 2, 3, 4]).subarray(3)
+    expect(buffer.byteOffset).not.toBe(0)
+    const flat = flatten(buffer, 'x', 2)
+    expect(flat.data).toBeInstanceOf(Uint8Array)
+    expect([...flat.data]).toEqual([1, 2, 3, 4])
+  })
+})
+
+describe('what is no matrix is a TypeError', () => {
+  const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
+  test.each<[unknown, string]>([
+    [undefined, `Expected ${forms} for x but received undefined of type undefined`],
+    [{ epochs: 1 }, `Expected ${forms} for x but received { epochs: 1 } of type object`],
+    ['rows', `Expected ${forms} for x but received 'rows' of type string`],
+    [new Int32Array(3), `Expected ${forms} for x but received Int32Array(3) [ 0, 0, 0 ] of type Int32Array`],
+    [new Map(), `Expected ${forms} for x but received Map(0) {} of type Map`],
+    [[1, 2, 3], 'Expected an array of rows, number[][], for x but received [ 1, 2, 3 ] of type Array'],
+    [[[1, 2, 3], 'abc'], "Expected an array of numbers for x[1] but received 'abc' of type string"],
+    [
+      [
+        [1, 2, 3],
+        [1, '2', 3],
+      ],
+      "Expected a number for x[1][1] but received '2' of type string",
+    ],
+    [
+      [
+        [1, 2, 3],
+        [1, undefined, 3],
+      ],
+      'Expected a number for x[1][1] but received undefined of type undefined',
+    ],
+    [
+      { data: [1, 2, 3], shape: [1, 3] },
+      'Expected a Float32Array or Uint8Array for x.data but received [ 1, 2, 3 ] of type Array',
+    ],
+    [
+      { data: new Float32Array(3), shape: 3 },
+      'Expected an array of dimensions for x.shape but received 3 of type number',
+    ],
+    [
+      { data: new Float32Array(3), shape: [1, 1.5] },
+      'Expected an array of dimensions for x.shape but received [ 1, 1.5 ] of type Array',
+    ],
+  ])('%o', (value, message) => {
+    expect(failure(value, 3)).toThrow(TypeError)
+    expect(failure(value, 3)).toThrow(new TypeError(message))
+  })
+
+  test('memory that others can write or that is gone is refused', () => {
+    expect(failure(new Float32Array(new SharedArrayBuffer(12)), 3)).toThrow(
+      /^Expected memory that no other thread can write .* of type Float32Array$/,
+    )
+    const gone = new Float32Array(3)
+    structuredClone(gone.buffer, { transfer: [gone.buffer] })
+    expect(failure(gone, 3)).toThrow(/^Expected memory that has not been transferred away \(detached\) for x/)
+    expect(failure({ data: gone, shape: [1, 3] }, 3)).toThrow(/\(detached\) for x\.data/)
+  })
+
+  test('a typed array without a width is refused', () => {
+    expect(failure(new Float32Array(3))).toThrow(/^Expected a Tensor, or the option columns beside a typed array,/)
+  })
+})
+
+describe('a matrix of the wrong shape is a RangeError', () => {
+  test.each<[unknown, string]>([
+    [
+      new Float32Array(4),
+      'Expected whole rows of 3 numbers for x but received Float32Array(4) [ 0, 0, 0, 0 ] of type Float32Array',
+    ],
+    [new Float32Array(0), 'Expected at least one row for x but received Float32Array(0) [] of type Float32Array'],
+    [[], 'Expected at least one row for x but received [] of type Array'],
+    [[[]], 'Expected 3 numbers for x[0] but received [] of type Array'],
+    [
+      [
+        [1, 2, 3],
+        [1, 2],
+      ],
+      'Expected 3 numbers for x[1] but received [ 1, 2 ] of type Array',
+    ],
+    [
+      { data: new Float32Array(4), shape: [2, 2] },
+      'Expected rows of 3 numbers for x.shape but received [ 2, 2 ] of type Array',
+    ],
+    [
+      { data: new Float32Array(2), shape: [1, 3] },
+      'Expected 3 numbers, as its shape says, for x.data but received Float32Array(2) [ 0, 0 ] of type Float32Array',
+    ],
+    [
+      { data: new Float32Array(0), shape: [0, 3] },
+      'Expected at least one row for x.shape but received [ 0, 3 ] of type Array',
+    ],
+    [
+      { data: new Float32Array(3), shape: [3] },
+      'Expected [rows, ...dimensions of a row] for x.shape but received [ 3 ] of type Array',
+    ],
+  ])('%o', (value, message) => {
+    expect(failure(value, 3)).toThrow(RangeError)
+    expect(failure(value, 3)).toThrow(new RangeError(message))
+  })
+
+  test('rows of different lengths are told apart without a width too', () => {
+    expect(failure([[1, 2], [1]])).toThrow(
+      new RangeError('Expected 2 numbers for x[1] but received [ 1 ] of type Array'),
+    )
+    expect(failure([[], []])).toThrow(
+      new RangeError('Expected at least one number for x[0] but received [] of type Array'),
+    )
+  })
+})

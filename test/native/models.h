@@ -1,0 +1,121 @@
+// Models that several C++ tests train: one of each kind that the specification can express.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "math/gemm.h"
+#include "math/target.h"
+#include "model.h"
+#include "reference.h"
+#include "spec.h"
+#include "support.h"
+
+namespace aevb::test {
+
+struct NamedSpec {
+  std::string name;
+  ModelSpec spec;
+};
+
+inline std::vector<NamedSpec> model_specs() {
+  ModelSpec plain;
+  plain.input = 53;
+  plain.encoder = {{19, Activation::relu}};
+  plain.latent.units = 5;
+  plain.decoder = {{21, Activation::relu}};
+  plain.seed = 11;
+  std::vector<NamedSpec> all{{"bernoulli", plain}};
+  const auto add = [&](const std::string& name, auto change) {
+    ModelSpec spec = plain;
+    change(spec);
+    all.push_back({name, spec});
+  };
+  add("three_draws", [](ModelSpec& spec) { spec.objective.samples = 3; });
+  add("beta_four", [](ModelSpec& spec) { spec.objective.beta = 4.0; });
+  add("beta_zero", [](ModelSpec& spec) { spec.objective.beta = 0.0; });
+  add("no_hidden_layers", [](ModelSpec& spec) {
+    spec.encoder.clear();
+    spec.decoder.clear();
+  });
+  add("deep", [](ModelSpec& spec) {
+    spec.encoder = {{50, Activation::leakyRelu}, {17, Activation::elu}, {9, Activation::gelu}};
+    spec.decoder = {{8, Activation::silu}, {97, Activation::tanh}, {13, Activation::sigmoid}};
+  });
+  add("smooth", [](ModelSpec& spec) {
+    spec.encoder = {{16, Activation::softplus}};
+    spec.decoder = {{48, Activation::identity}};
+  });
+  const auto gaussian = [&](const std::string& name, VarianceType variance, std::size_t samples) {
+    add(name, [&](ModelSpec& spec) {
+      spec.likelihood.type = LikelihoodType::gaussian;
+      spec.likelihood.variance = variance;
+      spec.likelihood.fixed_variance = 0.3;
+      spec.objective.samples = samples;
+    });
+  };
+  gaussian("gaussian_fixed", VarianceType::fixed, 1);
+  gaussian("gaussian_learned", VarianceType::learned, 2);
+  gaussian("gaussian_per_feature", VarianceType::perFeature, 2);
+  gaussian("gaussian_per_datum", VarianceType::perDatum, 2);
+  add("wide", [](ModelSpec& spec) {
+    spec.input = 201;
+    spec.encoder = {{130, Activation::relu}};
+    spec.decoder = {{145, Activation::relu}};
+    spec.latent.units = 50;
+  });
+  return all;
+}
+
+// The model's parameters as the reference reads them.
+inline reference::Parameters parameters_of(const Model& model, const float* arena) {
+  reference::Parameters parameters;
+  for (const ParameterInfo& info : model.table()) {
+    std::vector<float> values(info.elements());
+    model.unpack(arena, info, values.data());
+    parameters[info.name] = Vector(values.begin(), values.end());
+  }
+  return parameters;
+}
+
+inline reference::Parameters parameters_of(const Model& model) {
+  return parameters_of(model, model.parameters().data());
+}
+
+inline std::vector<float> to_floats(const Vector& values) { return {values.begin(), values.end()}; }
+
+struct Backend {
+  Gemm gemm;
+  Target target;
+};
+
+inline std::vector<Backend> backends() {
+  std::vector<Backend> all;
+  int count = 0;
+  const Target* targets = runnable_targets(&count);
+  for (int i = 0; i < count; ++i) all.push_back({Gemm::builtin, targets[i]});
+  if (cblas_available()) all.push_back({Gemm::cblas, targets[count - 1]});
+  return all;
+}
+
+inline std::string backend_name(const Backend& backend) {
+  return std::string(gemm_name(backend.gemm)) + "_" + target_name(backend.target);
+}
+
+// For the length of a test.
+class UseBackend {
+ public:
+  explicit UseBackend(const Backend& backend) {
+    set_active_target(backend.target);
+    set_active_gemm(backend.gemm);
+  }
+  ~UseBackend() {
+    int count = 0;
+    const Target* targets = runnable_targets(&count);
+    set_active_target(targets[count - 1]);
+    set_active_gemm(Gemm::builtin);
+  }
+};
+
+}  // namespace aevb::test

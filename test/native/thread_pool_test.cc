@@ -1,0 +1,77 @@
+#include "math/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace aevb {
+namespace {
+
+TEST(ThreadPool, CallsEachTaskOnce) {
+  for (const std::size_t threads : {1u, 2u, 3u, 7u}) {
+    ThreadPool pool(threads);
+    for (const std::size_t count : {0u, 1u, 2u, 5u, 100u, 10000u}) {
+      std::vector<std::atomic<int>> calls(count);
+      pool.run(count, [&](std::size_t i, std::size_t worker) {
+        calls[i].fetch_add(1);
+        ASSERT_LT(worker, threads);
+      });
+      for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(calls[i].load(), 1) << i << " of " << count;
+    }
+  }
+}
+
+TEST(ThreadPool, NeverMixesUpShortJobsThatFollowEachOther) {
+  ThreadPool pool(4);
+  for (int job = 0; job < 20000; ++job) {
+    std::atomic<int> sum{0};
+    const int count = job % 7;
+    pool.run(static_cast<std::size_t>(count), [&, job](std::size_t, std::size_t) { sum.fetch_add(job); });
+    ASSERT_EQ(sum.load(), job * count);
+  }
+}
+
+TEST(ThreadPool, WakesHelpersThatHaveFallenAsleep) {
+  ThreadPool pool(2);
+  for (int job = 0; job < 20; ++job) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::atomic<std::size_t> others{0};
+    // Each task waits for the other: only two threads together can finish.
+    std::atomic<int> here{0};
+    pool.run(2, [&](std::size_t, std::size_t worker) {
+      here.fetch_add(1);
+      while (here.load() < 2) std::this_thread::yield();
+      others.fetch_add(worker);
+    });
+    ASSERT_EQ(others.load(), 1u);
+  }
+}
+
+TEST(ThreadPool, FlushesDenormalsInTasksAndNowhereElse) {
+#if !defined(__x86_64__) && !defined(__aarch64__)
+  GTEST_SKIP() << "no switch for it on this processor";
+#endif
+  volatile float tiny = std::numeric_limits<float>::min();
+  ThreadPool pool(3);
+  std::atomic<int> flushed{0};
+  pool.run(30, [&](std::size_t, std::size_t) {
+    const volatile float half = tiny * 0.5f;
+    if (half == 0.0f) flushed.fetch_add(1);
+  });
+  EXPECT_EQ(flushed.load(), 30);
+  const volatile float half = tiny * 0.5f;
+  EXPECT_GT(half, 0.0f);
+}
+
+TEST(AvailableCores, IsAtLeastOneAndAtMostWhatTheMachineHas) {
+  EXPECT_GE(available_cores(), 1u);
+  EXPECT_LE(available_cores(), std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+}  // namespace aevb

@@ -1,0 +1,369 @@
+// Training steps against the plain reference, and what training promises besides: the same bits for any number of
+// threads, and a model that is never left half-way.
+
+#include "trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <tuple>
+
+#include "models.h"
+#include "optimizer/schedule.h"
+#include "support.h"
+
+namespace aevb {
+namespace {
+
+using test::Vector;
+
+const std::atomic<bool> NEVER{false};
+
+Vector some_rows(const ModelSpec& spec, std::size_t rows) {
+  return test::Random(spec.input).floats(rows * spec.input, 0.0, 1.0);
+}
+
+Dataset dataset(const ModelSpec& spec, const Vector& values) {
+  return Dataset(test::to_floats(values).data(), values.size() / spec.input, spec.input);
+}
+
+// The largest difference beside the largest magnitude: what float sums of a few hundred terms leave.
+void expect_close(const reference::Parameters& actual, const reference::Parameters& expected, double tolerance) {
+  for (const auto& [name, values] : expected) {
+    double largest = 0.0, difference = 0.0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, std::abs(values[i]));
+      difference = std::max(difference, std::abs(values[i] - actual.at(name)[i]));
+    }
+    EXPECT_LE(difference, tolerance * largest + 1e-9) << name << ", largest " << largest;
+  }
+}
+
+using Case = std::tuple<test::NamedSpec, test::Backend>;
+
+class WholeModel : public testing::TestWithParam<Case> {
+ protected:
+  test::UseBackend use{std::get<1>(GetParam())};
+  const ModelSpec& spec = std::get<0>(GetParam()).spec;
+};
+
+TEST_P(WholeModel, HasTheGradientOfTheReference) {
+  for (const std::size_t rows : {1u, 7u, 33u, 100u}) {
+    Model model(spec);
+    Trainer trainer(model);
+    ThreadPool pool(2);
+    const Vector x = some_rows(spec, rows);
+    const Vector epsilon =
+        test::Random(3).floats(rows * spec.objective.samples * spec.latent.units, -2.0, 2.0);
+    const Terms terms = trainer.gradient(dataset(spec, x), pool, test::to_floats(epsilon).data(), 0);
+    reference::Parameters expected;
+    const reference::Terms plain =
+        reference::forward_backward(spec, test::parameters_of(model), x, epsilon, rows, &expected);
+    EXPECT_NEAR(terms.loss, plain.loss, 1e-5 * std::abs(plain.loss));
+    EXPECT_NEAR(terms.reconstruction, plain.reconstruction, 1e-5 * std::abs(plain.reconstruction));
+    EXPECT_NEAR(terms.kl, plain.kl, 1e-5 * plain.kl + 1e-6);
+    expect_close(test::parameters_of(model, trainer.gradients().data()), expected, 2e-5);
+  }
+}
+
+TEST_P(WholeModel, TakesTheStepsOfTheReference) {
+  TrainSpec train;
+  train.batch_size = 20;
+  train.shuffle = false;
+  train.optimizer.learning_rate = 0.003;
+  Model model(spec);
+  reference::Parameters expected = test::parameters_of(model);
+  reference::OptimizerState state;
+  const std::size_t rows = 50, L = spec.objective.samples;  // batches of 20, 20 and 10
+  const Vector x = some_rows(spec, rows);
+  Trainer trainer(model);
+  trainer.begin_fit(train);
+  ThreadPool pool(2);
+  std::uint32_t step = 0;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    const Terms terms = trainer.epoch(dataset(spec, x), pool, NEVER, {});
+    double loss = 0.0;
+    for (std::size_t first = 0; first < rows; first += 20, ++step) {
+      const std::size_t count = std::min<std::size_t>(20, rows - first);
+      const Vector batch(x.begin() + static_cast<std::ptrdiff_t>(first * spec.input),
+                         x.begin() + static_cast<std::ptrdiff_t>((first + count) * spec.input));
+      const Vector epsilon =
+          reference::normals(count * L, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
+      reference::Parameters gradient;
+      loss += reference::forward_backward(spec, expected, batch, epsilon, count, &gradient).loss *
+              static_cast<double>(count);
+      reference::train_step(&expected, &state, gradient, train, train.optimizer.learning_rate);
+    }
+    EXPECT_NEAR(terms.loss, loss / static_cast<double>(rows), 1e-4 * std::abs(terms.loss));
+    EXPECT_EQ(terms.examples, rows);
+  }
+  expect_close(test::parameters_of(model), expected, 2e-3);
+}
+
+TEST_P(WholeModel, GivesTheSameBitsForAnyNumberOfThreads) {
+  const std::size_t rows = 300;
+  const Vector x = some_rows(spec, rows);
+  std::vector<float> first;
+  double first_loss = 0.0;
+  for (const std::size_t threads : {1u, 2u, 3u, 7u}) {
+    Model model(spec);
+    Trainer trainer(model);
+    TrainSpec train;
+    train.clip_norm = 1.0;
+    trainer.begin_fit(train);
+    ThreadPool pool(threads);
+    double loss = 0.0;
+    for (int epoch = 0; epoch < 2; ++epoch) loss = trainer.epoch(dataset(spec, x), pool, NEVER, {}).loss;
+    const std::vector<float> parameters(model.parameters().data(),
+                                        model.parameters().data() + model.parameters().size());
+    if (threads == 1) {
+      first = parameters;
+      first_loss = loss;
+    }
+    EXPECT_EQ(std::memcmp(parameters.data(), first.data(), first.size() * sizeof(float)), 0) << threads << " threads";
+    EXPECT_EQ(loss, first_loss);
+  }
+}
+
+TEST_P(WholeModel, KeepsThePaddingOfItsParametersZero) {
+  Model model(spec);
+  Trainer trainer(model);
+  TrainSpec train;
+  train.optimizer.weight_decay = 0.1;
+  trainer.begin_fit(train);
+  ThreadPool pool(1);
+  trainer.epoch(dataset(spec, some_rows(spec, 64)), pool, NEVER, {});
+  double inside = 0.0, all = 0.0;
+  for (const auto& [name, values] : test::parameters_of(model)) {
+    for (const double value : values) inside += value * value;
+  }
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    const double value = model.parameters().data()[i];
+    all += value * value;
+  }
+  EXPECT_NEAR(all, inside, 1e-9 * inside);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, WholeModel,
+                         testing::Combine(testing::ValuesIn(test::model_specs()), testing::ValuesIn(test::backends())),
+                         [](const auto& info) {
+                           return std::get<0>(info.param).name + "_" + test::backend_name(std::get<1>(info.param));
+                         });
+
+// --- optimisers, clipping and schedules, in training ---
+
+struct NamedTrain {
+  std::string name;
+  TrainSpec train;
+};
+
+std::vector<NamedTrain> train_specs() {
+  std::vector<NamedTrain> all;
+  const auto add = [&](const std::string& name, OptimizerType type, auto change) {
+    TrainSpec train;
+    train.shuffle = false;
+    train.batch_size = 16;
+    train.optimizer.type = type;
+    train.optimizer.learning_rate = 0.01;
+    change(train);
+    all.push_back({name, train});
+  };
+  add("sgd", OptimizerType::sgd, [](TrainSpec&) {});
+  add("momentum", OptimizerType::sgd, [](TrainSpec& t) { t.optimizer.momentum = 0.9; });
+  add("nesterov", OptimizerType::sgd, [](TrainSpec& t) {
+    t.optimizer.momentum = 0.9;
+    t.optimizer.nesterov = true;
+    t.optimizer.weight_decay = 0.05;
+  });
+  add("adagrad", OptimizerType::adagrad, [](TrainSpec& t) {
+    t.optimizer.epsilon = 1e-10;
+    t.optimizer.initial_accumulator = 0.1;
+    t.optimizer.weight_decay = 0.05;
+  });
+  add("rmsprop", OptimizerType::rmsprop, [](TrainSpec& t) { t.optimizer.learning_rate = 0.001; });
+  add("rmsprop_momentum", OptimizerType::rmsprop, [](TrainSpec& t) {
+    t.optimizer.learning_rate = 0.001;
+    t.optimizer.momentum = 0.5;
+    t.optimizer.weight_decay = 0.05;
+  });
+  add("adam", OptimizerType::adam, [](TrainSpec& t) { t.optimizer.weight_decay = 0.05; });
+  add("adamw", OptimizerType::adamw, [](TrainSpec& t) { t.optimizer.weight_decay = 0.5; });
+  add("clip_norm", OptimizerType::sgd, [](TrainSpec& t) { t.clip_norm = 0.7; });
+  add("clip_value", OptimizerType::sgd, [](TrainSpec& t) { t.clip_value = 0.02; });
+  add("clip_both", OptimizerType::adam, [](TrainSpec& t) {
+    t.clip_value = 0.05;
+    t.clip_norm = 0.3;
+  });
+  add("cosine", OptimizerType::sgd, [](TrainSpec& t) {
+    t.schedule.type = ScheduleType::cosine;
+    t.schedule.epochs = 4.0;
+    t.schedule.warmup = 1.5;
+  });
+  return all;
+}
+
+class TrainedBy : public testing::TestWithParam<NamedTrain> {};
+
+TEST_P(TrainedBy, FollowsTheReference) {
+  const TrainSpec& train = GetParam().train;
+  ModelSpec spec;
+  spec.input = 30;
+  spec.encoder = {{11, Activation::tanh}};
+  spec.decoder = {{12, Activation::tanh}};
+  spec.latent.units = 3;
+  spec.likelihood.type = LikelihoodType::gaussian;
+  spec.likelihood.variance = VarianceType::perFeature;
+  Model model(spec);
+  reference::Parameters expected = test::parameters_of(model);
+  reference::OptimizerState state;
+  const std::size_t rows = 32;
+  const Vector x = some_rows(spec, rows);
+  Trainer trainer(model);
+  trainer.begin_fit(train);
+  ThreadPool pool(2);
+  std::uint32_t step = 0;
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    trainer.epoch(dataset(spec, x), pool, NEVER, {});
+    for (std::size_t batch = 0; batch < 2; ++batch, ++step) {
+      const auto begin = x.begin() + static_cast<std::ptrdiff_t>(batch * 16 * spec.input);
+      const Vector part(begin, begin + static_cast<std::ptrdiff_t>(16 * spec.input));
+      const Vector epsilon = reference::normals(16, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
+      reference::Parameters gradient;
+      reference::forward_backward(spec, expected, part, epsilon, 16, &gradient);
+      const double rate = train.optimizer.learning_rate *
+                          schedule_factor(train.schedule, epoch + 0.5 * static_cast<double>(batch), 0.5);
+      reference::train_step(&expected, &state, gradient, train, rate);
+    }
+  }
+  expect_close(test::parameters_of(model), expected, 1e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TrainedBy, testing::ValuesIn(train_specs()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(Schedule, FollowsItsEquations) {
+  ScheduleSpec constant;
+  EXPECT_EQ(schedule_factor(constant, 3.7, 0.1), 1.0);
+  ScheduleSpec warm = constant;
+  warm.warmup = 2.0;
+  EXPECT_NEAR(schedule_factor(warm, 0.0, 0.1), 0.05, 1e-12);
+  EXPECT_NEAR(schedule_factor(warm, 0.9, 0.1), 0.5, 1e-12);
+  EXPECT_EQ(schedule_factor(warm, 5.0, 0.1), 1.0) << "warm-up never goes beyond 1";
+  ScheduleSpec step{ScheduleType::step, 0.0, 2.0, 0.5, 0.0, 1.0};
+  EXPECT_EQ(schedule_factor(step, 1.99, 0.01), 1.0);
+  EXPECT_EQ(schedule_factor(step, 2.0, 0.01), 0.5);
+  EXPECT_EQ(schedule_factor(step, 4.5, 0.01), 0.25);
+  ScheduleSpec exponential{ScheduleType::exponential, 0.0, 1.0, 0.5, 0.0, 1.0};
+  EXPECT_NEAR(schedule_factor(exponential, 0.5, 0.1), std::sqrt(0.5), 1e-12);
+  ScheduleSpec cosine{ScheduleType::cosine, 0.0, 1.0, 1.0, 0.1, 10.0};
+  EXPECT_EQ(schedule_factor(cosine, 0.0, 0.1), 1.0);
+  EXPECT_NEAR(schedule_factor(cosine, 5.0, 0.1), 0.55, 1e-12);
+  EXPECT_NEAR(schedule_factor(cosine, 10.0, 0.1), 0.1, 1e-12);
+  EXPECT_NEAR(schedule_factor(cosine, 25.0, 0.1), 0.1, 1e-12) << "and stays there";
+}
+
+// --- what is left of the model when an epoch ends early ---
+
+std::vector<float> copy_of(const Model& model) {
+  return {model.parameters().data(), model.parameters().data() + model.parameters().size()};
+}
+
+class EndsEarly : public testing::Test {
+ protected:
+  EndsEarly() : spec(test::model_specs()[0].spec), x(some_rows(spec, 200)) { train.batch_size = 20; }
+  ModelSpec spec;
+  TrainSpec train;
+  Vector x;
+  ThreadPool pool{2};
+};
+
+TEST_F(EndsEarly, DivergenceRestoresTheEpochsBeginning) {
+  Model model(spec);
+  Trainer trainer(model);
+  trainer.begin_fit(train);
+  trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  const std::vector<float> before = copy_of(model);
+  TrainSpec wild = train;
+  wild.optimizer.learning_rate = 1e30;
+  trainer.begin_fit(wild);
+  try {
+    trainer.epoch(dataset(spec, x), pool, NEVER, {});
+    FAIL() << "did not diverge";
+  } catch (const Diverged& diverged) {
+    EXPECT_EQ(diverged.epoch, 2u);
+    EXPECT_GE(diverged.step, 2u);
+    EXPECT_LE(diverged.step, 10u);
+  }
+  EXPECT_EQ(copy_of(model), before);
+  EXPECT_EQ(model.steps_trained, 10u);
+  EXPECT_EQ(model.epochs_trained, 1u);
+  // And it goes on as if nothing had been.
+  Model other(spec);
+  Trainer straight(other);
+  straight.begin_fit(train);
+  straight.epoch(dataset(spec, x), pool, NEVER, {});
+  trainer.begin_fit(train);
+  EXPECT_EQ(trainer.epoch(dataset(spec, x), pool, NEVER, {}).loss,
+            straight.epoch(dataset(spec, x), pool, NEVER, {}).loss);
+  EXPECT_EQ(copy_of(model), copy_of(other));
+}
+
+TEST_F(EndsEarly, DivergenceInTheLastStepIsSeen) {
+  Model model(spec);
+  Trainer trainer(model);
+  train.batch_size = 200;
+  train.optimizer.type = OptimizerType::sgd;
+  train.optimizer.learning_rate = 1e39;  // infinite as a float
+  trainer.begin_fit(train);
+  const std::vector<float> before = copy_of(model);
+  EXPECT_THROW(trainer.epoch(dataset(spec, x), pool, NEVER, {}), Diverged);
+  EXPECT_EQ(copy_of(model), before);
+}
+
+TEST_F(EndsEarly, CancellingKeepsTheLastCompletedStep) {
+  Model model(spec), other(spec);
+  std::atomic<bool> cancelled{false};
+  std::vector<float> after_step;
+  EpochEvents events;
+  events.batch_end = [&](std::size_t batch, const Terms&) {
+    if (batch == 3) {
+      after_step = copy_of(model);
+      cancelled = true;
+    }
+  };
+  Trainer trainer(model);
+  trainer.begin_fit(train);
+  EXPECT_THROW(trainer.epoch(dataset(spec, x), pool, cancelled, events), Cancelled);
+  EXPECT_EQ(copy_of(model), after_step);
+  EXPECT_EQ(model.steps_trained, 4u);
+  EXPECT_NE(copy_of(model), copy_of(other));
+}
+
+TEST_F(EndsEarly, TwoFitsAreOneLongFit) {
+  Model twice(spec), once(spec);
+  Trainer trainer(twice), straight(once);
+  trainer.begin_fit(train);
+  trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  trainer.begin_fit(train);
+  trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  straight.begin_fit(train);
+  straight.epoch(dataset(spec, x), pool, NEVER, {});
+  straight.epoch(dataset(spec, x), pool, NEVER, {});
+  EXPECT_EQ(copy_of(twice), copy_of(once));
+}
+
+TEST_F(EndsEarly, AGradientChangesNothing) {
+  Model model(spec), other(spec);
+  Trainer trainer(model), straight(other);
+  trainer.begin_fit(train);
+  straight.begin_fit(train);
+  trainer.gradient(dataset(spec, x), pool, nullptr, 5);
+  EXPECT_EQ(copy_of(model), copy_of(other));
+  trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  straight.epoch(dataset(spec, x), pool, NEVER, {});
+  EXPECT_EQ(copy_of(model), copy_of(other));
+}
+
+}  // namespace
+}  // namespace aevb

@@ -1,0 +1,200 @@
+/** The package against PyTorch: what test/fixtures/make.py stored, as test/fixtures/README.md says. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { headerLength, LENGTH_BYTES, parseHeader } from '../src/checkpoint/safetensors.js'
+import { parseConfig } from '../src/config.js'
+import { type FitOptions, type Tensor, VAE, type VAEConfig } from '../src/index.js'
+import { native } from '../src/native.js'
+
+type Tensors = Readonly<Record<string, Tensor<Float32Array>>>
+
+interface Terms {
+  readonly loss: number
+  readonly reconstruction: number
+  readonly kl: number
+}
+
+/** expected/<model>.json */
+interface Expected {
+  readonly terms: Terms
+  readonly evaluate: Terms & { readonly seed: number }
+  readonly sample: { readonly seed: number }
+  readonly logLikelihood: {
+    readonly seed: number
+    readonly samples: number
+    readonly perExample: readonly number[]
+    readonly variance: readonly number[]
+  }
+  readonly anomalyScore: readonly number[]
+}
+
+/** training/<run>.json */
+interface Run {
+  readonly model: string
+  readonly fit: FitOptions
+  readonly epochs: readonly Terms[]
+}
+
+const fixtures = join(import.meta.dirname, 'fixtures')
+const names = (folder: string, suffix = '') =>
+  readdirSync(join(fixtures, folder))
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => name.slice(0, name.length - suffix.length))
+const json = <T>(...path: string[]) => JSON.parse(readFileSync(join(fixtures, ...path), 'utf8')) as T
+
+/** The float32 tensors of a file. */
+function readTensors(...path: string[]): Tensors {
+  const bytes = new Uint8Array(readFileSync(join(fixtures, ...path)))
+  const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, path.join('/'))
+  const header = parseHeader(bytes.slice(LENGTH_BYTES, dataStart), bytes.length - dataStart, path.join('/'))
+  const data = bytes.slice(dataStart).buffer
+  const tensors = [...header.tensors].map(([name, { shape, begin, end }]) => [
+    name,
+    { data: new Float32Array(data, begin, (end - begin) / 4), shape },
+  ])
+  return Object.fromEntries(tensors)
+}
+
+/** Of everything that is computed once. */
+const ONCE = 1e-5
+/** After many steps, each of which goes on from float32 parameters. */
+const TRAINED = 1e-5
+
+const models = names('models')
+const runs = names('training', '.json')
+
+/**
+ * Relative to the largest magnitude of a tensor: max |actual − wanted| / max |wanted|. An element beside which others
+ * are large is only as exact as they are in float32.
+ */
+function deviation(actual: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  expect(actual.length).toBe(wanted.length)
+  let difference = 0
+  let largest = 0
+  for (let i = 0; i < wanted.length; i++) {
+    difference = Math.max(difference, Math.abs((actual[i] as number) - (wanted[i] as number)))
+    largest = Math.max(largest, Math.abs(wanted[i] as number))
+  }
+  return difference / largest
+}
+
+function expectTensor(actual: Tensor | undefined, wanted: Tensor | undefined, tolerance: number, name: string): void {
+  if (!actual || !wanted) throw new Error(`${name} is missing`)
+  expect(actual.shape, name).toEqual(wanted.shape)
+  expect(deviation(actual.data, wanted.data), name).toBeLessThan(tolerance)
+}
+
+function expectTerms(actual: Terms, wanted: Terms, tolerance: number, name = ''): void {
+  for (const key of ['loss', 'reconstruction', 'kl'] as const) {
+    expect(deviation([actual[key]], [wanted[key]]), `${name} ${key}`).toBeLessThan(tolerance)
+  }
+}
+
+/** The tensors of a file whose names begin with `prefix`, without it. */
+function withPrefix(tensors: Tensors, prefix: string): Tensors {
+  const chosen = Object.entries(tensors).filter(([name]) => name.startsWith(prefix))
+  return Object.fromEntries(chosen.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+}
+
+describe.each(models)('the model %s', (name) => {
+  const load = () => VAE.load(join(fixtures, 'models', name))
+  const wanted = json<Expected>('expected', `${name}.json`)
+  const tensors = () => readTensors('expected', `${name}.safetensors`)
+  const parameters = () => readTensors('models', name, 'model.safetensors')
+
+  test('has the parameters of its state_dict', async () => {
+    const actual = (await load()).parameters()
+    const stored = parameters()
+    expect(Object.keys(actual).sort()).toEqual(Object.keys(stored).sort())
+    for (const key of Object.keys(stored)) {
+      expect(actual[key]?.shape, key).toEqual(stored[key]?.shape)
+      expect(actual[key]?.data, key).toEqual(stored[key]?.data)
+    }
+  })
+
+  test('encodes, decodes, reconstructs and samples as PyTorch does', async () => {
+    const { x, z, ...outputs } = tensors()
+    if (!x || !z) throw new Error('x or z is missing')
+    const vae = await load()
+    const { mean, logVariance } = await vae.encode(x)
+    expectTensor(mean, outputs['encode.mean'], ONCE, 'mean')
+    expectTensor(logVariance, outputs['encode.logVariance'], ONCE, 'logVariance')
+    expectTensor(await vae.decode(z), outputs.decode, ONCE, 'decode')
+    expectTensor(await vae.reconstruct(x), outputs.reconstruct, ONCE, 'reconstruct')
+    const count = x.shape[0] as number
+    expectTensor(await vae.sample(count, { seed: wanted.sample.seed }), outputs.sample, ONCE, 'sample')
+  })
+
+  test('has the loss, the log-likelihood and the anomaly score that PyTorch computes', async () => {
+    const { x } = tensors()
+    if (!x) throw new Error('x is missing')
+    const vae = await load()
+    expectTerms(await vae.evaluate(x, { seed: wanted.evaluate.seed }), wanted.evaluate, ONCE)
+    expect(deviation(await vae.anomalyScore(x), wanted.anomalyScore)).toBeLessThan(ONCE)
+
+    const { samples, seed, perExample, variance } = wanted.logLikelihood
+    const actual = await vae.logLikelihood(x, { samples, seed })
+    actual.perExample.forEach((value, i) => {
+      expect(deviation([value], [perExample[i] as number]), `row ${i}`).toBeLessThan(ONCE)
+    })
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+    expect(deviation([actual.mean], [sum(perExample) / perExample.length])).toBeLessThan(ONCE)
+    expect(deviation([actual.standardError], [Math.sqrt(sum(variance)) / variance.length])).toBeLessThan(1e-4)
+  })
+
+  test('has the loss and the gradients of PyTorch for given weights and epsilon', async () => {
+    const { x, epsilon, ...rest } = tensors()
+    if (!x || !epsilon) throw new Error('x or epsilon is missing')
+    const model = new native.Model(parseConfig(json<{ config: VAEConfig }>('models', name, 'config.json').config).spec)
+    const values = Object.entries(parameters()).map(([key, tensor]) => [key, tensor.data])
+    model.writeParameters(Object.fromEntries(values))
+    const data = new native.Dataset(x.data, x.shape[1] as number)
+    const { gradients, ...terms } = await model.gradient(data, { threads: 1, epsilon: epsilon.data }).promise
+
+    expectTerms(terms, wanted.terms, ONCE)
+    const stored = withPrefix(rest, 'gradient.')
+    expect(Object.keys(gradients).sort()).toEqual(Object.keys(stored).sort())
+    for (const [key, gradient] of Object.entries(stored)) {
+      expect(deviation(gradients[key] ?? [], gradient.data), key).toBeLessThan(ONCE)
+    }
+  })
+})
+
+describe('training as torch.optim does', () => {
+  test.each(runs)('%s', async (name) => {
+    const run = json<Run>('training', `${name}.json`)
+    const { x } = readTensors('expected', `${run.model}.safetensors`)
+    if (!x) throw new Error('x is missing')
+    const vae = await VAE.load(join(fixtures, 'models', run.model))
+    const history = await vae.fit(x, { ...run.fit, verbose: false })
+
+    expect(history.epochs.length).toBe(run.epochs.length)
+    history.epochs.forEach((epoch, i) => {
+      expectTerms(epoch, run.epochs[i] as Terms, TRAINED, `epoch ${i + 1}`)
+    })
+    const trained = vae.parameters()
+    for (const [key, tensor] of Object.entries(readTensors('training', `${name}.safetensors`))) {
+      expectTensor(trained[key], tensor, TRAINED, key)
+    }
+  })
+})
+
+test('draws the same normal numbers as the NumPy twin of its generator', async () => {
+  const cases = json<{ seed: number; rows: number; columns: number }[]>('expected', 'normals.json')
+  const drawn = readTensors('expected', 'normals.safetensors')
+  for (const [i, { seed, rows, columns }] of cases.entries()) {
+    // A decoder that hands z on as it is.
+    const config = { input: columns, encoder: [], latent: columns, decoder: [], likelihood: 'gaussian' } as const
+    const model = new native.Model(parseConfig(config).spec)
+    const values = model.parameterTable.map(({ name, shape }) => {
+      const tensor = new Float32Array(shape.reduce((a, b) => a * b, 1))
+      if (name === 'likelihood.mean.weight') for (let k = 0; k < columns; k++) tensor[k * columns + k] = 1
+      return [name, tensor]
+    })
+    model.writeParameters(Object.fromEntries(values))
+    const actual = await model.sample(rows, { threads: 1, seed }).promise
+    expect(deviation(actual, drawn[String(i)]?.data ?? [])).toBeLessThan(1e-6)
+  }
+})
