@@ -15,26 +15,27 @@ export class Gate {
   async fit<T>(work: () => Promise<T>): Promise<T> {
     if (this.#fitting) throw new VAEError('BUSY', 'The model is training: wait for the fit that runs, or abort it')
     this.#fitting = true
-    const leave = () => {
-      this.#fitting = false
-    }
     try {
       return await work()
     } finally {
-      if (this.#epoch) void this.#epoch.then(leave)
-      else leave()
+      this.#fitting = false
     }
   }
 
+  /** The rest of a step, where an aborted `fit` has left one running. */
+  get leftover(): Promise<unknown> | undefined {
+    return this.#fitting ? undefined : this.#epoch
+  }
+
   /** Remembers work until it has settled. */
-  track<T>(job: Job<T>): Job<T> {
+  track<J extends Job<unknown>>(job: J): J {
     const done: Promise<unknown> = job.promise.then(ignore, ignore).then(() => this.#work.delete(done))
     this.#work.add(done)
     return job
   }
 
   /** The same for an epoch of training: until it has settled, the door is closed to readers. */
-  trackEpoch<T>(job: Job<T>): Job<T> {
+  trackEpoch<J extends Job<unknown>>(job: J): J {
     const over = () => {
       this.#epoch = undefined
     }

@@ -15,7 +15,7 @@ export interface Progress {
   stop(): void
 }
 
-/** `first` and `last` are the epochs that are to be trained, counted over the model's life. */
+/** `last` is the epoch that `fit` ends with, counted over the model's life. */
 export async function makeProgress(verbose: boolean, last: number): Promise<Progress> {
   if (!verbose) return silent
   return process.stderr.isTTY ? await bar(last) : lines(last)
@@ -42,8 +42,9 @@ async function bar(last: number): Promise<Progress> {
         barCompleteChar: '█',
         barIncompleteChar: '░',
         barsize: 24,
-        // What comes after an epoch's bar is a line of text; a program's own interrupt handling is its own.
-        clearOnComplete: false,
+        // The epoch's line takes its place.
+        clearOnComplete: true,
+        // How a program answers an interrupt is its own affair, so the terminal is left as it is.
         hideCursor: false,
         gracefulExit: false,
         stream: process.stderr,
@@ -52,19 +53,15 @@ async function bar(last: number): Promise<Progress> {
     },
     batch: (batch, loss) => current?.update(batch + 1, { message: `loss ${loss.toFixed(2)}` }),
     epochEnd(record) {
-      current?.update(current.getTotal(), { message: summary(record) })
       stop()
+      process.stderr.write(`${epochLine(record, last)}\n`)
     },
     stop,
   }
 }
 
-function epochLine(record: EpochRecord, last: number): string {
-  return `epoch ${record.epoch}/${last}  ${summary(record)}`
-}
-
-function summary({ loss, reconstruction, kl, seconds, validation }: EpochRecord): string {
+function epochLine({ epoch, loss, reconstruction, kl, seconds, validation }: EpochRecord, last: number): string {
+  const terms = `loss ${loss.toFixed(2)} (reconstruction ${reconstruction.toFixed(2)}, kl ${kl.toFixed(2)})`
   const validated = validation ? `  validation loss ${validation.loss.toFixed(2)}` : ''
-  const terms = `reconstruction ${reconstruction.toFixed(2)}, kl ${kl.toFixed(2)}`
-  return `loss ${loss.toFixed(2)} (${terms})${validated}  ${seconds.toFixed(2)} s`
+  return `epoch ${epoch}/${last}  ${terms}${validated}  ${seconds.toFixed(2)} s`
 }

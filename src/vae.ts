@@ -192,6 +192,8 @@ export class VAE {
    * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does); 'CHECKPOINT_UNWRITABLE'.
    */
   async save(folder: string | URL): Promise<void> {
+    const { leftover } = this.#gate
+    if (leftover) await leftover
     await saveModel(folder, this.config, this.#model.parameterTable, () => this.#read('save'))
   }
 
@@ -220,7 +222,8 @@ export class VAE {
   /**
    * A copy of every parameter, by the name that PyTorch's `state_dict` would give it; weights are [out, in].
    *
-   * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does).
+   * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does), which after an abort may be the rest of
+   *   a step.
    */
   parameters(): Record<string, Tensor<Float32Array>> {
     const values = this.#read('parameters')

@@ -1,10 +1,13 @@
 /** Giving work up: soon, cleanly, and with the model still of use. */
 
 import { getEventListeners } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { AbortError, VAE } from '../src/index.js'
-import { bits, curve, small } from './helpers/data.js'
+import { bits, curve, rowsOf, small } from './helpers/data.js'
 
 const x = curve(100)
 /** Long enough that only an abort ends it. */
@@ -53,6 +56,21 @@ describe('a fit that is aborted', () => {
     expect(vae.history.epochs).toHaveLength(0)
     const parameters = Object.values(vae.parameters())
     expect(parameters.every(({ data }) => data.every(Number.isFinite))).toBe(true)
+  })
+
+  test('within a step longer than that rejects as soon, and the step ends by itself', async () => {
+    const rows = curve(3000, 1000)
+    const vae = new VAE({ input: 1000, encoder: [2000], decoder: [2000], latent: 10 })
+    const options = { ...endless, batchSize: 3000, threads: 1 }
+    const { error, ms } = await abortAndTime((signal) => vae.fit(rows, { ...options, signal }))
+    expect(error).toEqual(aborted)
+    expect(ms).toBeLessThan(100)
+    // Not an error: both wait for the rest of the step.
+    const folder = await mkdtemp(join(tmpdir(), 'aevb-'))
+    await vae.save(folder)
+    expect(bits(await VAE.load(folder))).toEqual(bits(vae))
+    await rm(folder, { recursive: true })
+    expect((await vae.fit(rowsOf(rows, 0, 10), { epochs: 1, verbose: false })).epochs).toHaveLength(1)
   })
 
   test('while a callback is awaited does not wait for it', async () => {

@@ -56,8 +56,11 @@ test('train trains the reference model, says how it went, and writes pictures an
 })
 
 test('an interrupt ends the training and the program, without traces', async () => {
+  let interrupted = false
   const { code, stdout, stderr } = await run(['train', '--epochs', '10000', '--out', 'never'], (text, kill) => {
-    if (text.includes('epoch 1/')) kill('SIGINT')
+    if (interrupted || !text.includes('epoch 1/')) return
+    interrupted = true
+    kill('SIGINT')
   })
   expect(code).toBe(130)
   expect(stderr).toMatch(/Interrupted\.\n$/)

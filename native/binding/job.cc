@@ -79,6 +79,14 @@ Napi::Object Executor::submit(Napi::Env env, std::unique_ptr<Job> job) {
   return handle;
 }
 
+std::unique_ptr<Job> Executor::take() {
+  std::unique_ptr<Job> job = std::move(waiting_.front());
+  waiting_.pop_front();
+  waiting_count_.store(waiting_.size());
+  running_.push_back(job->cancelled_);
+  return job;
+}
+
 void Executor::run(std::unique_ptr<Job> job) {
   try {
     job->work(*job);
@@ -88,6 +96,10 @@ void Executor::run(std::unique_ptr<Job> job) {
   // The job's JavaScript references may only be let go on the JavaScript thread; where that has gone, they are left.
   Job* const settled = job.release();
   JobChannel channel = settled->channel_;
+  {
+    const std::lock_guard lock(mutex_);
+    running_.pop_back();
+  }
   const bool sent = Job::send(channel, [settled](Napi::Env env) {
     const std::unique_ptr<Job> owned(settled);
     owned->settle(env);
@@ -101,9 +113,7 @@ void Executor::run_waiting_readers() {
     {
       const std::lock_guard lock(mutex_);
       if (stop_ || waiting_.empty() || !waiting_.front()->reads_only) return;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
-      waiting_count_.store(waiting_.size());
+      job = take();
     }
     run(std::move(job));
   }
@@ -115,13 +125,9 @@ void Executor::loop() {
     std::unique_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      running_ = nullptr;
       changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
       if (stop_) return;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
-      waiting_count_.store(waiting_.size());
-      running_ = job->cancelled_;
+      job = take();
     }
     run(std::move(job));
   }
@@ -131,7 +137,7 @@ void Executor::shut_down() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    if (running_ != nullptr) running_->store(true);
+    for (const auto& cancelled : running_) cancelled->store(true);
     // Their environment is going, and their promises with it.
     for (std::unique_ptr<Job>& job : waiting_) static_cast<void>(job.release());
     waiting_.clear();

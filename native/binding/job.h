@@ -78,14 +78,17 @@ class Executor {
   static void shut_down_hook(void* executor) { static_cast<Executor*>(executor)->shut_down(); }
   void shut_down();
   void loop();
-  static void run(std::unique_ptr<Job> job);
+  // Takes the first waiting job, which is there; the mutex is held.
+  std::unique_ptr<Job> take();
+  void run(std::unique_ptr<Job> job);
 
   napi_env env_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<Job>> waiting_;
   std::atomic<std::size_t> waiting_count_{0};
-  std::shared_ptr<std::atomic<bool>> running_;  // the running job's cancel flag
+  // The cancel flags of the running jobs: one that trains, perhaps, and a reader between two of its steps.
+  std::vector<std::shared_ptr<std::atomic<bool>>> running_;
   bool stop_ = false;
   std::thread thread_;
 };

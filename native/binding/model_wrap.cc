@@ -1,6 +1,8 @@
 #include "model_wrap.h"
 
+#include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,10 +31,29 @@ Napi::Object terms_object(Napi::Env env, const Terms& terms) {
   return object;
 }
 
+// A typed array for an answer. Through the JavaScript constructor, which throws where memory is lacking:
+// napi_create_arraybuffer ends the process.
+template <typename Array>
+Array new_array(Napi::Env env, const char* type, double elements) {
+  try {
+    return env.Global().Get(type).As<Napi::Function>().New({Napi::Number::New(env, elements)}).template As<Array>();
+  } catch (const Napi::Error&) {
+    throw_in_javascript(env, std::make_exception_ptr(std::bad_alloc()));
+  }
+}
+
+Napi::Float32Array new_floats(Napi::Env env, std::size_t rows, std::size_t columns) {
+  return new_array<Napi::Float32Array>(env, "Float32Array", static_cast<double>(rows) * static_cast<double>(columns));
+}
+
+Napi::Float64Array new_doubles(Napi::Env env, std::size_t count) {
+  return new_array<Napi::Float64Array>(env, "Float64Array", static_cast<double>(count));
+}
+
 Napi::Object tensors_object(Napi::Env env, const Model& model, const float* arena) {
   Napi::Object object = Napi::Object::New(env);
   for (const ParameterInfo& info : model.table()) {
-    auto values = Napi::Float32Array::New(env, info.elements());
+    auto values = new_floats(env, info.elements(), 1);
     model.unpack(arena, info, values.Data());
     object.Set(info.name, values);
   }
@@ -251,9 +272,9 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Dataset data = rows_of(info, live_->model.spec().input);
-  const std::size_t elements = data.rows() * live_->model.spec().latent.units;
-  auto mean = Napi::Float32Array::New(info.Env(), elements);
-  auto log_variance = Napi::Float32Array::New(info.Env(), elements);
+  const std::size_t units = live_->model.spec().latent.units;
+  auto mean = new_floats(info.Env(), data.rows(), units);
+  auto log_variance = new_floats(info.Env(), data.rows(), units);
   Napi::Object answer = Napi::Object::New(info.Env());
   answer.Set("mean", mean);
   answer.Set("logVariance", log_variance);
@@ -268,7 +289,7 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
   const Dataset z = rows_of(info, live_->model.spec().latent.units);
-  auto out = Napi::Float32Array::New(info.Env(), z.rows() * live_->model.spec().input);
+  auto out = new_floats(info.Env(), z.rows(), live_->model.spec().input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, z.rows(), 1, read_size(options_of(info, 1), "threads"),
@@ -278,7 +299,7 @@ Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Dataset data = rows_of(info, live_->model.spec().input);
-  auto out = Napi::Float32Array::New(info.Env(), data.rows() * data.columns());
+  auto out = new_floats(info.Env(), data.rows(), data.columns());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
@@ -290,7 +311,7 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const std::size_t count = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
   const Napi::Object options = options_of(info, 1);
   const std::size_t seed = read_size(options, "seed");
-  auto out = Napi::Float32Array::New(info.Env(), count * live_->model.spec().input);
+  auto out = new_floats(info.Env(), count, live_->model.spec().input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, count, 1, read_size(options, "threads"),
@@ -302,8 +323,8 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   const Dataset data = rows_of(info, live_->model.spec().input);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
-  auto per_example = Napi::Float64Array::New(info.Env(), data.rows());
-  auto variance = Napi::Float64Array::New(info.Env(), data.rows());
+  auto per_example = new_doubles(info.Env(), data.rows());
+  auto variance = new_doubles(info.Env(), data.rows());
   Napi::Object answer = Napi::Object::New(info.Env());
   answer.Set("perExample", per_example);
   answer.Set("variance", variance);
@@ -318,7 +339,7 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
   const Dataset data = rows_of(info, live_->model.spec().input);
-  auto score = Napi::Float64Array::New(info.Env(), data.rows());
+  auto score = new_doubles(info.Env(), data.rows());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(score.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options_of(info, 1), "threads"),

@@ -6,7 +6,6 @@
 #define AEVB_KERNEL_FILE "likelihood/bernoulli.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/group.h"
 #include "math/lanes.h"
 #include "math/vector_math.h"
 
@@ -32,47 +31,40 @@ AEVB_INLINE void empty_lanes(RowLoss* loss) {
   loss->linear = zero();
 }
 
-template <bool BACKWARD, typename V, bool WHOLE>
-AEVB_INLINE void loss_vector(F32* product, F32* linear, float* dlogits, const float* logits, const float* x,
-                             F32 minus_scale, int lanes) {
-  const V l = load_lanes<V, WHOLE>(logits, lanes);
-  const V target = load_lanes<V, WHOLE>(x, lanes);
-  const V e = exp_minus(abs(l));
-  const V q = set(1.0f) + e;
-  *product = *product * product_across(keep_lanes<WHOLE>(q, set(1.0f), lanes));
-  *linear = *linear + sum_across(fnma(l, target, max(zero(), l)));
+template <bool BACKWARD, bool WHOLE>
+AEVB_INLINE void loss_vector(RowLoss* loss, float* dlogits, const float* logits, const float* x, F32 scale,
+                             int lanes) {
+  const F32 l = load_lanes<WHOLE>(logits, lanes);
+  const F32 target = load_lanes<WHOLE>(x, lanes);
+  const F32 e = exp_minus(abs(l));
+  const F32 q = set(1.0f) + e;
+  loss->product = loss->product * keep_lanes<WHOLE>(q, set(1.0f), lanes);
+  loss->linear = loss->linear + fnma(l, target, max(zero(), l));
   if constexpr (BACKWARD) {
-    const V numerator = select(less(l, zero()), e, set(1.0f));
-    store_lanes<WHOLE>(dlogits, minus_scale * fnma(numerator, reciprocal_of_1_to_2(q), target), lanes);
+    const F32 numerator = select(less(l, zero()), e, set(1.0f));
+    store_lanes<WHOLE>(dlogits, scale * (numerator / q - target), lanes);
   }
 }
 
 template <bool BACKWARD>
-AEVB_INLINE void loss_row(RowLoss* loss, float* dlogits, const float* logits, const float* x, F32 minus_scale,
+AEVB_INLINE void loss_row(RowLoss* row, float* dlogits, const float* logits, const float* x, F32 scale,
                           std::size_t cols) {
-  F32 product = loss->product;
-  F32 linear = loss->linear;
+  RowLoss loss = *row;  // in registers: the compiler cannot know that dlogits does not point into *row
   std::size_t i = 0;
-  for (; i + F32s::size <= cols; i += F32s::size) {
-    loss_vector<BACKWARD, F32s, true>(&product, &linear, BACKWARD ? dlogits + i : nullptr, logits + i, x + i,
-                                      minus_scale, F32s::size);
-  }
   for (; i + F32::size <= cols; i += F32::size) {
-    loss_vector<BACKWARD, F32, true>(&product, &linear, BACKWARD ? dlogits + i : nullptr, logits + i, x + i,
-                                minus_scale, F32::size);
+    loss_vector<BACKWARD, true>(&loss, BACKWARD ? dlogits + i : nullptr, logits + i, x + i, scale, F32::size);
   }
   if (i < cols) {
-    loss_vector<BACKWARD, F32, false>(&product, &linear, BACKWARD ? dlogits + i : nullptr, logits + i, x + i,
-                                 minus_scale, static_cast<int>(cols - i));
+    loss_vector<BACKWARD, false>(&loss, BACKWARD ? dlogits + i : nullptr, logits + i, x + i, scale,
+                                 static_cast<int>(cols - i));
   }
-  loss->product = product;
-  loss->linear = linear;
+  *row = loss;
 }
 
 // The order in which a row is summed depends on nothing but D and the panels' width.
 template <bool BACKWARD>
 static void bernoulli_loss(double* loss, Panels dlogits, ConstPanels logits, ConstPanels x, float scale, std::size_t B,
-                    std::size_t L, std::size_t D) {
+                           std::size_t L, std::size_t D) {
   constexpr std::size_t RUN = MOST_FACTORS * F32::size;
   for (std::size_t first = 0; first < B * L; first += BLOCK_ROWS) {
     const std::size_t rows = B * L - first < BLOCK_ROWS ? B * L - first : BLOCK_ROWS;
@@ -95,10 +87,10 @@ static void bernoulli_loss(double* loss, Panels dlogits, ConstPanels logits, Con
         factors += more;
         for (std::size_t r = 0; r < rows; ++r) {
           loss_row<BACKWARD>(&losses[r], BACKWARD ? row_of(dlogits, p, first + r) + begin : nullptr,
-                             row_of(logits, p, first + r) + begin, row_of(x, p, datum[r]) + begin, set(-scale), run);
+                             row_of(logits, p, first + r) + begin, row_of(x, p, datum[r]) + begin, set(scale), run);
         }
       }
-      if constexpr (BACKWARD) {
+      if (BACKWARD && cols < dlogits.width) {
         for (std::size_t r = 0; r < rows; ++r) zero_padding(row_of(dlogits, p, first + r), cols, dlogits.width);
       }
     }

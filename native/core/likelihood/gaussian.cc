@@ -7,7 +7,6 @@
 #define AEVB_KERNEL_FILE "likelihood/gaussian.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/group.h"
 #include "math/lanes.h"
 #include "math/vector_math.h"
 

@@ -1,26 +1,22 @@
-// How kernels walk along a row of a panel: groups of vectors first, then vectors, then one of which only the first lanes
-// are columns. Included after math/group.h, once for each target, hence no include guard here.
+// How kernels walk along a row of a panel: whole vectors first, then one of which only the first lanes are columns.
+// Included after math/simd.h, once for each target, hence no include guard here.
 //
-// A kernel's work on one vector is a template on V, F32 or F32s, and on WHOLE, so that whole vectors, which is nearly
-// all of them, carry no trace of the others.
+// A kernel's work on one vector is a template on WHOLE, so that whole vectors, which is nearly all of them, carry no
+// trace of the others.
 
 AEVB_BEFORE_KERNELS
 
-template <typename V, bool WHOLE>
-AEVB_INLINE V load_lanes(const float* from, [[maybe_unused]] int lanes) {
+template <bool WHOLE>
+AEVB_INLINE F32 load_lanes(const float* from, [[maybe_unused]] int lanes) {
   if constexpr (WHOLE) {
-    return load_all<V>(from);
+    return load(from);
   } else {
     return load_partial(from, lanes);
   }
 }
-template <bool WHOLE>
-AEVB_INLINE F32 load_lanes(const float* from, int lanes) {
-  return load_lanes<F32, WHOLE>(from, lanes);
-}
 
-template <bool WHOLE, typename V>
-AEVB_INLINE void store_lanes(float* to, V a, [[maybe_unused]] int lanes) {
+template <bool WHOLE>
+AEVB_INLINE void store_lanes(float* to, F32 a, [[maybe_unused]] int lanes) {
   if constexpr (WHOLE) {
     store(to, a);
   } else {
@@ -29,8 +25,8 @@ AEVB_INLINE void store_lanes(float* to, V a, [[maybe_unused]] int lanes) {
 }
 
 // `a` in the lanes that are columns, `other` in those that are not.
-template <bool WHOLE, typename V>
-AEVB_INLINE V keep_lanes(V a, [[maybe_unused]] F32 other, [[maybe_unused]] int lanes) {
+template <bool WHOLE>
+AEVB_INLINE F32 keep_lanes(F32 a, [[maybe_unused]] F32 other, [[maybe_unused]] int lanes) {
   if constexpr (WHOLE) {
     return a;
   } else {

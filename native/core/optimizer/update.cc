@@ -7,7 +7,6 @@
 #include "math/foreach_target.h"
 #include "math/panels.h"
 #include "math/simd.h"
-#include "math/group.h"
 #include "math/lanes.h"
 
 AEVB_BEFORE_KERNELS
