@@ -172,7 +172,9 @@ export interface NativeAddon {
 function load(): NativeAddon {
   const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
   const named = process.env.AEVB_ADDON
-  const candidates = named ? [resolve(named)] : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'aevb.node'))
+  const candidates = named
+    ? [resolve(named)]
+    : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'aevb.node'))
   const found = candidates.find((path) => existsSync(path))
   if (!found) {
     throw new Error(

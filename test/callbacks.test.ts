@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { BatchCalls } from '../src/batch-calls.js'
 import { type BatchRecord, type Callbacks, type EpochRecord, type FitOptions, VAE } from '../src/index.js'
 import { bits, curve, small } from './helpers/data.js'
 
@@ -163,6 +164,26 @@ describe('that throw', () => {
     expect(calls).toBe(2)
     expect(vae.history.epochs).toHaveLength(0)
   })
+})
+
+test('of a batch cancel the epoch once, at the first failure, and are not called again', async () => {
+  const cancel = vi.fn()
+  const onBatchBegin = vi.fn((batch: number) => {
+    if (batch === 1) throw new Error('first')
+  })
+  const onBatchEnd = vi.fn(() => Promise.reject(new Error('second')))
+  const calls = new BatchCalls([{ onBatchBegin, onBatchEnd }], 1, cancel)
+  const end = (batch: number) => calls.end({ batch, loss: 0, reconstruction: 0, kl: 0, examples: 1 })
+  calls.begin(0)
+  expect(cancel).not.toHaveBeenCalled()
+  end(0)
+  calls.begin(1)
+  expect(cancel).toHaveBeenCalledOnce()
+  end(1)
+  calls.begin(2)
+  await expect(calls.settle()).rejects.toThrow('first')
+  expect([onBatchBegin.mock.calls.length, onBatchEnd.mock.calls.length]).toEqual([2, 1])
+  expect(cancel).toHaveBeenCalledOnce()
 })
 
 test('of a batch may not read parameters, which are being written', async () => {

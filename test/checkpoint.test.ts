@@ -1,6 +1,6 @@
 /** Model folders: written as a whole, and read as a whole. No model is made here: see save-load.test.ts. */
 
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -134,6 +134,26 @@ describe('a save cut short leaves a model that loads', () => {
     await copyFile(folder.config, join(folder.path, 'old.json'))
     await folder.save(2, fresh)
     await copyFile(join(folder.path, 'old.json'), folder.config)
+    expect(await readModel(folder.path)).toMatchObject({ config: fresh })
+    expect(await bias()).toBe(2)
+  })
+
+  test('between the two moves, over a folder that came from PyTorch: the new one', async () => {
+    await writeFile(folder.config, document({}))
+    await writeFile(folder.tensors, encode(goodHeader()))
+    const handWritten = await readFile(folder.config)
+    await folder.save(2, fresh)
+    await writeFile(folder.config, handWritten)
+    expect(await readModel(folder.path)).toMatchObject({ config: fresh })
+    expect(await bias()).toBe(2)
+  })
+
+  test('when the second move fails: the new one', async () => {
+    await folder.save(1, old)
+    await rm(folder.config)
+    await mkdir(folder.config)
+    await expect(folder.save(2, fresh)).rejects.toMatchObject({ code: 'CHECKPOINT_UNWRITABLE' })
+    await rmdir(folder.config)
     expect(await readModel(folder.path)).toMatchObject({ config: fresh })
     expect(await bias()).toBe(2)
   })

@@ -58,12 +58,12 @@ function copyWithin({ metadata }: Header, path: string): ModelDocument | undefin
   return text === undefined ? undefined : parseDocument(Buffer.from(text), `${path} (its copy of config.json)`)
 }
 
-/** config.json, but where it tells of other tensors than these: a save was cut short, and the copy is right. */
+/**
+ * The copy within the tensors' file, where config.json tells of other tensors than these: a save was cut short, or
+ * config.json is older than what aevb saved beside it. Else config.json, which a person may have edited.
+ */
 function choose(beside: ModelDocument | VAEError, within: ModelDocument | undefined): ModelDocument {
-  if (beside instanceof VAEError) {
-    if (within) return within
-    throw beside
-  }
-  const tellsOfOthers = within && beside.sha256 !== undefined && beside.sha256 !== within.sha256
-  return tellsOfOthers ? within : beside
+  if (!(beside instanceof VAEError)) return within && beside.sha256 !== within.sha256 ? within : beside
+  if (within) return within
+  throw beside
 }

@@ -2,7 +2,7 @@
  * Writing a model's folder. Two files cannot be replaced in one move, so model.safetensors carries a copy of config.json
  * and a checksum of its tensors: it is whole by itself, and moving it into place is the one moment in which the new model
  * takes the old one's. Whoever reads between the two moves, after a crash, or while two write at once, finds a
- * config.json with the checksum of other tensors and goes by the copy (load.ts).
+ * config.json without the checksum of these tensors, and goes by the copy (load.ts).
  */
 
 import { createHash } from 'node:crypto'

@@ -24,14 +24,39 @@
 namespace aevb::test {
 
 enum class Function {
-  exp, expm1, exp_minus, expm1_minus, log, log1p_of_unit, sigmoid, softplus, tanh, normal_cdf, normal_density, sine,
+  exp,
+  expm1,
+  exp_minus,
+  expm1_minus,
+  log,
+  log1p_of_unit,
+  sigmoid,
+  softplus,
+  tanh,
+  normal_cdf,
+  normal_density,
+  sine,
   cosine
 };
 
 // What one vector operation makes of lanes of a, b and c.
 enum class Operation {
-  add, subtract, multiply, divide, negate, fma, fnma, min, max, abs, sqrt, select_less, select_less_equal,
-  select_greater, select_greater_equal, select_nan
+  add,
+  subtract,
+  multiply,
+  divide,
+  negate,
+  fma,
+  fnma,
+  min,
+  max,
+  abs,
+  sqrt,
+  select_less,
+  select_less_equal,
+  select_greater,
+  select_greater_equal,
+  select_nan
 };
 enum class IntOperation { add, subtract, bit_and, bit_or, bit_xor, left_5, right_5, high, low, from_float, to_float };
 
@@ -53,19 +78,31 @@ int lane_count() { return F32::size; }
 
 AEVB_INLINE F32 value_of(Function function, F32 x) {
   switch (function) {
-    case Function::exp: return exp(x);
-    case Function::expm1: return expm1(x);
-    case Function::exp_minus: return exp_minus(x);
-    case Function::expm1_minus: return expm1_minus(x);
-    case Function::log: return log(x);
-    case Function::log1p_of_unit: return log1p_of_unit(x);
-    case Function::sigmoid: return sigmoid(x);
-    case Function::softplus: return softplus(x);
-    case Function::tanh: return tanh(x);
-    case Function::normal_cdf: return normal(x).cdf;
-    case Function::normal_density: return normal(x).density;
+    case Function::exp:
+      return exp(x);
+    case Function::expm1:
+      return expm1(x);
+    case Function::exp_minus:
+      return exp_minus(x);
+    case Function::expm1_minus:
+      return expm1_minus(x);
+    case Function::log:
+      return log(x);
+    case Function::log1p_of_unit:
+      return log1p_of_unit(x);
+    case Function::sigmoid:
+      return sigmoid(x);
+    case Function::softplus:
+      return softplus(x);
+    case Function::tanh:
+      return tanh(x);
+    case Function::normal_cdf:
+      return normal(x).cdf;
+    case Function::normal_density:
+      return normal(x).density;
     case Function::sine:
-    case Function::cosine: break;
+    case Function::cosine:
+      break;
   }
   F32 sine, cosine;
   sincos_of_turns(x, &sine, &cosine);
@@ -85,22 +122,54 @@ void operate(Operation operation, float* out, const float* a_lanes, const float*
   const F32 c = load(c_lanes);
   F32 result = zero();
   switch (operation) {
-    case Operation::add: result = a + b; break;
-    case Operation::subtract: result = a - b; break;
-    case Operation::multiply: result = a * b; break;
-    case Operation::divide: result = a / b; break;
-    case Operation::negate: result = -a; break;
-    case Operation::fma: result = fma(a, b, c); break;
-    case Operation::fnma: result = fnma(a, b, c); break;
-    case Operation::min: result = min(a, b); break;
-    case Operation::max: result = max(a, b); break;
-    case Operation::abs: result = abs(a); break;
-    case Operation::sqrt: result = sqrt(a); break;
-    case Operation::select_less: result = select(less(a, b), c, set(-1.0f)); break;
-    case Operation::select_less_equal: result = select(less_equal(a, b), c, set(-1.0f)); break;
-    case Operation::select_greater: result = select(greater(a, b), c, set(-1.0f)); break;
-    case Operation::select_greater_equal: result = select(greater_equal(a, b), c, set(-1.0f)); break;
-    case Operation::select_nan: result = select(is_nan(a), c, set(-1.0f)); break;
+    case Operation::add:
+      result = a + b;
+      break;
+    case Operation::subtract:
+      result = a - b;
+      break;
+    case Operation::multiply:
+      result = a * b;
+      break;
+    case Operation::divide:
+      result = a / b;
+      break;
+    case Operation::negate:
+      result = -a;
+      break;
+    case Operation::fma:
+      result = fma(a, b, c);
+      break;
+    case Operation::fnma:
+      result = fnma(a, b, c);
+      break;
+    case Operation::min:
+      result = min(a, b);
+      break;
+    case Operation::max:
+      result = max(a, b);
+      break;
+    case Operation::abs:
+      result = abs(a);
+      break;
+    case Operation::sqrt:
+      result = sqrt(a);
+      break;
+    case Operation::select_less:
+      result = select(less(a, b), c, set(-1.0f));
+      break;
+    case Operation::select_less_equal:
+      result = select(less_equal(a, b), c, set(-1.0f));
+      break;
+    case Operation::select_greater:
+      result = select(greater(a, b), c, set(-1.0f));
+      break;
+    case Operation::select_greater_equal:
+      result = select(greater_equal(a, b), c, set(-1.0f));
+      break;
+    case Operation::select_nan:
+      result = select(is_nan(a), c, set(-1.0f));
+      break;
   }
   store(out, result);
 }
@@ -113,17 +182,39 @@ void operate_on_ints(IntOperation operation, std::int32_t* out, const std::int32
   multiply_wide(a, b, &high, &low);
   I32 result = set_int(0);
   switch (operation) {
-    case IntOperation::add: result = a + b; break;
-    case IntOperation::subtract: result = a - b; break;
-    case IntOperation::bit_and: result = a & b; break;
-    case IntOperation::bit_or: result = a | b; break;
-    case IntOperation::bit_xor: result = a ^ b; break;
-    case IntOperation::left_5: result = shift_left<5>(a); break;
-    case IntOperation::right_5: result = shift_right<5>(a); break;
-    case IntOperation::high: result = high; break;
-    case IntOperation::low: result = low; break;
-    case IntOperation::from_float: result = to_int(float_of(a)); break;
-    case IntOperation::to_float: result = bits_of(from_int(a)); break;
+    case IntOperation::add:
+      result = a + b;
+      break;
+    case IntOperation::subtract:
+      result = a - b;
+      break;
+    case IntOperation::bit_and:
+      result = a & b;
+      break;
+    case IntOperation::bit_or:
+      result = a | b;
+      break;
+    case IntOperation::bit_xor:
+      result = a ^ b;
+      break;
+    case IntOperation::left_5:
+      result = shift_left<5>(a);
+      break;
+    case IntOperation::right_5:
+      result = shift_right<5>(a);
+      break;
+    case IntOperation::high:
+      result = high;
+      break;
+    case IntOperation::low:
+      result = low;
+      break;
+    case IntOperation::from_float:
+      result = to_int(float_of(a));
+      break;
+    case IntOperation::to_float:
+      result = bits_of(from_int(a));
+      break;
   }
   store_int(out, result);
 }
@@ -207,7 +298,7 @@ struct Case {
   Function function;
   double (*exact)(double);
   float low, high;         // where it is swept
-  double ulps_fused;       // allowed with a fused multiply-add,
+  double ulps_fused;       // allowed with a fused multiply-add, where exp_minus takes a short cut for large a,
   double ulps_twice;       // and without
   double ulps_per_square;  // added for each x²: where e^(−x²/2) inherits the rounding of x²
   double floor;            // errors below this do not count: results that are flushed to zero
@@ -218,25 +309,23 @@ double exact_expm1_minus(double a) { return std::expm1(-a); }
 double exact_sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 double exact_softplus(double x) { return (x > 0.0 ? x : 0.0) + std::log1p(std::exp(-std::abs(x))); }
 double exact_cdf(double x) { return 0.5 * std::erfc(-x * std::numbers::sqrt2 / 2.0); }
-double exact_density(double x) {
-  return std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
-}
+double exact_density(double x) { return std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2; }
 double exact_sine(double t) { return t == 0.5 ? 0.0 : std::sin(2.0 * std::numbers::pi * t); }
 double exact_cosine(double t) { return t == 0.25 || t == 0.75 ? 0.0 : std::cos(2.0 * std::numbers::pi * t); }
 
 constexpr double TINY = 0x1p-126;
 
 const Case CASES[] = {
-    {"exp", Function::exp, std::exp, -INF, INF, 1.0, 1.5, 0, 0},
-    {"expm1", Function::expm1, std::expm1, -INF, INF, 1.5, 2.0, 0, 0},
-    {"exp_minus", Function::exp_minus, exact_exp_minus, 0.0f, INF, 2.5, 2.0, 0, TINY},
-    {"expm1_minus", Function::expm1_minus, exact_expm1_minus, 0.0f, INF, 1.5, 2.0, 0, 0},
-    {"log", Function::log, std::log, 0.0f, INF, 1.0, 2.0, 0, 0},
-    {"log1p_of_unit", Function::log1p_of_unit, std::log1p, 0.0f, 1.0f, 1.5, 2.0, 0, 0},
-    {"sigmoid", Function::sigmoid, exact_sigmoid, -INF, INF, 3.0, 3.0, 0, TINY},
-    {"softplus", Function::softplus, exact_softplus, -INF, INF, 3.0, 3.0, 0, TINY},
-    {"tanh", Function::tanh, std::tanh, -INF, INF, 3.0, 4.0, 0, 0},
-    {"normal_cdf", Function::normal_cdf, exact_cdf, -INF, INF, 4.0, 4.0, 0.5, TINY},
+    {"exp", Function::exp, std::exp, -INF, INF, 1.1, 1.1, 0, 0},
+    {"expm1", Function::expm1, std::expm1, -INF, INF, 1.6, 1.6, 0, 0},
+    {"exp_minus", Function::exp_minus, exact_exp_minus, 0.0f, INF, 4.0, 1.1, 0, TINY},
+    {"expm1_minus", Function::expm1_minus, exact_expm1_minus, 0.0f, INF, 1.0, 1.0, 0, 0},
+    {"log", Function::log, std::log, 0.0f, INF, 0.8, 0.8, 0, 0},
+    {"log1p_of_unit", Function::log1p_of_unit, std::log1p, 0.0f, 1.0f, 1.5, 1.5, 0, 0},
+    {"sigmoid", Function::sigmoid, exact_sigmoid, -INF, INF, 4.0, 2.5, 0, TINY},
+    {"softplus", Function::softplus, exact_softplus, -INF, INF, 4.0, 2.0, 0, TINY},
+    {"tanh", Function::tanh, std::tanh, -INF, INF, 2.6, 2.6, 0, 0},
+    {"normal_cdf", Function::normal_cdf, exact_cdf, -INF, INF, 6.0, 6.5, 0.5, TINY},
     {"normal_density", Function::normal_density, exact_density, -INF, INF, 2.0, 2.0, 0.5, TINY},
 };
 
@@ -293,8 +382,8 @@ TEST_P(OnEveryTarget, SineAndCosineAreAccurate) {
                       0x1p-24f);
     }
   }
-  expect_accurate({"sine", Function::sine, exact_sine, 0, 1, 1.5, 2.0, 0, 0}, fused(), turns);
-  expect_accurate({"cosine", Function::cosine, exact_cosine, 0, 1, 1.5, 2.0, 0, 0}, fused(), turns);
+  expect_accurate({"sine", Function::sine, exact_sine, 0, 1, 1.6, 1.6, 0, 0}, fused(), turns);
+  expect_accurate({"cosine", Function::cosine, exact_cosine, 0, 1, 1.6, 1.6, 0, 0}, fused(), turns);
 }
 
 float at(Function function, float x) {
@@ -366,12 +455,13 @@ TEST(VectorMath, FusedTargetsAgreeToTheBit) {
 // --- Vectors ---
 
 TEST_P(OnEveryTarget, ArithmeticIsThatOfFloats) {
-  const std::vector<float> values = {0.0f,  -0.0f, 1.0f,    -1.0f, 1.5f,    -2.75f,  3e-39f,       0x1p-149f, 1e30f,
-                                     -1e30f, INF,  -INF,    7.0f,  LARGEST, 1.0f / 3, NOT_A_NUMBER, 0.1f,      -123.456f};
+  const std::vector<float> values = {0.0f,   -0.0f, 1.0f, -1.0f, 1.5f,    -2.75f,   3e-39f,       0x1p-149f, 1e30f,
+                                     -1e30f, INF,   -INF, 7.0f,  LARGEST, 1.0f / 3, NOT_A_NUMBER, 0.1f,      -123.456f};
   const std::size_t n = lanes();
   std::vector<float> a(n), b(n), c(n), out(n);
   const auto same = [](float got, float want) {
-    return (std::isnan(got) && std::isnan(want)) || std::bit_cast<std::uint32_t>(got) == std::bit_cast<std::uint32_t>(want);
+    return (std::isnan(got) && std::isnan(want)) ||
+           std::bit_cast<std::uint32_t>(got) == std::bit_cast<std::uint32_t>(want);
   };
   for (std::size_t i = 0; i < values.size(); ++i) {
     for (std::size_t j = 0; j < values.size(); ++j) {
@@ -384,9 +474,8 @@ TEST_P(OnEveryTarget, ArithmeticIsThatOfFloats) {
         AEVB_DISPATCH(operate)(operation, out.data(), a.data(), b.data(), c.data());
         for (std::size_t lane = 0; lane < n; ++lane) {
           const float expected = want(a[lane], b[lane], c[lane]);
-          EXPECT_TRUE(same(out[lane], expected))
-              << name << "(" << a[lane] << ", " << b[lane] << ", " << c[lane] << ") = " << out[lane] << ", not "
-              << expected;
+          EXPECT_TRUE(same(out[lane], expected)) << name << "(" << a[lane] << ", " << b[lane] << ", " << c[lane]
+                                                 << ") = " << out[lane] << ", not " << expected;
         }
       };
       const bool once = fused();
@@ -395,8 +484,7 @@ TEST_P(OnEveryTarget, ArithmeticIsThatOfFloats) {
       check(Operation::multiply, "multiply", [](float x, float y, float) { return x * y; });
       check(Operation::divide, "divide", [](float x, float y, float) { return x / y; });
       check(Operation::negate, "negate", [](float x, float, float) { return -x; });
-      check(Operation::fma, "fma",
-            [once](float x, float y, float z) { return once ? std::fma(x, y, z) : x * y + z; });
+      check(Operation::fma, "fma", [once](float x, float y, float z) { return once ? std::fma(x, y, z) : x * y + z; });
       check(Operation::fnma, "fnma",
             [once](float x, float y, float z) { return once ? std::fma(-x, y, z) : z - x * y; });
       // The second where either is NaN, and where both are zero.
@@ -415,8 +503,8 @@ TEST_P(OnEveryTarget, ArithmeticIsThatOfFloats) {
 }
 
 TEST_P(OnEveryTarget, IntegersWrap) {
-  const std::vector<std::uint32_t> values = {0u,          1u,          2u,          31u,         0x7fffffffu, 0x80000000u,
-                                             0xffffffffu, 0xd2511f53u, 0xcd9e8d57u, 0x12345678u, 0x9e3779b9u};
+  const std::vector<std::uint32_t> values = {
+      0u, 1u, 2u, 31u, 0x7fffffffu, 0x80000000u, 0xffffffffu, 0xd2511f53u, 0xcd9e8d57u, 0x12345678u, 0x9e3779b9u};
   const std::size_t n = lanes();
   std::vector<std::int32_t> a(n), b(n), out(n);
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -451,7 +539,8 @@ TEST_P(OnEveryTarget, IntegersWrap) {
 
 TEST_P(OnEveryTarget, FloatsRoundToTheNearestEvenInteger) {
   const std::size_t n = lanes();
-  for (const float value : {0.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 0.49999997f, 3.7f, -3.7f, 4194303.5f, -4194303.0f}) {
+  for (const float value :
+       {0.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 0.49999997f, 3.7f, -3.7f, 4194303.5f, -4194303.0f}) {
     std::vector<std::int32_t> bits(n, std::bit_cast<std::int32_t>(value)), out(n);
     AEVB_DISPATCH(operate_on_ints)(IntOperation::from_float, out.data(), bits.data(), bits.data());
     for (const std::int32_t lane : out) EXPECT_EQ(lane, static_cast<std::int32_t>(std::nearbyint(value))) << value;
@@ -570,7 +659,8 @@ TEST(Target, OnlyRunnableOnesCanBeMadeActive) {
     if (found) {
       set_active_target(target);
       EXPECT_EQ(active_target(), target);
-      EXPECT_EQ(static_cast<std::size_t>(panel_width(target)) % static_cast<std::size_t>(AEVB_DISPATCH(lane_count)()), 0u);
+      EXPECT_EQ(static_cast<std::size_t>(panel_width(target)) % static_cast<std::size_t>(AEVB_DISPATCH(lane_count)()),
+                0u);
     } else {
       EXPECT_THROW(set_active_target(target), std::invalid_argument);
     }

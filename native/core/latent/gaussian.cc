@@ -6,7 +6,7 @@
 #define AEVB_KERNEL_FILE "latent/gaussian.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
 AEVB_BEFORE_KERNELS
@@ -46,7 +46,7 @@ void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanel
   }
 }
 
-// σ² − 1 − log σ² is small where σ is near 1: expm1 keeps it exact. Lanes that are no columns hold zeros, whose term is 0.
+// σ² − 1 − log σ² is small where σ is near 1: expm1 keeps it exact. In lanes that are no columns it is 0.
 template <bool WHOLE>
 AEVB_INLINE F32 kl_vector(const float* mean, const float* log_variance, int lanes) {
   const F32 center = load_lanes<WHOLE>(mean, lanes);
@@ -73,9 +73,9 @@ void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::si
 }
 
 struct BackwardRow {
-  float *dmean, *dlog_variance;                              // row b
-  const float *dz, *epsilon;                                 // row b L
-  const float *mean, *log_variance;                          // row b
+  float *dmean, *dlog_variance;      // row b
+  const float *dz, *epsilon;         // row b L
+  const float *mean, *log_variance;  // row b
   std::size_t L, dz_width, epsilon_width;
 };
 
@@ -143,8 +143,8 @@ void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon,
         twice = twice + log_weight_vector<true>(z_row + i, epsilon_row + i, log_variance_row + i, F32::size);
       }
       if (i < cols) {
-        twice = twice + log_weight_vector<false>(z_row + i, epsilon_row + i, log_variance_row + i,
-                                                 static_cast<int>(cols - i));
+        twice = twice +
+                log_weight_vector<false>(z_row + i, epsilon_row + i, log_variance_row + i, static_cast<int>(cols - i));
       }
       log_weight[r] += 0.5 * static_cast<double>(sum(twice));
     }

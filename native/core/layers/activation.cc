@@ -6,7 +6,7 @@
 #define AEVB_KERNEL_FILE "layers/activation.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
 AEVB_BEFORE_KERNELS
@@ -127,30 +127,48 @@ static void backward(Panels dinp, ConstPanels dout, ConstPanels value, std::size
 void activation_forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C,
                         Activation activation) {
   switch (activation) {
-    case Activation::identity: return forward<Identity>(out, pre, inp, bias, B, C);
-    case Activation::relu: return forward<Relu>(out, pre, inp, bias, B, C);
-    case Activation::leakyRelu: return forward<LeakyRelu>(out, pre, inp, bias, B, C);
-    case Activation::elu: return forward<Elu>(out, pre, inp, bias, B, C);
-    case Activation::gelu: return forward<Gelu>(out, pre, inp, bias, B, C);
-    case Activation::silu: return forward<Silu>(out, pre, inp, bias, B, C);
-    case Activation::tanh: return forward<Tanh>(out, pre, inp, bias, B, C);
-    case Activation::sigmoid: return forward<Sigmoid>(out, pre, inp, bias, B, C);
-    case Activation::softplus: return forward<Softplus>(out, pre, inp, bias, B, C);
+    case Activation::identity:
+      return forward<Identity>(out, pre, inp, bias, B, C);
+    case Activation::relu:
+      return forward<Relu>(out, pre, inp, bias, B, C);
+    case Activation::leakyRelu:
+      return forward<LeakyRelu>(out, pre, inp, bias, B, C);
+    case Activation::elu:
+      return forward<Elu>(out, pre, inp, bias, B, C);
+    case Activation::gelu:
+      return forward<Gelu>(out, pre, inp, bias, B, C);
+    case Activation::silu:
+      return forward<Silu>(out, pre, inp, bias, B, C);
+    case Activation::tanh:
+      return forward<Tanh>(out, pre, inp, bias, B, C);
+    case Activation::sigmoid:
+      return forward<Sigmoid>(out, pre, inp, bias, B, C);
+    case Activation::softplus:
+      return forward<Softplus>(out, pre, inp, bias, B, C);
   }
 }
 
 void activation_backward(Panels dinp, ConstPanels dout, ConstPanels value, std::size_t B, std::size_t C,
                          Activation activation) {
   switch (activation) {
-    case Activation::identity: return backward<Identity>(dinp, dout, value, B, C);
-    case Activation::relu: return backward<Relu>(dinp, dout, value, B, C);
-    case Activation::leakyRelu: return backward<LeakyRelu>(dinp, dout, value, B, C);
-    case Activation::elu: return backward<Elu>(dinp, dout, value, B, C);
-    case Activation::gelu: return backward<Gelu>(dinp, dout, value, B, C);
-    case Activation::silu: return backward<Silu>(dinp, dout, value, B, C);
-    case Activation::tanh: return backward<Tanh>(dinp, dout, value, B, C);
-    case Activation::sigmoid: return backward<Sigmoid>(dinp, dout, value, B, C);
-    case Activation::softplus: return backward<Softplus>(dinp, dout, value, B, C);
+    case Activation::identity:
+      return backward<Identity>(dinp, dout, value, B, C);
+    case Activation::relu:
+      return backward<Relu>(dinp, dout, value, B, C);
+    case Activation::leakyRelu:
+      return backward<LeakyRelu>(dinp, dout, value, B, C);
+    case Activation::elu:
+      return backward<Elu>(dinp, dout, value, B, C);
+    case Activation::gelu:
+      return backward<Gelu>(dinp, dout, value, B, C);
+    case Activation::silu:
+      return backward<Silu>(dinp, dout, value, B, C);
+    case Activation::tanh:
+      return backward<Tanh>(dinp, dout, value, B, C);
+    case Activation::sigmoid:
+      return backward<Sigmoid>(dinp, dout, value, B, C);
+    case Activation::softplus:
+      return backward<Softplus>(dinp, dout, value, B, C);
   }
 }
 

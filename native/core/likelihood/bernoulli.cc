@@ -6,7 +6,7 @@
 #define AEVB_KERNEL_FILE "likelihood/bernoulli.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
 AEVB_BEFORE_KERNELS
@@ -32,8 +32,7 @@ AEVB_INLINE void empty_lanes(RowLoss* loss) {
 }
 
 template <bool BACKWARD, bool WHOLE>
-AEVB_INLINE void loss_vector(RowLoss* loss, float* dlogits, const float* logits, const float* x, F32 scale,
-                             int lanes) {
+AEVB_INLINE void loss_vector(RowLoss* loss, float* dlogits, const float* logits, const float* x, F32 scale, int lanes) {
   const F32 l = load_lanes<WHOLE>(logits, lanes);
   const F32 target = load_lanes<WHOLE>(x, lanes);
   const F32 e = exp_minus(abs(l));

@@ -7,7 +7,7 @@
 #define AEVB_KERNEL_FILE "likelihood/gaussian.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
 AEVB_BEFORE_KERNELS
@@ -128,60 +128,123 @@ void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
   }
 }
 
-// One vector of one row. dmean and draw may be mean and raw.
+// Vectors that are worked on together. From a raw log-variance to e^−log σ² each operation waits for the one before,
+// through three exponentials and two logarithms; taken step by step, many vectors wait at once.
+constexpr std::size_t CHUNK = 12;
+
+struct DatumChunk {
+  F32 log_square[CHUNK];  // log σ²
+  F32 chain[CHUNK];       // its derivative by the raw log-variance
+};
+
+// soft_bound() and soft_bound_derivative(), below, of `rows` × `cols`, each row in whole vectors. Lanes that are no
+// columns hold anything finite.
+template <bool BACKWARD>
+AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, F32 min, F32 max, std::size_t rows, std::size_t cols) {
+  F32 below_max[CHUNK], above_min[CHUNK], decays[CHUNK];
+  std::size_t count = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t i = 0; i < cols; i += F32::size) {
+      const float* from = raw.data + r * raw.width + i;
+      const F32 v = cols - i < F32::size ? load_partial(from, static_cast<int>(cols - i)) : load(from);
+      below_max[count++] = max - v;
+    }
+  }
+  for (std::size_t k = 0; k < count; ++k) decays[k] = exp_minus(abs(below_max[k]));
+  for (std::size_t k = 0; k < count; ++k) {
+    above_min[k] = max - softplus_of_decay(below_max[k], decays[k]) - min;
+    if constexpr (BACKWARD) chunk->chain[k] = sigmoid_of_decay(below_max[k], decays[k]);
+  }
+  for (std::size_t k = 0; k < count; ++k) decays[k] = exp_minus(abs(above_min[k]));
+  for (std::size_t k = 0; k < count; ++k) {
+    chunk->log_square[k] = min + softplus_of_decay(above_min[k], decays[k]);
+    if constexpr (BACKWARD) chunk->chain[k] = chunk->chain[k] * sigmoid_of_decay(above_min[k], decays[k]);
+  }
+}
+
+// One vector of one row. dmean may be mean.
 template <bool BACKWARD, bool WHOLE>
-AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const float* raw, F32 min, F32 max,
-                             const float* x, F32 scale, int lanes) {
-  const F32 below_max = max - load_lanes<WHOLE>(raw, lanes);
-  const F32 upper_decay = exp_minus(abs(below_max));
-  const F32 above_min = max - softplus_of_decay(below_max, upper_decay) - min;
-  const F32 lower_decay = exp_minus(abs(above_min));
-  const F32 log_square = min + softplus_of_decay(above_min, lower_decay);
+AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const float* x, F32 log_square,
+                             const F32* chain, F32 scale, int lanes) {
   const F32 difference = load_lanes<WHOLE>(mean, lanes) - load_lanes<WHOLE>(x, lanes);
   const F32 slope = difference * exp(-log_square);
   const F32 scaled_square = difference * slope;
   if constexpr (BACKWARD) {
-    const F32 chain = sigmoid_of_decay(below_max, upper_decay) * sigmoid_of_decay(above_min, lower_decay);
     store_lanes<WHOLE>(dmean, scale * slope, lanes);
-    store_lanes<WHOLE>(draw, scale * set(0.5f) * (set(1.0f) - scaled_square) * chain, lanes);
+    store_lanes<WHOLE>(draw, scale * set(0.5f) * fnma(scaled_square, *chain, *chain), lanes);
   }
   return keep_lanes<WHOLE>(set(0.5f) * (set(LOG_2_PI) + log_square + scaled_square), zero(), lanes);
 }
 
+// `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first row
+// and column, but x, whose rows are datum[r].
 template <bool BACKWARD>
-static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min,
-                       float max, ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, F32 min,
+                             F32 max, ConstPanels x, const std::size_t* datum, F32 scale, std::size_t rows,
+                             std::size_t cols) {
+  DatumChunk chunk;
+  bound_chunk<BACKWARD>(&chunk, raw, min, max, rows, cols);
+  std::size_t k = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    float* dmean_row = BACKWARD ? dmean.data + r * dmean.width : nullptr;
+    float* draw_row = BACKWARD ? draw.data + r * draw.width : nullptr;
+    const float* mean_row = mean.data + r * mean.width;
+    const float* x_row = x.data + datum[r] * x.width;
+    F32 sum = sums[r].lanes;
+    std::size_t i = 0;
+    for (; i + F32::size <= cols; i += F32::size, ++k) {
+      sum = sum + datum_vector<BACKWARD, true>(BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr,
+                                               mean_row + i, x_row + i, chunk.log_square[k], &chunk.chain[k], scale,
+                                               F32::size);
+    }
+    if (i < cols) {
+      sum = sum + datum_vector<BACKWARD, false>(BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr,
+                                                mean_row + i, x_row + i, chunk.log_square[k], &chunk.chain[k], scale,
+                                                static_cast<int>(cols - i));
+      ++k;
+    }
+    sums[r].lanes = sum;
+  }
+}
+
+AEVB_INLINE Panels corner(Panels matrix, std::size_t panel, std::size_t row, std::size_t col) {
+  return {row_of(matrix, panel, row) + col, matrix.stride, matrix.width};
+}
+AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_t row, std::size_t col) {
+  return {row_of(matrix, panel, row) + col, matrix.stride, matrix.width};
+}
+
+template <bool BACKWARD>
+static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
+                       ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  constexpr std::size_t RUN = CHUNK * F32::size;
   for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
   for (std::size_t p = 0; p < panel_count(D, mean.width); ++p) {
     const std::size_t cols = cols_in_panel(D, p, mean.width);
-    for (std::size_t r = 0; r < B * L; ++r) {
-      float* dmean_row = BACKWARD ? row_of(dmean, p, r) : nullptr;
-      float* draw_row = BACKWARD ? row_of(draw, p, r) : nullptr;
-      const float* mean_row = row_of(mean, p, r);
-      const float* raw_row = row_of(raw, p, r);
-      const float* x_row = row_of(x, p, r / L);
-      RowSum row = {zero(), 0.0};
-      for (std::size_t i = 0, terms = 0; i < cols; i += F32::size) {
-        if (++terms > MOST_TERMS) {
-          empty_lanes(&row, 1);
-          terms = 1;
-        }
-        float* dmean_vector = BACKWARD ? dmean_row + i : nullptr;
-        float* draw_vector = BACKWARD ? draw_row + i : nullptr;
-        if (i + F32::size <= cols) {
-          row.lanes = row.lanes + datum_vector<BACKWARD, true>(dmean_vector, draw_vector, mean_row + i, raw_row + i,
-                                                               set(min), set(max), x_row + i, set(scale), F32::size);
-        } else {
-          row.lanes = row.lanes + datum_vector<BACKWARD, false>(dmean_vector, draw_vector, mean_row + i, raw_row + i,
-                                                                set(min), set(max), x_row + i, set(scale),
-                                                                static_cast<int>(cols - i));
-        }
+    const std::size_t row_vectors = (cols + F32::size - 1) / F32::size;
+    const std::size_t block = row_vectors < CHUNK ? CHUNK / row_vectors : 1;
+    for (std::size_t first = 0; first < B * L; first += block) {
+      const std::size_t rows = B * L - first < block ? B * L - first : block;
+      RowSum sums[CHUNK];
+      std::size_t datum[CHUNK];
+      for (std::size_t r = 0; r < rows; ++r) {
+        sums[r] = {zero(), 0.0};
+        datum[r] = (first + r) / L;
       }
-      empty_lanes(&row, 1);
-      loss[r] += row.total;
-      if constexpr (BACKWARD) {
-        zero_padding(dmean_row, cols, dmean.width);
-        zero_padding(draw_row, cols, draw.width);
+      for (std::size_t begin = 0; begin < cols; begin += RUN) {
+        if (begin % (MOST_TERMS / CHUNK * RUN) == 0) empty_lanes(sums, rows);
+        datum_chunk<BACKWARD>(sums, BACKWARD ? corner(dmean, p, first, begin) : Panels{},
+                              BACKWARD ? corner(draw, p, first, begin) : Panels{}, corner(mean, p, first, begin),
+                              corner(raw, p, first, begin), set(min), set(max), corner(x, p, 0, begin), datum,
+                              set(scale), rows, cols - begin < RUN ? cols - begin : RUN);
+      }
+      empty_lanes(sums, rows);
+      for (std::size_t r = 0; r < rows; ++r) {
+        loss[first + r] += sums[r].total;
+        if constexpr (BACKWARD) {
+          zero_padding(row_of(dmean, p, first + r), cols, dmean.width);
+          zero_padding(row_of(draw, p, first + r), cols, draw.width);
+        }
       }
     }
   }

@@ -6,7 +6,7 @@
 #define AEVB_KERNEL_FILE "math/gather.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 
 AEVB_BEFORE_KERNELS
 
@@ -27,10 +27,18 @@ AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
   return fma(value, set(0x1.010102p-24f), value * set(0x1.01p-8f));
 }
 
+// Rows are taken from all over a data set that no cache holds: each is asked for while those before it are worked on.
+constexpr std::size_t ROWS_AHEAD = 4;
+constexpr std::size_t CACHE_LINE = 64;
+
 template <typename Value>
 static void gather(Panels out, const Value* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
   for (std::size_t r = 0; r < R; ++r) {
     const Value* from = source + (index == nullptr ? r : index[r]) * D;
+    if (index != nullptr && r + ROWS_AHEAD < R) {
+      const Value* soon = source + index[r + ROWS_AHEAD] * D;
+      for (std::size_t i = 0; i < D; i += CACHE_LINE / sizeof(Value)) prefetch(soon + i);
+    }
     for (std::size_t p = 0; p < panel_count(D, out.width); ++p) {
       const std::size_t cols = cols_in_panel(D, p, out.width);
       float* row = row_of(out, p, r);
@@ -61,7 +69,10 @@ void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D) {
       const float* row = row_of(inp, p, r);
       std::size_t i = 0;
       for (; i + F32::size <= cols; i += F32::size) store(out + i, load(row + i));
-      if (i < cols) store_partial(out + i, load_partial(row + i, static_cast<int>(cols - i)), static_cast<int>(cols - i));
+      if (i < cols) {
+        const int lanes = static_cast<int>(cols - i);
+        store_partial(out + i, load_partial(row + i, lanes), lanes);
+      }
       out += cols;
     }
   }

@@ -6,7 +6,7 @@
 #define AEVB_KERNEL_FILE "math/random.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
 #ifndef AEVB_PHILOX_CONSTANTS
@@ -57,6 +57,7 @@ AEVB_INLINE void box_muller(I32 word_0, I32 word_1, float* cosines, float* sines
 // lanes are busy however few columns there are.
 void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
                  std::uint32_t step, std::uint32_t first_row) {
+  if (cols == 0) return;
   const std::size_t row_blocks = (cols + 3) / 4;
   std::size_t next_row = 0;
   std::size_t next_block = 0;

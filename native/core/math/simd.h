@@ -4,6 +4,7 @@
 // Every target gives the same names:
 //   F32, I32, Mask, F64   F32::size lanes of float, 32-bit integer, truth, double
 //   FUSED                 whether fma and fnma round once
+//   prefetch
 //   zero set load store load_partial store_partial
 //   + - * / fma (a b + c) fnma (c - a b) min max abs sqrt sum
 //   less less_equal greater greater_equal is_nan first_lanes select any
@@ -11,10 +12,10 @@
 //   bits_of float_of (same bits) to_int from_int (same value) load_u8 load_u8_partial
 //   zero_double widen fma (F64) + store
 //
-// load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the lanes
-// not loaded are 0. `min` and
-// `max` return their second argument where either is NaN, so that max(zero(), x) keeps a NaN in x. to_int rounds to the
-// nearest, ties to even. `sum` adds the lanes always in the same order. Integers wrap.
+// load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
+// lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)
+// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order. Integers
+// wrap.
 #undef AEVB_NAMESPACE
 #undef AEVB_BEFORE_KERNELS
 #undef AEVB_AFTER_KERNELS
@@ -34,28 +35,36 @@
 #undef AEVB_PRAGMA
 #define AEVB_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #if AEVB_TARGET == AEVB_TARGET_AVX512 && defined(__clang__)
-#define AEVB_BEFORE_KERNELS                                                                                     \
-  AEVB_PRAGMA(clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))),      \
-                                   apply_to = function))                                                        \
+#define AEVB_BEFORE_KERNELS                                                                                \
+  AEVB_PRAGMA(clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), \
+                                   apply_to = function))                                                   \
   namespace aevb::avx512 {
-#define AEVB_AFTER_KERNELS } AEVB_PRAGMA(clang attribute pop)
+#define AEVB_AFTER_KERNELS \
+  }                        \
+  AEVB_PRAGMA(clang attribute pop)
 #elif AEVB_TARGET == AEVB_TARGET_AVX2 && defined(__clang__)
-#define AEVB_BEFORE_KERNELS                                                                     \
-  AEVB_PRAGMA(clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function))   \
+#define AEVB_BEFORE_KERNELS                                                                   \
+  AEVB_PRAGMA(clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)) \
   namespace aevb::avx2 {
-#define AEVB_AFTER_KERNELS } AEVB_PRAGMA(clang attribute pop)
+#define AEVB_AFTER_KERNELS \
+  }                        \
+  AEVB_PRAGMA(clang attribute pop)
 #elif AEVB_TARGET == AEVB_TARGET_AVX512 && defined(__GNUC__)
-#define AEVB_BEFORE_KERNELS                                                                          \
-  AEVB_PRAGMA(GCC push_options)                                                                      \
-  AEVB_PRAGMA(GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,prefer-vector-width=512"))     \
+#define AEVB_BEFORE_KERNELS                                                                      \
+  AEVB_PRAGMA(GCC push_options)                                                                  \
+  AEVB_PRAGMA(GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,prefer-vector-width=512")) \
   namespace aevb::avx512 {
-#define AEVB_AFTER_KERNELS } AEVB_PRAGMA(GCC pop_options)
+#define AEVB_AFTER_KERNELS \
+  }                        \
+  AEVB_PRAGMA(GCC pop_options)
 #elif AEVB_TARGET == AEVB_TARGET_AVX2 && defined(__GNUC__)
-#define AEVB_BEFORE_KERNELS             \
-  AEVB_PRAGMA(GCC push_options)         \
-  AEVB_PRAGMA(GCC target("avx2,fma"))   \
+#define AEVB_BEFORE_KERNELS           \
+  AEVB_PRAGMA(GCC push_options)       \
+  AEVB_PRAGMA(GCC target("avx2,fma")) \
   namespace aevb::avx2 {
-#define AEVB_AFTER_KERNELS } AEVB_PRAGMA(GCC pop_options)
+#define AEVB_AFTER_KERNELS \
+  }                        \
+  AEVB_PRAGMA(GCC pop_options)
 #else
 #define AEVB_BEFORE_KERNELS namespace aevb::AEVB_NAMESPACE {
 #define AEVB_AFTER_KERNELS }

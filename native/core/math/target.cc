@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#if defined(_MSC_VER) && !defined(__clang__) && defined(_M_X64)
+#if defined(_M_X64) && !defined(__GNUC__)
 #include <immintrin.h>
 #include <intrin.h>
 #endif
@@ -16,12 +16,15 @@ namespace {
 
 // Both ask the operating system too: without its help the wide registers do not survive a context switch.
 #if defined(__x86_64__) && defined(__GNUC__)
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
-#elif defined(_MSC_VER) && defined(_M_X64)
+#elif defined(_M_X64)
 // Intel's manual, volume 1, 14.3 and 15.2: OSXSAVE, then XCR0's bits for the registers, then the features.
 bool has_features(unsigned xcr0, unsigned leaf7_ebx) {
   int words[4];
@@ -111,20 +114,27 @@ void set_active_target(Target target) {
 
 const char* target_name(Target target) {
   switch (target) {
-    case Target::portable: return "portable";
-    case Target::neon: return "neon";
-    case Target::avx2: return "avx2";
-    case Target::avx512: return "avx512";
+    case Target::portable:
+      return "portable";
+    case Target::neon:
+      return "neon";
+    case Target::avx2:
+      return "avx2";
+    case Target::avx512:
+      return "avx512";
   }
   return "unknown";
 }
 
 int panel_width(Target target) {
   switch (target) {
-    case Target::avx512: return 48;
-    case Target::neon: return 12;
+    case Target::avx512:
+      return 48;
+    case Target::neon:
+      return 12;
     case Target::avx2:
-    case Target::portable: break;
+    case Target::portable:
+      break;
   }
   return 16;
 }

@@ -14,9 +14,7 @@ constexpr float LN2_LOW = -0x1.bd0106p-13f;
 constexpr float LOG2_E = 0x1.715476p+0f;
 
 // Horner's rule; the coefficient of the highest power comes first.
-AEVB_INLINE F32 horner(F32, F32 sum) {
-  return sum;
-}
+AEVB_INLINE F32 horner(F32, F32 sum) { return sum; }
 template <typename... Rest>
 AEVB_INLINE F32 horner(F32 x, F32 sum, float next, Rest... rest) {
   return horner(x, fma(sum, x, set(next)), rest...);
@@ -45,9 +43,9 @@ AEVB_INLINE WideExponential wide_exponential(F32 x) {
   constexpr float SHIFT = 0x1.8p23f + 256.0f;
   const F32 shifted = fma(x, set(LOG2_E), set(SHIFT));
   const F32 r = minus_ln2_times(x, shifted - set(SHIFT));
-  const I32 n = bits_of(shifted) & set_int(0x3ff);    // n + 256
-  const I32 half = shift_right<1>(n);                 // ⌊n / 2⌋ + 128
-  const I32 other = n - half;                         // n − ⌊n / 2⌋ + 128
+  const I32 n = bits_of(shifted) & set_int(0x3ff);  // n + 256
+  const I32 half = shift_right<1>(n);               // ⌊n / 2⌋ + 128
+  const I32 other = n - half;                       // n − ⌊n / 2⌋ + 128
   const I32 one = set_int(1);
   return {float_of(shift_left<23>(half - one)), float_of(shift_left<23>(other - one)),
           float_of(shift_left<23>(set_int(255) - other)), expm1_reduced(r)};
@@ -97,7 +95,8 @@ AEVB_INLINE F32 expm1_minus(F32 a) {
 
 // log(1 + f) + k ln 2 for √½ − 1 ≤ f ≤ √2 − 1.
 AEVB_INLINE F32 log_reduced(F32 f, F32 k) {
-  const F32 q = polynomial(f, -0x1.2a6f78p-4f, 0x1.015974p-3f, -0x1.0e96ccp-3f, 0x1.239ce2p-3f, -0x1.5466fep-3f, 0x1.99944ep-3f, -0x1.000234p-2f, 0x1.55557p-2f);
+  const F32 q = polynomial(f, -0x1.2a6f78p-4f, 0x1.015974p-3f, -0x1.0e96ccp-3f, 0x1.239ce2p-3f, -0x1.5466fep-3f,
+                           0x1.99944ep-3f, -0x1.000234p-2f, 0x1.55557p-2f);
   const F32 square = f * f;
   const F32 rest = fnma(set(0.5f), square, fma(q * f, square, k * set(LN2_LOW)));
   return fma(k, set(LN2_HIGH), f + rest);
@@ -125,9 +124,7 @@ AEVB_INLINE F32 log1p_of_unit(F32 e) {
 }
 
 // 1 / (1 + e^−x), given e = e^−|x|.
-AEVB_INLINE F32 sigmoid_of_decay(F32 x, F32 e) {
-  return select(less(x, zero()), e, set(1.0f)) / (set(1.0f) + e);
-}
+AEVB_INLINE F32 sigmoid_of_decay(F32 x, F32 e) { return select(less(x, zero()), e, set(1.0f)) / (set(1.0f) + e); }
 AEVB_INLINE F32 sigmoid(F32 x) { return sigmoid_of_decay(x, exp_minus(abs(x))); }
 
 // log(1 + e^x), given e = e^−|x|.
@@ -150,7 +147,8 @@ AEVB_INLINE Normal normal(F32 x) {
   const F32 e = exp_minus(a * a * set(0.5f));
   // Φ(−a) = e^(−a²/2) t Q(t) with t = 1 / (1 + 0.35 a), for 0 ≤ a ≤ 14.5; beyond, e is 0.
   const F32 t = set(1.0f) / fma(set(0.35f), a, set(1.0f));
-  const F32 q = polynomial(t, -0x1.ddeb5ep-6f, 0x1.2715d4p-3f, -0x1.061538p-2f, 0x1.468072p-3f, -0x1.7d60acp-6f, 0x1.b071a8p-4f, 0x1.eac3eap-4f, 0x1.1e711ep-3f, 0x1.1df1c2p-3f);
+  const F32 q = polynomial(t, -0x1.ddeb5ep-6f, 0x1.2715d4p-3f, -0x1.061538p-2f, 0x1.468072p-3f, -0x1.7d60acp-6f,
+                           0x1.b071a8p-4f, 0x1.eac3eap-4f, 0x1.1e711ep-3f, 0x1.1df1c2p-3f);
   const F32 tail = e * (t * q);
   return {select(less(x, zero()), tail, set(1.0f) - tail), e * set(0x1.988454p-2f)};  // 1 / √(2π)
 }

@@ -7,11 +7,13 @@
 #include "math/foreach_target.h"
 #include "math/panels.h"
 #include "math/simd.h"
-#include "math/lanes.h"
+#include "math/simd_lanes.h"
 
 AEVB_BEFORE_KERNELS
 
-// What torch.optim divides by, kept from being zero: with epsilon 0, a parameter without any gradient stays where it is.
+// Steps come by value: as references they might lie in what is stored to, and be read again for every vector.
+
+// What torch.optim divides by, kept from being zero: with epsilon 0 too, a parameter that never had a gradient stays.
 AEVB_INLINE F32 denominator(F32 square, F32 factor, F32 epsilon) {
   return max(set(0x1p-126f), fma(sqrt(square), factor, epsilon));
 }
@@ -35,7 +37,7 @@ AEVB_INLINE void sgd_vector(float* parameter, float* velocity, const float* grad
 }
 
 template <bool MOMENTUM>
-static void sgd_all(float* parameter, float* velocity, const float* gradient, std::size_t n, const SgdStep& step) {
+static void sgd_all(float* parameter, float* velocity, const float* gradient, std::size_t n, SgdStep step) {
   std::size_t i = 0;
   for (; i + F32::size <= n; i += F32::size) {
     sgd_vector<MOMENTUM, true>(parameter + i, MOMENTUM ? velocity + i : nullptr, gradient + i, step, F32::size);
@@ -46,7 +48,7 @@ static void sgd_all(float* parameter, float* velocity, const float* gradient, st
   }
 }
 
-void sgd_update(float* parameter, float* velocity, const float* gradient, std::size_t n, const SgdStep& step) {
+void sgd_update(float* parameter, float* velocity, const float* gradient, std::size_t n, SgdStep step) {
   if (step.momentum != 0.0f) {
     sgd_all<true>(parameter, velocity, gradient, n, step);
   } else {
@@ -65,7 +67,7 @@ AEVB_INLINE void adagrad_vector(float* parameter, float* sum, const float* gradi
   store_lanes<WHOLE>(parameter, fnma(set(step.learning_rate), direction, p), lanes);
 }
 
-void adagrad_update(float* parameter, float* sum, const float* gradient, std::size_t n, const AdagradStep& step) {
+void adagrad_update(float* parameter, float* sum, const float* gradient, std::size_t n, AdagradStep step) {
   std::size_t i = 0;
   for (; i + F32::size <= n; i += F32::size) {
     adagrad_vector<true>(parameter + i, sum + i, gradient + i, step, F32::size);
@@ -90,7 +92,7 @@ AEVB_INLINE void rmsprop_vector(float* parameter, float* square, float* velocity
 
 template <bool MOMENTUM>
 static void rmsprop_all(float* parameter, float* square, float* velocity, const float* gradient, std::size_t n,
-                        const RmspropStep& step) {
+                        RmspropStep step) {
   std::size_t i = 0;
   for (; i + F32::size <= n; i += F32::size) {
     rmsprop_vector<MOMENTUM, true>(parameter + i, square + i, MOMENTUM ? velocity + i : nullptr, gradient + i, step,
@@ -103,7 +105,7 @@ static void rmsprop_all(float* parameter, float* square, float* velocity, const 
 }
 
 void rmsprop_update(float* parameter, float* square, float* velocity, const float* gradient, std::size_t n,
-                    const RmspropStep& step) {
+                    RmspropStep step) {
   if (step.momentum != 0.0f) {
     rmsprop_all<true>(parameter, square, velocity, gradient, n, step);
   } else {
@@ -125,7 +127,7 @@ AEVB_INLINE void adam_vector(float* parameter, float* m, float* v, const float* 
   store_lanes<WHOLE>(parameter, fnma(set(step.step_size), direction, set(step.shrink) * p), lanes);
 }
 
-void adam_update(float* parameter, float* m, float* v, const float* gradient, std::size_t n, const AdamStep& step) {
+void adam_update(float* parameter, float* m, float* v, const float* gradient, std::size_t n, AdamStep step) {
   std::size_t i = 0;
   for (; i + F32::size <= n; i += F32::size) {
     adam_vector<true>(parameter + i, m + i, v + i, gradient + i, step, F32::size);

@@ -27,6 +27,8 @@ AEVB_INLINE I32 iota() { return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)}; }
 AEVB_INLINE __m256i first_words(int n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), iota().v); }
 AEVB_INLINE Mask first_lanes(int n) { return {_mm256_castsi256_ps(first_words(n))}; }
 
+AEVB_INLINE void prefetch(const void* from) { _mm_prefetch(static_cast<const char*>(from), _MM_HINT_T0); }
+
 AEVB_INLINE F32 zero() { return {_mm256_setzero_ps()}; }
 AEVB_INLINE F32 set(float value) { return {_mm256_set1_ps(value)}; }
 AEVB_INLINE F32 load(const float* from) { return {_mm256_loadu_ps(from)}; }

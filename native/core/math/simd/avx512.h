@@ -34,6 +34,8 @@ struct F64 {
 
 AEVB_INLINE Mask first_lanes(int n) { return {static_cast<__mmask16>((1u << n) - 1)}; }
 
+AEVB_INLINE void prefetch(const void* from) { _mm_prefetch(static_cast<const char*>(from), _MM_HINT_T0); }
+
 AEVB_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
 AEVB_INLINE F32 set(float value) { return {_mm512_set1_ps(value)}; }
 AEVB_INLINE F32 load(const float* from) { return {_mm512_loadu_ps(from)}; }

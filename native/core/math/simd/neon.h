@@ -23,6 +23,8 @@ struct F64 {
   float64x2_t low, high;
 };
 
+AEVB_INLINE void prefetch(const void* from) { __builtin_prefetch(from); }
+
 AEVB_INLINE F32 zero() { return {vdupq_n_f32(0.0f)}; }
 AEVB_INLINE F32 set(float value) { return {vdupq_n_f32(value)}; }
 AEVB_INLINE F32 load(const float* from) { return {vld1q_f32(from)}; }
@@ -108,9 +110,7 @@ AEVB_INLINE float sum(F32 a) {
 AEVB_INLINE F64 zero_double() { return {vdupq_n_f64(0.0), vdupq_n_f64(0.0)}; }
 AEVB_INLINE F64 widen(F32 a) { return {vcvt_f64_f32(vget_low_f32(a.v)), vcvt_high_f64_f32(a.v)}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.low, b.low), vaddq_f64(a.high, b.high)}; }
-AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) {
-  return {vfmaq_f64(c.low, a.low, b.low), vfmaq_f64(c.high, a.high, b.high)};
-}
+AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) { return {vfmaq_f64(c.low, a.low, b.low), vfmaq_f64(c.high, a.high, b.high)}; }
 AEVB_INLINE void store(double* to, F64 a) {
   vst1q_f64(to, a.low);
   vst1q_f64(to + 2, a.high);

@@ -29,7 +29,7 @@ using Truths = Lanes<std::int32_t>;
   template <typename T>                                            \
   Result operator op(Lanes<T> a, Lanes<T> b) {                     \
     Result result;                                                 \
-    for (int i = 0; i < 4; ++i) result[i] = (a[i] op b[i]) as_lane; \
+    for (int i = 0; i < 4; ++i) result[i] = (a[i] op b[i])as_lane; \
     return result;                                                 \
   }
 AEVB_LANEWISE(Lanes<T>, +, )
@@ -60,6 +60,12 @@ struct Mask {
 struct F64 {
   double v[F32::size];
 };
+
+AEVB_INLINE void prefetch([[maybe_unused]] const void* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from);
+#endif
+}
 
 AEVB_INLINE F32 set(float value) { return {Floats{value, value, value, value}}; }
 AEVB_INLINE F32 zero() { return set(0.0f); }
