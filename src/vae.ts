@@ -1,16 +1,13 @@
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
-import type { EpochRecord, History, Losses } from './callbacks.js'
 import { readModel } from './checkpoint/load.js'
 import { saveModel } from './checkpoint/save.js'
-import { type ParsedConfig, parseConfig, type VAEConfig } from './config.js'
 import { asDataset, checkedRows, type Dataset, type Domain, isBytes, type MatrixLike } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { expected, translate } from './errors.js'
-import { type FitOptions, type FitPlan, fitPlan } from './fit-options.js'
-import { Gate } from './gate.js'
-import { run, throwIfAborted } from './jobs.js'
 import { type Job, type NativeModel, native } from './native.js'
+import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
+import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   count,
   type EvaluateOptions,
@@ -20,10 +17,13 @@ import {
   type SeedOptions,
   samplesOptions,
   seedOptions,
-} from './run-options.js'
+} from './options/run-options.js'
 import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
-import { train } from './training.js'
+import type { EpochRecord, History, Losses } from './training/callbacks.js'
+import { Gate } from './training/gate.js'
+import { run, throwIfAborted } from './training/jobs.js'
+import { train } from './training/training.js'
 
 /** The losses over all rows that were given. */
 export interface Evaluation extends Losses {

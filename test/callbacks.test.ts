@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
-import { BatchCalls } from '../src/batch-calls.js'
 import { type BatchRecord, type Callbacks, type EpochRecord, type FitOptions, VAE } from '../src/index.js'
+import { BatchCalls } from '../src/training/batch-calls.js'
 import { bits, curve, small } from './helpers/data.js'
 
 const x = curve(100)

@@ -1,7 +1,7 @@
 /** What a model's config may be, and what is said where it is not. */
 
 import { describe, expect, test } from 'vitest'
-import { parseConfig, type VAEConfig } from '../src/config.js'
+import { parseConfig, type VAEConfig } from '../src/options/config.js'
 
 const spec = (config: VAEConfig) => parseConfig(config).spec
 const parse = (config: unknown) => () => parseConfig(config)

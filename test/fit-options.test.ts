@@ -1,7 +1,7 @@
 /** What `fit` may be told, and what is said where it may not. */
 
 import { describe, expect, test } from 'vitest'
-import { type FitOptions, fitPlan } from '../src/fit-options.js'
+import { type FitOptions, fitPlan } from '../src/options/fit-options.js'
 
 const plan = (options: unknown) => () => fitPlan(options)
 

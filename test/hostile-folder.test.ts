@@ -4,8 +4,8 @@ import { mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readModel } from '../src/checkpoint/load.js'
-import { parseConfig } from '../src/config.js'
-import { elements, parameterTable } from '../src/parameter-table.js'
+import { parseConfig } from '../src/options/config.js'
+import { elements, parameterTable } from '../src/options/parameter-table.js'
 import { dataLength, document, encode, freshFolders, goodHeader, type Place } from './helpers/model-folder.js'
 
 const folder = freshFolders()

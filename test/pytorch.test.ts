@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { headerLength, LENGTH_BYTES, parseHeader } from '../src/checkpoint/safetensors.js'
-import { parseConfig } from '../src/config.js'
 import { type FitOptions, type Tensor, VAE, type VAEConfig } from '../src/index.js'
 import { native } from '../src/native.js'
+import { parseConfig } from '../src/options/config.js'
 
 type Tensors = Readonly<Record<string, Tensor<Float32Array>>>
 

@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseConfig } from '../src/config.js'
 import { VAE, type VAEConfig } from '../src/index.js'
 import { native } from '../src/native.js'
-import { parameterTable } from '../src/parameter-table.js'
+import { parseConfig } from '../src/options/config.js'
+import { parameterTable } from '../src/options/parameter-table.js'
 import { bits, bitsOf, curve, small } from './helpers/data.js'
 
 const x = curve(70)

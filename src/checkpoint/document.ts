@@ -1,7 +1,7 @@
 /** `config.json`: which format, which version, which model. */
 
-import { type ParsedConfig, parseConfig, type VAEConfig } from '../config.js'
 import { VAEError } from '../errors.js'
+import { type ParsedConfig, parseConfig, type VAEConfig } from '../options/config.js'
 import { invalid } from './invalid.js'
 import { parseObject } from './safetensors.js'
 

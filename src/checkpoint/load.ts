@@ -1,9 +1,9 @@
 /** Reading a model's folder: everything is checked before anything is given. See save.ts for why there are two configs. */
 
 import { join } from 'node:path'
-import type { VAEConfig } from '../config.js'
 import { VAEError } from '../errors.js'
-import { parameterTable } from '../parameter-table.js'
+import type { VAEConfig } from '../options/config.js'
+import { parameterTable } from '../options/parameter-table.js'
 import { type ModelDocument, parseDocument } from './document.js'
 import { folderPath, readInto, withFile } from './files.js'
 import { invalid } from './invalid.js'

@@ -10,7 +10,7 @@
  * the file that it stands in.
  */
 
-import { elements, type ParameterShape } from '../parameter-table.js'
+import { elements, type ParameterShape } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
 
 /** The bytes before the header, which hold its length. */

@@ -1,9 +1,9 @@
 /** Rows that the core owns: copied once, used by as many calls as one likes. */
 
 import { expected, translate } from '../errors.js'
-import { run } from '../jobs.js'
 import { type NativeDataset, native } from '../native.js'
-import { integer, optional, options, parse } from '../schema.js'
+import { integer, optional, options, parse } from '../options/schema.js'
+import { run } from '../training/jobs.js'
 import { type FlatMatrix, flatten, type Matrix } from './matrix.js'
 
 /** Whatever a method takes as rows of data. */

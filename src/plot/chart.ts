@@ -1,7 +1,7 @@
 /** Charts, as SVG. */
 
 import type { TopLevelSpec } from 'vega-lite'
-import type { History } from '../callbacks.js'
+import type { History } from '../training/callbacks.js'
 
 /**
  * An SVG of the loss over the epochs, and of the validation's where there is one. `others` are further curves by name,

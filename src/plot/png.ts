@@ -1,7 +1,7 @@
 /** Images in a grid, as PNG. */
 
 import { flatten, type Matrix } from '../data/matrix.js'
-import { integer, oneOfNumbers, optional, options, parse } from '../schema.js'
+import { integer, oneOfNumbers, optional, options, parse } from '../options/schema.js'
 
 /** How rows of numbers are images. */
 export interface GridOptions {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { saveModel } from '../../src/checkpoint/save.js'
-import { parseConfig, type VAEConfig } from '../../src/config.js'
-import { elements, parameterTable } from '../../src/parameter-table.js'
+import { parseConfig, type VAEConfig } from '../../src/options/config.js'
+import { elements, parameterTable } from '../../src/options/parameter-table.js'
 
 export const config: VAEConfig = { input: 3, encoder: [], latent: 1, decoder: [] }
 export const table = parameterTable(parseConfig(config).spec)

@@ -1,9 +1,9 @@
 /** What `fit` takes, checked and translated into what the training loop and the core need. */
 
-import { type Callbacks, callbacksSchema } from './callbacks.js'
-import type { MatrixLike } from './data/dataset.js'
-import { expected } from './errors.js'
-import type { TrainSpec } from './native.js'
+import type { MatrixLike } from '../data/dataset.js'
+import { expected } from '../errors.js'
+import type { TrainSpec } from '../native.js'
+import { type Callbacks, callbacksSchema } from '../training/callbacks.js'
 import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
 import { signalSchema, threadsSchema } from './run-options.js'
 import { type Schedule, scheduleSchema, scheduleSpec } from './schedule.js'

@@ -1,6 +1,6 @@
 /** Names and shapes of a model's parameters, known before any memory is set aside for them. */
 
-import type { ModelSpec } from './native.js'
+import type { ModelSpec } from '../native.js'
 
 export interface ParameterShape {
   readonly name: string

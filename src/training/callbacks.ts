@@ -1,6 +1,6 @@
 /** Functions that `fit` calls as it goes, and what they are told. */
 
-import { atLeast, instance, isPlain, optional, options, pick, type Schema } from './schema.js'
+import { atLeast, instance, isPlain, optional, options, pick, type Schema } from '../options/schema.js'
 
 /** The terms of the loss in nats per example: loss = reconstruction + beta · kl. */
 export interface Losses {

@@ -1,12 +1,12 @@
 /** What a model is, as plain JSON: its type, its checks, and its translation into what the core takes. */
 
+import { expected } from '../errors.js'
+import type { ActivationName, InitializerName, ModelSpec } from '../native.js'
 import { configSchema } from './config-schema.js'
-import { expected } from './errors.js'
-import type { ActivationName, InitializerName, ModelSpec } from './native.js'
 import { countParameters } from './parameter-table.js'
 import { parse } from './schema.js'
 
-export type { ActivationName, InitializerName } from './native.js'
+export type { ActivationName, InitializerName } from '../native.js'
 
 /** A fully connected layer: activation(weight · x + bias). */
 export interface DenseLayer {

@@ -1,7 +1,7 @@
 /** The learning rate as a factor of its base, over the epochs t since `fit` began (a fraction within an epoch). */
 
-import { expected } from './errors.js'
-import type { TrainSpec } from './native.js'
+import { expected } from '../errors.js'
+import type { TrainSpec } from '../native.js'
 import { byType, number, oneOf, optional, options, pick, type Schema } from './schema.js'
 
 interface Warmup {

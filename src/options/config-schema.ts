@@ -1,5 +1,6 @@
 /** The checks of a model's config, field by field. What fields mean together is checked in config.ts. */
 
+import type { ActivationName, InitializerName } from '../native.js'
 import type {
   BernoulliLikelihood,
   DenseLayer,
@@ -9,7 +10,6 @@ import type {
   Objective,
   VAEConfig,
 } from './config.js'
-import type { ActivationName, InitializerName } from './native.js'
 import { byType, integer, list, number, oneOf, optional, options, pair, pick, type Schema } from './schema.js'
 
 const activations = [

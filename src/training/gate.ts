@@ -1,7 +1,7 @@
 /** Who may use a model while it trains. */
 
-import { VAEError } from './errors.js'
-import type { Job } from './native.js'
+import { VAEError } from '../errors.js'
+import type { Job } from '../native.js'
 
 /** A model's door: one `fit` at a time, begun when all other work is done, and nobody reads parameters within an epoch. */
 export class Gate {

@@ -1,11 +1,11 @@
 /** The epochs of one `fit`. */
 
+import type { EpochResult, Job, NativeDataset, NativeModel } from '../native.js'
+import type { FitPlan } from '../options/fit-options.js'
 import { BatchCalls } from './batch-calls.js'
 import type { Callbacks, EpochRecord, History, Losses } from './callbacks.js'
-import type { FitPlan } from './fit-options.js'
 import type { Gate } from './gate.js'
 import { orAborted, run, throwIfAborted } from './jobs.js'
-import type { EpochResult, Job, NativeDataset, NativeModel } from './native.js'
 import { makeProgress, type Progress } from './progress.js'
 
 /** A progress bar is drawn ten times a second; telling it more often would only cost. */

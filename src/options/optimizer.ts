@@ -1,7 +1,7 @@
 /** The optimisers: their options, defaults and checks. Equations as in PyTorch's torch.optim (docs/mathematics.md). */
 
-import { expected } from './errors.js'
-import type { TrainSpec } from './native.js'
+import { expected } from '../errors.js'
+import type { TrainSpec } from '../native.js'
 import { boolean, byType, number, oneOf, optional, options, pick, type Schema } from './schema.js'
 
 interface CommonOptimizer {
