@@ -12,7 +12,8 @@
 AEVB_BEFORE_KERNELS
 
 // With e = exp(−|l|) and q = 1 + e, Σ log q is the log of a product: every q is at most 2, so a lane may take this many
-// of them before it must be emptied into the row's total.
+// of them before it must be emptied into the row's total. Each product rounds by 2⁻²⁴, so that is the nats by which a
+// term may be off, which only a loss that is nearly 0 would feel.
 constexpr std::size_t MOST_FACTORS = 120;
 
 // Rows whose sums are kept while the panels go by: enough that memory is read in long runs, few enough that the rows'

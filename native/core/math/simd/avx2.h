@@ -54,6 +54,10 @@ AEVB_INLINE Mask greater(F32 a, F32 b) { return less(b, a); }
 AEVB_INLINE Mask greater_equal(F32 a, F32 b) { return less_equal(b, a); }
 AEVB_INLINE Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 AEVB_INLINE F32 select(Mask mask, F32 yes, F32 no) { return {_mm256_blendv_ps(no.v, yes.v, mask.v)}; }
+// Bit i: lane i is not zero, or NaN.
+AEVB_INLINE unsigned nonzero_lanes(F32 a) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+}
 AEVB_INLINE bool any(Mask mask) { return _mm256_movemask_ps(mask.v) != 0; }
 
 AEVB_INLINE I32 set_int(std::int32_t value) { return {_mm256_set1_epi32(value)}; }

@@ -61,6 +61,8 @@ AEVB_INLINE Mask greater(F32 a, F32 b) { return less(b, a); }
 AEVB_INLINE Mask greater_equal(F32 a, F32 b) { return less_equal(b, a); }
 AEVB_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 AEVB_INLINE F32 select(Mask mask, F32 yes, F32 no) { return {_mm512_mask_blend_ps(mask.v, no.v, yes.v)}; }
+// Bit i: lane i is not zero, or NaN.
+AEVB_INLINE unsigned nonzero_lanes(F32 a) { return _mm512_cmp_ps_mask(a.v, _mm512_setzero_ps(), _CMP_NEQ_UQ); }
 AEVB_INLINE bool any(Mask mask) { return mask.v != 0; }
 
 AEVB_INLINE I32 set_int(std::int32_t value) { return {_mm512_set1_epi32(value)}; }

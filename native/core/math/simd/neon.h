@@ -59,6 +59,11 @@ AEVB_INLINE Mask greater(F32 a, F32 b) { return less(b, a); }
 AEVB_INLINE Mask greater_equal(F32 a, F32 b) { return less_equal(b, a); }
 AEVB_INLINE Mask is_nan(F32 a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 AEVB_INLINE F32 select(Mask mask, F32 yes, F32 no) { return {vbslq_f32(mask.v, yes.v, no.v)}; }
+// Bit i: lane i is not zero, or NaN.
+AEVB_INLINE unsigned nonzero_lanes(F32 a) {
+  const uint32_t bits[4] = {1, 2, 4, 8};
+  return vaddvq_u32(vbicq_u32(vld1q_u32(bits), vceqzq_f32(a.v)));
+}
 AEVB_INLINE bool any(Mask mask) { return vmaxvq_u32(mask.v) != 0; }
 
 AEVB_INLINE I32 set_int(std::int32_t value) { return {vdupq_n_u32(static_cast<std::uint32_t>(value))}; }

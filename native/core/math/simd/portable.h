@@ -145,6 +145,12 @@ AEVB_INLINE F32 select(Mask mask, F32 yes, F32 no) {
   const I32 n = bits_of(no);
   return float_of(((bits_of(yes) ^ n) & I32{mask.v}) ^ n);
 }
+// Bit i: lane i is not zero, or NaN.
+AEVB_INLINE unsigned nonzero_lanes(F32 a) {
+  unsigned bits = 0;
+  for (int i = 0; i < F32::size; ++i) bits |= static_cast<unsigned>(a.v[i] != 0.0f) << i;
+  return bits;
+}
 AEVB_INLINE bool any(Mask mask) { return (mask.v[0] | mask.v[1] | mask.v[2] | mask.v[3]) != 0; }
 
 AEVB_INLINE F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
