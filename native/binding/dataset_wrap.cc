@@ -41,7 +41,8 @@ DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Data
   const auto array = info[0].As<Napi::TypedArray>();
   const double columns = info[1].As<Napi::Number>().DoubleValue();
   const auto elements = static_cast<double>(array.ElementLength());
-  if (!(columns >= 1.0 && elements >= columns) || elements / columns != static_cast<double>(array.ElementLength() / static_cast<std::size_t>(columns))) {
+  if (!(columns >= 1.0 && elements >= columns) ||
+      elements / columns != static_cast<double>(array.ElementLength() / static_cast<std::size_t>(columns))) {
     throw Napi::RangeError::New(info.Env(), "Expected at least one whole row for new Dataset");
   }
   const auto width = static_cast<std::size_t>(columns);

@@ -1,8 +1,8 @@
 // Work off the JavaScript thread: a job, and the thread that does one after another.
 //
 // An Executor owns one thread. Jobs are submitted on the JavaScript thread, worked on in order, and settled (their
-// promise resolved or rejected) back on the JavaScript thread. A job that outlives its environment is cancelled and never
-// settled: the environment's cleanup hook joins the thread.
+// promise resolved or rejected) back on the JavaScript thread. A job that outlives its environment is cancelled and
+// never settled: the environment's cleanup hook joins the thread.
 #pragma once
 
 #include <napi.h>
@@ -21,8 +21,7 @@ namespace aevb::binding {
 
 class Job;
 void call_on_javascript_thread(Napi::Env env, Napi::Function, Job* job, std::function<void(Napi::Env)>* call);
-using JobChannel =
-    Napi::TypedThreadSafeFunction<Job, std::function<void(Napi::Env)>, call_on_javascript_thread>;
+using JobChannel = Napi::TypedThreadSafeFunction<Job, std::function<void(Napi::Env)>, call_on_javascript_thread>;
 
 class Job {
  public:

@@ -143,8 +143,8 @@ void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
     const Napi::Value value = values.Get(entry.name);
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array ||
         value.As<Napi::TypedArray>().ElementLength() != entry.elements()) {
-      throw Napi::TypeError::New(env, "Expected a Float32Array of " + std::to_string(entry.elements()) +
-                                          " elements for " + entry.name);
+      throw Napi::TypeError::New(
+          env, "Expected a Float32Array of " + std::to_string(entry.elements()) + " elements for " + entry.name);
     }
     arrays.push_back(value.As<Napi::Float32Array>());
   }
@@ -243,8 +243,8 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
-                             std::function<void(const Inference&)> work,
-                             std::function<Napi::Value(Napi::Env)> result, std::initializer_list<Napi::Object> kept) {
+                             std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
+                             std::initializer_list<Napi::Object> kept) {
   auto job = executor_->make_job(info.Env());
   job->keep(Value());
   for (const Napi::Object& object : kept) job->keep(object);

@@ -25,14 +25,13 @@ Enum read_choice(const Napi::Object& object, const char* field, const std::pair<
 }
 
 constexpr std::pair<const char*, Activation> ACTIVATIONS[] = {
-    {"identity", Activation::identity},   {"relu", Activation::relu}, {"leakyRelu", Activation::leakyRelu},
-    {"elu", Activation::elu},             {"gelu", Activation::gelu}, {"silu", Activation::silu},
-    {"tanh", Activation::tanh},           {"sigmoid", Activation::sigmoid},
-    {"softplus", Activation::softplus},
+    {"identity", Activation::identity}, {"relu", Activation::relu},       {"leakyRelu", Activation::leakyRelu},
+    {"elu", Activation::elu},           {"gelu", Activation::gelu},       {"silu", Activation::silu},
+    {"tanh", Activation::tanh},         {"sigmoid", Activation::sigmoid}, {"softplus", Activation::softplus},
 };
 
 constexpr std::pair<const char*, Initializer> INITIALIZERS[] = {
-    {"pytorch", Initializer::pytorch},         {"glorotUniform", Initializer::glorotUniform},
+    {"pytorch", Initializer::pytorch},           {"glorotUniform", Initializer::glorotUniform},
     {"glorotNormal", Initializer::glorotNormal}, {"heUniform", Initializer::heUniform},
     {"heNormal", Initializer::heNormal},
 };

@@ -42,8 +42,7 @@ std::optional<BadCell> Dataset::check(Domain domain) const {
     }
     if (good) continue;
     for (std::size_t i = 0; i < columns_; ++i) {
-      const bool cell_good =
-          domain == Domain::unit ? cells[i] >= 0.0f && cells[i] <= 1.0f : std::isfinite(cells[i]);
+      const bool cell_good = domain == Domain::unit ? cells[i] >= 0.0f && cells[i] <= 1.0f : std::isfinite(cells[i]);
       if (!cell_good) return BadCell{row, i, static_cast<double>(cells[i])};
     }
   }

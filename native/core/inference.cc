@@ -22,8 +22,8 @@ constexpr std::size_t ROWS_PER_TASK = 64;
 // Draws of z that pass through the decoder together.
 constexpr std::size_t DRAWS_PER_PASS = 128;
 
-// Calls body(workspace, first, count) for stretches of at most `rows_per_task` rows, each worker with a workspace of its
-// own that holds one stretch.
+// Calls body(workspace, first, count) for stretches of at most `rows_per_task` rows, each worker with a workspace of
+// its own that holds one stretch.
 template <typename Body>
 void for_rows(const Inference& inference, std::size_t rows, std::size_t rows_per_task, std::size_t draws, Body body) {
   const std::size_t tasks = (rows + rows_per_task - 1) / rows_per_task;
@@ -168,8 +168,8 @@ void Inference::log_likelihood(double* log_likelihood, double* variance, const D
     const auto count = static_cast<double>(samples);
     log_likelihood[row] = log_sum - std::log(count);
     // Var(w) / (S mean(w)²) with the sample variance; one sample says nothing of its spread.
-    variance[row] = samples > 1 ? std::max(0.0, (count * squares - 1.0) / (count - 1.0))
-                                : std::numeric_limits<double>::quiet_NaN();
+    variance[row] =
+        samples > 1 ? std::max(0.0, (count * squares - 1.0) / (count - 1.0)) : std::numeric_limits<double>::quiet_NaN();
   });
 }
 

@@ -51,10 +51,10 @@ class Model {
 
   // The layers in the order of the forward pass.
   std::vector<DenseLayer> encoder, decoder;
-  DenseLayer mean, log_variance;          // the posterior's heads
-  std::vector<DenseLayer> heads;          // the likelihood's
-  std::size_t shared_log_variance = 0;    // offset of the likelihood's own log-variance parameters
-  std::size_t shared_log_variances = 0;   // and how many there are
+  DenseLayer mean, log_variance;         // the posterior's heads
+  std::vector<DenseLayer> heads;         // the likelihood's
+  std::size_t shared_log_variance = 0;   // offset of the likelihood's own log-variance parameters
+  std::size_t shared_log_variances = 0;  // and how many there are
 
   Panels weight(float* arena, const DenseLayer& layer) const;
   ConstPanels weight(const DenseLayer& layer) const;

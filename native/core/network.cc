@@ -59,11 +59,11 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
 }
 
 void forward(const Model& model, const DenseLayer& layer, const LayerActivity& activity, ConstPanels inp,
-             std::size_t first, std::size_t count) {
+             std::size_t first, std::size_t count, Zeros zeros = {}) {
   Panels pre = activity.pre;
   if (pre.data != nullptr) pre = pre.from_row(first);
   dense_forward(activity.out.from_row(first), pre, inp.from_row(first), model.weight(layer), model.bias(layer), count,
-                layer.in, layer.out, layer.activation);
+                layer.in, layer.out, layer.activation, zeros);
 }
 
 void backward_input(const Model& model, const DenseLayer& layer, Panels dinp, ConstPanels dout, std::size_t first,
@@ -73,8 +73,7 @@ void backward_input(const Model& model, const DenseLayer& layer, Panels dinp, Co
 }
 
 // Through the activation, in place: dout is with respect to the layer's output before, and to its input after.
-void backward_activation(const DenseLayer& layer, const LayerActivity& activity, std::size_t first,
-                         std::size_t count) {
+void backward_activation(const DenseLayer& layer, const LayerActivity& activity, std::size_t first, std::size_t count) {
   const Panels value = activation_reads_input(layer.activation) ? activity.pre : activity.out;
   activation_backward(activity.dout.from_row(first), activity.dout.from_row(first), value.from_row(first), count,
                       layer.out, layer.activation);
@@ -95,7 +94,12 @@ void backward_stack(const Model& model, const std::vector<DenseLayer>& layers,
 }  // namespace
 
 Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bool training)
-    : reconstruction(rows * draws), kl(rows), shared_log_variance(nullptr), rows_(rows), draws_(draws) {
+    : zeros(rows, model.spec().input, training),
+      reconstruction(rows * draws),
+      kl(rows),
+      shared_log_variance(nullptr),
+      rows_(rows),
+      draws_(draws) {
   Carver count(nullptr);
   carve(*this, model, count, training);
   memory_ = AlignedFloats(count.used());
@@ -110,13 +114,16 @@ void refresh_likelihood(const Model& model, Workspace& workspace) {
 }
 
 void encode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
+  workspace.zeros.find(workspace.x, first, count);
   ConstPanels inp = workspace.x;
+  Zeros zeros = workspace.zeros.of_rows(first);
   for (std::size_t i = 0; i < model.encoder.size(); ++i) {
-    forward(model, model.encoder[i], workspace.encoder[i], inp, first, count);
+    forward(model, model.encoder[i], workspace.encoder[i], inp, first, count, zeros);
     inp = workspace.encoder[i].out;
+    zeros = {};
   }
-  forward(model, model.mean, workspace.mean, inp, first, count);
-  forward(model, model.log_variance, workspace.log_variance, inp, first, count);
+  forward(model, model.mean, workspace.mean, inp, first, count, zeros);
+  forward(model, model.log_variance, workspace.log_variance, inp, first, count, zeros);
 }
 
 void sample_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {

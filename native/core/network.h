@@ -11,6 +11,7 @@
 
 #include "math/aligned.h"
 #include "math/panels.h"
+#include "math/zeros.h"
 #include "model.h"
 
 namespace aevb {
@@ -30,7 +31,8 @@ class Workspace {
   std::size_t rows() const { return rows_; }
   std::size_t draws() const { return draws_; }
 
-  Panels x;  // [rows, D]
+  Panels x;          // [rows, D]
+  ZerosTable zeros;  // of x, once encode_rows has seen it
   std::vector<LayerActivity> encoder, decoder;
   LayerActivity mean, log_variance;  // [rows, Z]
   Panels epsilon, z, dz;             // [rows · draws, Z]
@@ -48,7 +50,8 @@ class Workspace {
 // The likelihood's shared log-variances follow the parameters: once after each change of them.
 void refresh_likelihood(const Model& model, Workspace& workspace);
 
-// All of these take rows [first, first + count) of the data. x → mean and log-variance of q(z|x).
+// All of these take rows [first, first + count) of the data; in training `first` is a multiple of ZEROS_RUN. x → mean
+// and log-variance of q(z|x).
 void encode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
 // epsilon → z, `draws` for each row.

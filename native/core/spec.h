@@ -64,12 +64,12 @@ struct OptimizerSpec {
   OptimizerType type = OptimizerType::adam;
   double learning_rate = 0.01;
   double weight_decay = 0.0;
-  double momentum = 0.0;  // sgd, rmsprop
-  bool nesterov = false;  // sgd
-  double beta1 = 0.9;     // adam, adamw
-  double beta2 = 0.999;   // adam, adamw
-  double decay = 0.99;    // rmsprop: PyTorch's alpha
-  double epsilon = 1e-8;  // adagrad, rmsprop, adam, adamw
+  double momentum = 0.0;             // sgd, rmsprop
+  bool nesterov = false;             // sgd
+  double beta1 = 0.9;                // adam, adamw
+  double beta2 = 0.999;              // adam, adamw
+  double decay = 0.99;               // rmsprop: PyTorch's alpha
+  double epsilon = 1e-8;             // adagrad, rmsprop, adam, adamw
   double initial_accumulator = 0.0;  // adagrad
 };
 

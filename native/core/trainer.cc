@@ -20,7 +20,7 @@ namespace {
 
 // Data a task of the rows pass takes through the network: enough to find each weight panel in the cache again, few
 // enough to share a batch of 128 among four.
-constexpr std::size_t ROWS_PER_TASK = 32;
+constexpr std::size_t ROWS_PER_TASK = ZEROS_RUN;
 
 // Rows of a weight in one task of the weights pass. With panels as wide as the matrix (CBLAS) a tile is that many whole
 // rows; with narrow panels it is one panel of the layer's input.
@@ -63,29 +63,31 @@ void Trainer::prepare(std::size_t batch_rows) {
   workspace_ = std::make_unique<Workspace>(model_, batch_rows, draws, true);
   tiles_.clear();
   ConstPanels inp = workspace_->x;
+  Zeros zeros = workspace_->zeros.of_columns();
   for (std::size_t i = 0; i < model_.encoder.size(); ++i) {
-    add_tiles(model_.encoder[i], inp, workspace_->encoder[i].dout, 1);
+    add_tiles(model_.encoder[i], inp, workspace_->encoder[i].dout, 1, zeros);
     inp = workspace_->encoder[i].out;
+    zeros = {};
   }
-  add_tiles(model_.mean, inp, workspace_->mean.dout, 1);
-  add_tiles(model_.log_variance, inp, workspace_->log_variance.dout, 1);
+  add_tiles(model_.mean, inp, workspace_->mean.dout, 1, zeros);
+  add_tiles(model_.log_variance, inp, workspace_->log_variance.dout, 1, zeros);
   inp = workspace_->z;
   for (std::size_t i = 0; i < model_.decoder.size(); ++i) {
     add_tiles(model_.decoder[i], inp, workspace_->decoder[i].dout, draws);
     inp = workspace_->decoder[i].out;
   }
   for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
-  if (model_.shared_log_variances > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0});
+  if (model_.shared_log_variances > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
   squares_.assign(tiles_.size(), 0.0);
 }
 
-void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws) {
+void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros) {
   const std::size_t width = matrix_width(layer.out);
   const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
       tiles_.push_back({&layer, inp, dout, draws, first, std::min(step, layer.in - first), panel,
-                        std::min(width, layer.out - panel * width)});
+                        std::min(width, layer.out - panel * width), zeros.from_panel(first / inp.width, inp.width)});
     }
   }
 }
@@ -159,7 +161,7 @@ void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
     ConstPanels inp = tile.inp.from_panel(tile.first_row / tile.inp.width);
     inp.data += tile.first_row % tile.inp.width;
     const ConstPanels dout = tile.dout.from_panel(tile.panel);
-    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols);
+    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols, tile.zeros);
     if (tile.first_row == 0) {
       dense_backward_bias(gradients_.data() + layer.bias + tile.panel * dout.width, dout, R, tile.cols);
     }

@@ -73,10 +73,11 @@ class Trainer {
     std::size_t draws;            // rows of these for each datum
     std::size_t first_row, rows;  // of the weight
     std::size_t panel, cols;
+    Zeros zeros;  // of inp, from first_row on
   };
 
   void prepare(std::size_t batch_rows);
-  void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws);
+  void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros = {});
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
   // Gathers and passes rows forward and backward; false where cancelled.
   bool rows_pass(const Dataset& data, const std::uint32_t* index, std::size_t rows, ThreadPool& pool,

@@ -81,8 +81,8 @@ TEST_P(GemmTest, MultipliesLikeThreePlainLoops) {
         }
       }
       multiply(c.panels, a.panels, b.panels, M, K, N, accumulate);
-      expect_equal(c, expected, tolerance(K), "multiply " + std::to_string(M) + " " + std::to_string(K) + " " +
-                                                  std::to_string(N));
+      expect_equal(c, expected, tolerance(K),
+                   "multiply " + std::to_string(M) + " " + std::to_string(K) + " " + std::to_string(N));
     }
   }
 }
@@ -137,6 +137,58 @@ TEST_P(GemmTest, GivesTheSameBitsForRowsAloneAndTogether) {
   }
 }
 
+// A matrix in which whole stretches, and single cells, are zero.
+void sprinkle_zeros(Matrix& x, std::mt19937& random, double density) {
+  std::bernoulli_distribution keep(density), keep_run(0.5);
+  std::vector<bool> run(x.cols);
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    if (r % 9 == 0) {
+      for (std::size_t c = 0; c < x.cols; ++c) run[c] = keep_run(random);
+    }
+    for (std::size_t c = 0; c < x.cols; ++c) {
+      if (!run[c] || !keep(random)) x.plain[r * x.cols + c] = x.panels.at(r, c) = 0.0f;
+    }
+  }
+}
+
+TEST_P(GemmTest, LeavesOutZerosWithoutChangingABit) {
+  for (const double density : {0.0, 0.1, 0.6, 1.0}) {
+    for (const auto& [M, K, N] : shapes(random)) {
+      Matrix x(M, K, random, 0.0f);
+      sprinkle_zeros(x, random, density);
+      ZerosTable table(M, K, true);
+      for (std::size_t first = 0; first < M; first += ZEROS_RUN) {
+        table.find(x.panels, first, std::min(ZEROS_RUN, M - first));
+      }
+      const Matrix b(K, N, random, 0.0f);
+      Matrix dense(M, N, random, 0.0f), sparse(M, N, random, 0.0f);
+      for (std::size_t first = 0; first < M; first += ZEROS_RUN) {
+        multiply(dense.panels.from_row(first), x.panels.from_row(first), b.panels, std::min(ZEROS_RUN, M - first), K, N,
+                 false);
+        multiply(sparse.panels.from_row(first), x.panels.from_row(first), b.panels, std::min(ZEROS_RUN, M - first), K,
+                 N, false, table.of_rows(first));
+      }
+      for (std::size_t r = 0; r < M; ++r) {
+        for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(dense.panels.at(r, c), sparse.panels.at(r, c)) << M << " " << K;
+      }
+      const Matrix dy(M, N, random, 0.0f);
+      Matrix dense_weight(K, N, random, 0.0f), sparse_weight(K, N, random, 0.0f);
+      // Panel of rows by panel of rows, as training cuts it.
+      const std::size_t width = x.panels.width;
+      for (std::size_t first = 0; first < K; first += width) {
+        multiply_transposed(dense_weight.panels.from_row(first), ConstPanels(x.panels).from_panel(first / width),
+                            dy.panels, M, std::min(width, K - first), N, false);
+        multiply_transposed(sparse_weight.panels.from_row(first), ConstPanels(x.panels).from_panel(first / width),
+                            dy.panels, M, std::min(width, K - first), N, false,
+                            table.of_columns().from_panel(first / width, width));
+      }
+      for (std::size_t r = 0; r < K; ++r) {
+        for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(dense_weight.panels.at(r, c), sparse_weight.panels.at(r, c));
+      }
+    }
+  }
+}
+
 TEST_P(GemmTest, LetsNotANumberThrough) {
   const std::size_t M = 9, K = 50, N = 20;
   Matrix a(M, K, random, 0.0f), b(K, N, random, 0.0f), c(M, N, random, 0.0f);
@@ -167,9 +219,8 @@ TEST_P(GemmTest, TransposesAndSumsColumns) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryBackend, GemmTest, testing::ValuesIn(test::backends()), [](const auto& info) {
-  return test::backend_name(info.param);
-});
+INSTANTIATE_TEST_SUITE_P(EveryBackend, GemmTest, testing::ValuesIn(test::backends()),
+                         [](const auto& info) { return test::backend_name(info.param); });
 
 }  // namespace
 }  // namespace aevb

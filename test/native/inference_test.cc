@@ -76,8 +76,7 @@ TEST_P(Infers, EvaluatesTheBound) {
   for (const std::size_t samples : {1u, 4u}) {
     ModelSpec asked = spec;
     asked.objective.samples = samples;
-    const Vector epsilon =
-        reference::normals(ROWS * samples, spec.latent.units, 6, Purpose::evaluate, 0, 0);
+    const Vector epsilon = reference::normals(ROWS * samples, spec.latent.units, 6, Purpose::evaluate, 0, 0);
     const reference::Terms expected = reference::forward(asked, parameters, x, epsilon, ROWS);
     const Terms terms = inference.evaluate(data, samples, 6);
     EXPECT_EQ(terms.examples, ROWS);

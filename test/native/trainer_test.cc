@@ -54,8 +54,7 @@ TEST_P(WholeModel, HasTheGradientOfTheReference) {
     Trainer trainer(model);
     ThreadPool pool(2);
     const Vector x = some_rows(spec, rows);
-    const Vector epsilon =
-        test::Random(3).floats(rows * spec.objective.samples * spec.latent.units, -2.0, 2.0);
+    const Vector epsilon = test::Random(3).floats(rows * spec.objective.samples * spec.latent.units, -2.0, 2.0);
     const Terms terms = trainer.gradient(dataset(spec, x), pool, test::to_floats(epsilon).data(), 0);
     reference::Parameters expected;
     const reference::Terms plain =
@@ -88,8 +87,7 @@ TEST_P(WholeModel, TakesTheStepsOfTheReference) {
       const std::size_t count = std::min<std::size_t>(20, rows - first);
       const Vector batch(x.begin() + static_cast<std::ptrdiff_t>(first * spec.input),
                          x.begin() + static_cast<std::ptrdiff_t>((first + count) * spec.input));
-      const Vector epsilon =
-          reference::normals(count * L, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
+      const Vector epsilon = reference::normals(count * L, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
       reference::Parameters gradient;
       loss += reference::forward_backward(spec, expected, batch, epsilon, count, &gradient).loss *
               static_cast<double>(count);

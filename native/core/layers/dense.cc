@@ -9,14 +9,15 @@
 namespace aevb {
 
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
-                   std::size_t C, std::size_t OC, Activation activation) {
+                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros) {
   // Panel by panel, so that the bias and the activation find the sums in the first-level cache.
   for (std::size_t panel = 0; panel * out.width < OC; ++panel) {
     const std::size_t first = panel * out.width;
     const std::size_t cols = std::min(out.width, OC - first);
     const Panels sums = out.from_panel(panel);
-    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false);
-    activation_forward(sums, pre.data == nullptr ? pre : pre.from_panel(panel), sums, bias + first, B, cols, activation);
+    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false, zeros);
+    activation_forward(sums, pre.data == nullptr ? pre : pre.from_panel(panel), sums, bias + first, B, cols,
+                       activation);
   }
 }
 
@@ -26,8 +27,8 @@ void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, Con
 }
 
 void dense_backward_weight(Panels dweight, ConstPanels inp, ConstPanels dout, std::size_t B, std::size_t C,
-                           std::size_t OC) {
-  multiply_transposed(dweight, inp, dout, B, C, OC, false);
+                           std::size_t OC, Zeros zeros) {
+  multiply_transposed(dweight, inp, dout, B, C, OC, false, zeros);
 }
 
 void dense_backward_bias(float* dbias, ConstPanels dout, std::size_t B, std::size_t OC) {

@@ -6,23 +6,24 @@
 #include <cstddef>
 
 #include "math/panels.h"
+#include "math/zeros.h"
 #include "spec.h"
 
 namespace aevb {
 
 // out[B, OC] = activation(inp[B, C] · weight[C, OC] + bias[OC]); overwrites. bias is padded with zeros to whole panels.
-// `pre`, where its data is not null, receives what the activation was applied to.
+// `pre`, where its data is not null, receives what the activation was applied to. `zeros`: of inp (math/zeros.h).
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
-                   std::size_t C, std::size_t OC, Activation activation);
+                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros = {});
 
 // dinp[B, C] = dout[B, OC] · weightᵀ, or += with `accumulate`. weight_transposed[OC, C] is read where
 // wants_transposed_copy() (gemm.h), weight elsewhere.
 void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, ConstPanels weight_transposed,
                           std::size_t B, std::size_t C, std::size_t OC, bool accumulate);
 
-// dweight[C, OC] = inp[B, C]ᵀ · dout[B, OC]; overwrites.
+// dweight[C, OC] = inp[B, C]ᵀ · dout[B, OC]; overwrites. `zeros`: of inp.
 void dense_backward_weight(Panels dweight, ConstPanels inp, ConstPanels dout, std::size_t B, std::size_t C,
-                           std::size_t OC);
+                           std::size_t OC, Zeros zeros = {});
 
 // dbias[OC] = Σ over B rows of dout; overwrites.
 void dense_backward_bias(float* dbias, ConstPanels dout, std::size_t B, std::size_t OC);

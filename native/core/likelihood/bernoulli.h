@@ -13,8 +13,8 @@ namespace aevb {
 // loss[B L] = −log p(x|z), nats, summed over features; overwrites.
 void bernoulli_forward(double* loss, ConstPanels logits, ConstPanels x, std::size_t B, std::size_t L, std::size_t D);
 
-// The same, and dlogits[B L, D] = scale · (sigmoid(logits) − x); overwrites, and dlogits may be logits itself. Leaves the
-// padding of dlogits zero.
+// The same, and dlogits[B L, D] = scale · (sigmoid(logits) − x); overwrites, and dlogits may be logits itself. Leaves
+// the padding of dlogits zero.
 void bernoulli_forward_backward(double* loss, Panels dlogits, ConstPanels logits, ConstPanels x, float scale,
                                 std::size_t B, std::size_t L, std::size_t D);
 

@@ -31,14 +31,13 @@
 #endif
 
 #if AEVB_X86
-#define AEVB_DISPATCH(function)                                  \
+#define AEVB_DISPATCH(function)                                                 \
   (::aevb::active_target() == ::aevb::Target::avx512 ? ::aevb::avx512::function \
    : ::aevb::active_target() == ::aevb::Target::avx2 ? ::aevb::avx2::function   \
                                                      : ::aevb::portable::function)
 #elif AEVB_ARM
-#define AEVB_DISPATCH(function)                              \
-  (::aevb::active_target() == ::aevb::Target::neon ? ::aevb::neon::function \
-                                                   : ::aevb::portable::function)
+#define AEVB_DISPATCH(function) \
+  (::aevb::active_target() == ::aevb::Target::neon ? ::aevb::neon::function : ::aevb::portable::function)
 #else
 #define AEVB_DISPATCH(function) (::aevb::portable::function)
 #endif

@@ -8,7 +8,8 @@
 
 namespace aevb {
 
-// out[R, D] = rows index[r] of source[·, D] (row-major); uint8 values become value / 255. index null: the rows 0, 1, ...
+// out[R, D] = rows index[r] of source[·, D] (row-major); uint8 values become value / 255. index null: the rows 0, 1,
+// ...
 void gather_rows(Panels out, const float* source, const std::uint32_t* index, std::size_t R, std::size_t D);
 void gather_rows(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D);
 

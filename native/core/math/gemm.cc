@@ -135,19 +135,20 @@ void cblas_product(bool transpose_a, bool transpose_b, Panels c, ConstPanels a, 
 }  // namespace
 #endif
 
-void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate) {
+void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
+              Zeros zeros) {
 #if AEVB_HAVE_CBLAS
   if (active_gemm() == Gemm::cblas) return cblas_product(false, false, c, a, b, M, N, K, accumulate);
 #endif
-  builtin_multiply(c, a, b, M, K, N, accumulate);
+  builtin_multiply(c, a, b, M, K, N, accumulate, zeros);
 }
 
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                         bool accumulate) {
+                         bool accumulate, Zeros zeros) {
 #if AEVB_HAVE_CBLAS
   if (active_gemm() == Gemm::cblas) return cblas_product(true, false, c, a, b, K, N, M, accumulate);
 #endif
-  builtin_multiply_transposed(c, a, b, M, K, N, accumulate);
+  builtin_multiply_transposed(c, a, b, M, K, N, accumulate, zeros);
 }
 
 void multiply_by_transpose(Panels c, ConstPanels a, [[maybe_unused]] ConstPanels b, ConstPanels b_transposed,

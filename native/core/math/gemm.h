@@ -9,13 +9,14 @@
 #include <string>
 
 #include "math/panels.h"
+#include "math/zeros.h"
 
 namespace aevb {
 
 enum class Gemm { builtin, cblas };
 
-// What AEVB_GEMM names ("builtin" or "cblas"), or else the faster one: Accelerate on Apple's machines, a CBLAS where the
-// built-in kernel would run in its portable form, the built-in kernel elsewhere. Decided at the first call. Throws
+// What AEVB_GEMM names ("builtin" or "cblas"), or else the faster one: Accelerate on Apple's machines, a CBLAS where
+// the built-in kernel would run in its portable form, the built-in kernel elsewhere. Decided at the first call. Throws
 // std::invalid_argument where AEVB_GEMM names one that this build lacks.
 Gemm active_gemm();
 bool cblas_available();
@@ -33,12 +34,13 @@ std::size_t matrix_width(std::size_t cols);
 // Whether multiply_by_transpose wants the right operand's transpose made beforehand.
 bool wants_transposed_copy();
 
-// c[M, N] = a[M, K] · b[K, N], or += with `accumulate`.
-void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate);
+// c[M, N] = a[M, K] · b[K, N], or += with `accumulate`. `zeros`: of a, so that they may be left out.
+void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
+              Zeros zeros = {});
 
-// c[K, N] = a[M, K]ᵀ · b[M, N], or += with `accumulate`.
+// c[K, N] = a[M, K]ᵀ · b[M, N], or += with `accumulate`. `zeros`: of a.
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                         bool accumulate);
+                         bool accumulate, Zeros zeros = {});
 
 // c[M, K] = a[M, N] · b[K, N]ᵀ, or += with `accumulate`. b_transposed[N, K] is read where wants_transposed_copy(),
 // b elsewhere.

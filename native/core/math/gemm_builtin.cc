@@ -10,8 +10,8 @@
 
 AEVB_BEFORE_KERNELS
 
-// A panel is VECTORS registers wide. A tile of rows × panel keeps its sums in registers: 24 of AVX-512's 32, 12 of AVX2's
-// 16, 24 of NEON's 32; the others hold one row of the right operand and one element of the left.
+// A panel is VECTORS registers wide. A tile of rows × panel keeps its sums in registers: 24 of AVX-512's 32, 12 of
+// AVX2's 16, 24 of NEON's 32; the others hold one row of the right operand and one element of the left.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
 constexpr int VECTORS = 3;
 constexpr int SUMS = 24;
@@ -107,28 +107,29 @@ AEVB_INLINE Skip from_row(Skip skip, std::size_t row) {
   return skip;
 }
 
-// All `rows` of one panel, NV vectors of it, over one block of k. The rows of a plain left operand are WIDTH apart, those
-// of a transposed one are neighbours.
+// All `rows` of one panel, NV vectors of it, over one block of k. The rows of a plain left operand are WIDTH apart,
+// those of a transposed one are neighbours.
 template <int NV, Left LEFT, bool SKIP>
 AEVB_INLINE void column_block(float* c, const float* a, std::size_t a_stride, const float* b, std::size_t rows,
                               std::size_t count, bool accumulate, Skip skip) {
-  constexpr int MOST = SUMS / NV;
+  // Tiles begin where groups of the table do, or lie within one.
+  constexpr int MOST = SKIP ? SUMS / NV / GROUP * GROUP : SUMS / NV;
   constexpr std::size_t a_row = LEFT == Left::transposed ? 1 : WIDTH;
   std::size_t r = 0;
   for (; r + MOST <= rows; r += MOST) {
     tile<MOST, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
   }
-  if constexpr (MOST > 8 && 8 % GROUP == 0) {
+  if constexpr (MOST > 8 && (!SKIP || 8 % GROUP == 0)) {
     for (; r + 8 <= rows; r += 8) {
       tile<8, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
     }
   }
-  if constexpr (MOST > 4 && GROUP % 4 == 0) {
+  if constexpr (MOST > 4 && (!SKIP || GROUP % 4 == 0)) {
     for (; r + 4 <= rows; r += 4) {
       tile<4, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
     }
   }
-  if constexpr (MOST > 2 && GROUP % 2 == 0) {
+  if constexpr (MOST > 2 && (!SKIP || GROUP % 2 == 0)) {
     for (; r + 2 <= rows; r += 2) {
       tile<2, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
     }
@@ -145,9 +146,9 @@ AEVB_INLINE void column_panel(float* c, const float* a, std::size_t a_stride, co
   if (vectors >= VECTORS) {
     column_block<VECTORS, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
   } else if (VECTORS > 3 && vectors == 3) {
-    column_block<VECTORS < 3 ? VECTORS : 3, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block < VECTORS<3 ? VECTORS : 3, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
   } else if (VECTORS > 2 && vectors == 2) {
-    column_block<VECTORS < 2 ? VECTORS : 2, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block < VECTORS<2 ? VECTORS : 2, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
   } else {
     column_block<1, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
   }
@@ -185,9 +186,8 @@ AEVB_INLINE void multiply_panels_transposed(Panels c, ConstPanels a, ConstPanels
       const float* b_block = b.data + n / WIDTH * b.stride + m * WIDTH;
       const std::size_t count = M - m < BLOCK ? M - m : BLOCK;
       for (std::size_t k = 0; k < K; k += WIDTH) {
-        const Skip skip{
-            SKIP ? zeros.columns + k / WIDTH * GROUPS * zeros.columns_stride + m / ZEROS_RUN : nullptr, 1,
-            zeros.columns_stride};
+        const Skip skip{SKIP ? zeros.columns + k / WIDTH * GROUPS * zeros.columns_stride + m / ZEROS_RUN : nullptr, 1,
+                        zeros.columns_stride};
         column_panel<Left::transposed, SKIP>(c.data + n / WIDTH * c.stride + k * WIDTH,
                                              a.data + k / WIDTH * a.stride + m * WIDTH, ZEROS_RUN * WIDTH, b_block,
                                              K - k < WIDTH ? K - k : WIDTH, count, N - n, accumulate || m > 0, skip);
@@ -245,9 +245,7 @@ void builtin_find_zeros(std::uint64_t* rows, std::size_t rows_stride, std::uint6
   }
 }
 
-std::size_t builtin_column_groups(std::size_t C) {
-  return (C + WIDTH - 1) / WIDTH * ((WIDTH + GROUP - 1) / GROUP);
-}
+std::size_t builtin_column_groups(std::size_t C) { return (C + WIDTH - 1) / WIDTH * ((WIDTH + GROUP - 1) / GROUP); }
 
 AEVB_AFTER_KERNELS
 

@@ -1,4 +1,5 @@
-// The built-in matrix product. Operands are in panels of panel_width(active_target()) columns: see gemm.h for the shapes.
+// The built-in matrix product. Operands are in panels of panel_width(active_target()) columns: see gemm.h for the
+// shapes.
 #pragma once
 
 #include <cstddef>

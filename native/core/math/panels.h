@@ -7,8 +7,8 @@
 // What one product writes is then, without packing, what the next one reads: a tile of rows × width is contiguous as a
 // result, as a left operand and as a right operand, transposed or not. The width belongs to the backend: with the
 // built-in product a panel is what one tile covers (48 columns with AVX-512); with a CBLAS it is all columns, so that
-// the one panel is a plain row-major matrix. Columns beyond `cols` in the last panel are padding: zero in weights and in
-// gradients, anything finite elsewhere.
+// the one panel is a plain row-major matrix. Columns beyond `cols` in the last panel are padding: zero in weights and
+// in gradients, anything finite elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,7 @@ struct ConstPanels {
   ConstPanels from_row(std::size_t row) const { return {data + row * width, stride, width}; }
   // The same matrix from panel `panel` on.
   ConstPanels from_panel(std::size_t panel) const { return {data + panel * stride, stride, width}; }
-  float at(std::size_t row, std::size_t col) const {
-    return data[(col / width) * stride + row * width + col % width];
-  }
+  float at(std::size_t row, std::size_t col) const { return data[(col / width) * stride + row * width + col % width]; }
 };
 
 struct Panels {
@@ -37,9 +35,7 @@ struct Panels {
   operator ConstPanels() const { return {data, stride, width}; }
   Panels from_row(std::size_t row) const { return {data + row * width, stride, width}; }
   Panels from_panel(std::size_t panel) const { return {data + panel * stride, stride, width}; }
-  float& at(std::size_t row, std::size_t col) const {
-    return data[(col / width) * stride + row * width + col % width];
-  }
+  float& at(std::size_t row, std::size_t col) const { return data[(col / width) * stride + row * width + col % width]; }
 };
 
 constexpr std::size_t panel_count(std::size_t cols, std::size_t width) { return (cols + width - 1) / width; }

@@ -55,8 +55,8 @@ int current_core() {
 #endif
 }
 
-// Moves this thread to another of its cores, without tying it there. A scheduler may leave a helper on its caller's core
-// for seconds while another core is idle (seen on virtual machines), which makes two threads as slow as one.
+// Moves this thread to another of its cores, without tying it there. A scheduler may leave a helper on its caller's
+// core for seconds while another core is idle (seen on virtual machines), which makes two threads as slow as one.
 void leave_core([[maybe_unused]] int core) {
 #if defined(__linux__)
   cpu_set_t allowed;

@@ -1,9 +1,9 @@
 // The one pool of threads: numbered tasks, claimed by whoever is free.
 //
-// run() returns when all tasks are done. The calling thread works too, and does not wait for helpers that have not woken:
-// on a busy machine it does the work itself. Helpers spin for a moment between two jobs, which a training step needs, and
-// then sleep. Every thread that runs tasks flushes denormals to zero: moments that decay into denormals would make a step
-// take twice as long.
+// run() returns when all tasks are done. The calling thread works too, and does not wait for helpers that have not
+// woken: on a busy machine it does the work itself. Helpers spin for a moment between two jobs, which a training step
+// needs, and then sleep. Every thread that runs tasks flushes denormals to zero: moments that decay into denormals
+// would make a step take twice as long.
 #pragma once
 
 #include <atomic>
@@ -39,8 +39,8 @@ class ThreadPool {
 
   std::size_t threads() const { return helpers_.size() + 1; }
 
-  // Calls task(i, worker) for i in [0, count), each once, worker < threads(). Not reentrant; one caller at a time. Tasks
-  // do not throw.
+  // Calls task(i, worker) for i in [0, count), each once, worker < threads(). Not reentrant; one caller at a time.
+  // Tasks do not throw.
   template <typename Task>
   void run(std::size_t count, Task&& task) {
     run_erased(

@@ -21,7 +21,8 @@ struct Zeros {
   // word (panel, group of rows): bit k is set where one of the rows is not zero in column k of the panel
   const std::uint64_t* rows = nullptr;
   std::size_t rows_stride = 0;  // words from one panel to the next
-  // word (panel and group of columns, run of rows): bit m is set where row m of the run is not zero in one of the columns
+  // word (panel and group of columns, run of rows): bit m is set where row m of the run is not zero in one of the
+  // columns
   const std::uint64_t* columns = nullptr;
   std::size_t columns_stride = 0;  // words from one group to the next
 

@@ -10,7 +10,8 @@ namespace aevb {
 //   constant     1
 //   step         factor^⌊t / every⌋
 //   exponential  factor^t
-//   cosine       minimum + (1 − minimum) · ½ (1 + cos(π min(1, t / epochs)))   (Loshchilov and Hutter, SGDR (2017), eq. 5)
+//   cosine       minimum + (1 − minimum) · ½ (1 + cos(π min(1, t / epochs)))   (Loshchilov and Hutter, SGDR (2017), eq.
+//   5)
 double schedule_factor(const ScheduleSpec& schedule, double t, double step);
 
 }  // namespace aevb

@@ -1,9 +1,9 @@
 // One optimiser step on n consecutive parameters, as torch.optim computes it. Everything that is the same for all
 // parameters (the scheduled learning rate, bias corrections) is worked out once a step, in double, by the caller.
 //
-// Each overwrites `parameter` and its moments. The gradient is read only; it is first scaled by gradient_scale (clipping
-// by norm), and weight decay adds weight_decay · parameter to it. Zero parameters with zero gradients and zero moments
-// (the padding of a panel) stay zero.
+// Each overwrites `parameter` and its moments. The gradient is read only; it is first scaled by gradient_scale
+// (clipping by norm), and weight decay adds weight_decay · parameter to it. Zero parameters with zero gradients and
+// zero moments (the padding of a panel) stay zero.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,9 @@ void rmsprop_update(float* parameter, float* square, float* velocity, const floa
 struct AdamStep {
   float beta2, epsilon, weight_decay, gradient_scale;
   float one_minus_beta1, one_minus_beta2;  // from the doubles: 1 − float(0.999) would be 1e-5 off
-  float step_size;             // learning rate / (1 − beta1^t)
-  float inverse_sqrt_correction;  // 1 / sqrt(1 − beta2^t)
-  float shrink;                // adamw: 1 − learning rate · weight decay, with weight_decay 0 above; adam: 1
+  float step_size;                         // learning rate / (1 − beta1^t)
+  float inverse_sqrt_correction;           // 1 / sqrt(1 − beta2^t)
+  float shrink;  // adamw: 1 − learning rate · weight decay, with weight_decay 0 above; adam: 1
 };
 // parameter = shrink · parameter − step_size · m / (sqrt(v) · inverse_sqrt_correction + epsilon)
 void adam_update(float* parameter, float* m, float* v, const float* gradient, std::size_t n, const AdamStep& step);
