@@ -46,6 +46,8 @@ void Optimizer::configure(const OptimizerSpec& spec, std::size_t size) {
 void Optimizer::begin_step(double rate_factor) {
   ++steps_;
   rate_ = spec_.learning_rate * rate_factor;
+  correction1_ = 1.0 - std::pow(spec_.beta1, static_cast<double>(steps_));
+  correction2_ = 1.0 - std::pow(spec_.beta2, static_cast<double>(steps_));
   gradient_scale_ = 1.0f;
 }
 
@@ -74,7 +76,6 @@ void Optimizer::update(float* parameters, const float* gradients, std::size_t of
     case OptimizerType::adam:
     case OptimizerType::adamw: {
       const bool decoupled = spec_.type == OptimizerType::adamw;
-      const auto t = static_cast<double>(steps_);
       AdamStep step{};
       step.beta2 = static_cast<float>(spec_.beta2);
       step.one_minus_beta1 = static_cast<float>(1.0 - spec_.beta1);
@@ -82,8 +83,8 @@ void Optimizer::update(float* parameters, const float* gradients, std::size_t of
       step.epsilon = epsilon;
       step.weight_decay = decoupled ? 0.0f : weight_decay;
       step.gradient_scale = gradient_scale_;
-      step.step_size = static_cast<float>(rate_ / (1.0 - std::pow(spec_.beta1, t)));
-      step.inverse_sqrt_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(spec_.beta2, t)));
+      step.step_size = static_cast<float>(rate_ / correction1_);
+      step.inverse_sqrt_correction = static_cast<float>(1.0 / std::sqrt(correction2_));
       step.shrink = decoupled ? static_cast<float>(1.0 - rate_ * spec_.weight_decay) : 1.0f;
       adam_update(parameter, first, second, gradient, n, step);
       break;

@@ -31,6 +31,7 @@ class Optimizer {
   AlignedFloats second_;  // sums of squares, or Adam's v
   std::uint64_t steps_ = 0;
   double rate_ = 0.0;
+  double correction1_ = 1.0, correction2_ = 1.0;  // Adam's 1 − beta^t, of this step
   float gradient_scale_ = 1.0f;
 };
 
