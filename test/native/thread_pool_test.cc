@@ -38,17 +38,49 @@ TEST(ThreadPool, NeverMixesUpShortJobsThatFollowEachOther) {
 
 TEST(ThreadPool, WakesHelpersThatHaveFallenAsleep) {
   ThreadPool pool(2);
+  int met = 0;
   for (int job = 0; job < 20; ++job) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    std::atomic<std::size_t> others{0};
-    // Each task waits for the other: only two threads together can finish.
+    // Each task waits for the other for a while: they meet where two threads work, and not where one does both.
     std::atomic<int> here{0};
-    pool.run(2, [&](std::size_t, std::size_t worker) {
+    std::atomic<int> saw_both{0};
+    pool.run(2, [&](std::size_t, std::size_t) {
       here.fetch_add(1);
-      while (here.load() < 2) std::this_thread::yield();
-      others.fetch_add(worker);
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+      while (here.load() < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      if (here.load() == 2) saw_both.fetch_add(1);
     });
-    ASSERT_EQ(others.load(), 1u);
+    // Of two tasks on one thread only the second sees both.
+    met += saw_both.load() == 2 ? 1 : 0;
+  }
+  EXPECT_GE(met, 1);
+}
+
+TEST(Teamwork, GoesAloneWhereHelpersHoldUp) {
+  using namespace std::chrono_literals;
+  const Teamwork::Clock::time_point start{};
+  Teamwork held_up, helped;
+  for (int job = 0; job < 10; ++job) {
+    held_up.record(start, 4, 2, 1ms, 4ms);    // alone 2 ms, together 4
+    helped.record(start, 4, 2, 1ms, 1100us);  // alone 2 ms, together 1.1
+  }
+  EXPECT_FALSE(held_up.pays(start));
+  EXPECT_TRUE(held_up.pays(start + 10s)) << "helpers are tried again";
+  EXPECT_TRUE(helped.pays(start));
+}
+
+TEST(Teamwork, TriesHelpersMoreSeldomTheLongerTheyHoldUp) {
+  using namespace std::chrono_literals;
+  Teamwork teamwork;
+  Teamwork::Clock::time_point now{};
+  Teamwork::Clock::duration last{};
+  for (int bad_time = 0; bad_time < 5; ++bad_time) {
+    while (teamwork.pays(now)) teamwork.record(now, 4, 2, 1ms, 4ms);
+    const auto began = now;
+    while (!teamwork.pays(now)) now += 1ms;
+    EXPECT_GT(now - began, last);
+    EXPECT_LE(now - began, 1s);
+    last = now - began;
   }
 }
 

@@ -32,8 +32,22 @@ void pause() {
 #endif
 }
 
-// Long enough to bridge the serial part of a training step, short beside a scheduler's time slice.
-constexpr auto SPIN = std::chrono::microseconds(50);
+// Long enough to bridge what one thread does alone in a training step, short beside a scheduler's time slice.
+constexpr auto HELPER_SPIN = std::chrono::microseconds(50);
+// The caller waits for the rest of a helper's task, unless the helper has lost its core: then it had better sleep.
+constexpr auto CALLER_SPIN = std::chrono::microseconds(200);
+constexpr auto IMPATIENT_CALLER_SPIN = std::chrono::microseconds(5);
+
+template <typename Condition>
+bool spin_until(Condition condition, std::chrono::microseconds limit) {
+  if (condition()) return true;
+  const auto end = std::chrono::steady_clock::now() + limit;
+  do {
+    for (int i = 0; i < 16; ++i) pause();
+    if (condition()) return true;
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
 
 #if defined(__linux__)
 // cgroup v2's cpu.max is "quota period" in microseconds, or "max period".
@@ -101,6 +115,27 @@ std::size_t available_cores() {
   return cores;
 }
 
+void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own, Clock::duration working,
+                      Clock::duration whole) {
+  constexpr int ENOUGH_JOBS = 6;
+  constexpr double FADING = 0.8;
+  constexpr auto SHORTEST = std::chrono::milliseconds(20), LONGEST = std::chrono::milliseconds(640);
+  using Seconds = std::chrono::duration<double>;
+  // Helpers did it all: nothing is known of how fast the caller would have been.
+  if (own == 0) return;
+  together_ = FADING * together_ + Seconds(whole).count();
+  alone_ = FADING * alone_ + Seconds(working).count() * static_cast<double>(tasks) / static_cast<double>(own);
+  if (++jobs_ < ENOUGH_JOBS) return;
+  if (together_ > alone_) {
+    alone_for_ = std::clamp(2 * alone_for_, Clock::duration(SHORTEST), Clock::duration(LONGEST));
+    alone_until_ = now + alone_for_;
+    together_ = alone_ = 0.0;
+    jobs_ = 0;
+  } else if (jobs_ > 100 * ENOUGH_JOBS) {
+    alone_for_ = {};  // a long good time: the next bad one begins anew
+  }
+}
+
 ThreadPool::ThreadPool(std::size_t threads) {
   for (std::size_t worker = 1; worker < threads; ++worker) {
     helpers_.emplace_back([this, worker] { help(worker); });
@@ -116,7 +151,8 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
   const FlushDenormals flush;
-  if (helpers_.empty() || count <= 1) {
+  const auto started = helpers_.empty() || count <= 1 ? Teamwork::Clock::time_point{} : Teamwork::Clock::now();
+  if (helpers_.empty() || count <= 1 || !teamwork_.pays(started)) {
     for (std::size_t i = 0; i < count; ++i) call(context, i, 0);
     return;
   }
@@ -129,25 +165,31 @@ void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
   ticket_.store((generation << 48) | (static_cast<std::uint64_t>(count) << 24));
   wake_.fetch_add(1);
   if (sleepers_.load() > 0) wake_.notify_all();
-  work(0);
-  // What is left is running on helpers; on a busy machine they may need this very core.
-  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins) {
-    if (spins < 2000) {
-      pause();
-    } else {
-      std::this_thread::yield();
-    }
-  }
+  const std::size_t own = work(0);
+  const auto worked = Teamwork::Clock::now();
+  wait_for_helpers(static_cast<std::uint32_t>(count));
+  const auto ended = Teamwork::Clock::now();
+  teamwork_.record(ended, count, own, worked - started, ended - started);
 }
 
-void ThreadPool::work(std::size_t worker) {
-  for (;;) {
+void ThreadPool::wait_for_helpers(std::uint32_t count) {
+  const auto all_done = [&] { return done_.load(std::memory_order_acquire) >= count; };
+  caller_patient_ = spin_until(all_done, caller_patient_ ? CALLER_SPIN : IMPATIENT_CALLER_SPIN);
+  if (caller_patient_) return;
+  caller_sleeps_.store(true);
+  for (std::uint32_t done = done_.load(); done < count; done = done_.load()) done_.wait(done);
+  caller_sleeps_.store(false);
+}
+
+std::size_t ThreadPool::work(std::size_t worker) {
+  for (std::size_t done = 0;; ++done) {
     const std::uint64_t seen = ticket_.load(std::memory_order_acquire);
-    if (next_of(seen) >= count_of(seen)) return;
+    if (next_of(seen) >= count_of(seen)) return done;
     const std::uint64_t claim = ticket_.fetch_add(1, std::memory_order_acq_rel);
-    if (next_of(claim) >= count_of(claim)) return;
+    if (next_of(claim) >= count_of(claim)) return done;
     call_(context_, next_of(claim), worker);
-    done_.fetch_add(1, std::memory_order_release);
+    done_.fetch_add(1);
+    if (caller_sleeps_.load()) done_.notify_one();
   }
 }
 
@@ -156,12 +198,8 @@ void ThreadPool::help(std::size_t worker) {
   std::uint32_t seen = 0;
   std::chrono::steady_clock::time_point moved{};
   for (;;) {
-    const auto until = std::chrono::steady_clock::now() + SPIN;
-    std::uint32_t now = wake_.load(std::memory_order_acquire);
-    while (now == seen && std::chrono::steady_clock::now() < until) {
-      for (int i = 0; i < 16; ++i) pause();
-      now = wake_.load(std::memory_order_acquire);
-    }
+    std::uint32_t now = seen;
+    spin_until([&] { return (now = wake_.load(std::memory_order_acquire)) != seen; }, HELPER_SPIN);
     if (now == seen) {
       sleepers_.fetch_add(1);
       wake_.wait(seen);
@@ -171,9 +209,12 @@ void ThreadPool::help(std::size_t worker) {
     seen = now;
     if (stop_.load()) return;
     const int core = current_core();
-    if (core >= 0 && core == caller_core_.load(std::memory_order_relaxed) && until - moved > BETWEEN_MOVES) {
-      moved = until;
-      leave_core(core);
+    if (core >= 0 && core == caller_core_.load(std::memory_order_relaxed)) {
+      const auto time = std::chrono::steady_clock::now();
+      if (time - moved > BETWEEN_MOVES) {
+        moved = time;
+        leave_core(core);
+      }
     }
     work(worker);
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -28,6 +29,26 @@ class FlushDenormals {
 
 // The cores that this process may use: the affinity mask, and on Linux the control group's quota.
 std::size_t available_cores();
+
+// Whether helpers are worth having now. On a machine whose cores are all busy a helper loses its core in the middle of a
+// task, and the caller waits for it longer than it would have taken alone. From how long the caller worked, how many of the
+// tasks it did, and how long all took, follows how long it would have taken alone; where that is less, helpers are left
+// asleep for a while, and then tried again. Results do not depend on who does a task.
+class Teamwork {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  bool pays(Clock::time_point now) const { return now >= alone_until_; }
+  // After a job of `tasks` tasks of which the caller did `own`, in `working` of the `whole` time.
+  void record(Clock::time_point now, std::size_t tasks, std::size_t own, Clock::duration working,
+              Clock::duration whole);
+
+ private:
+  double together_ = 0.0, alone_ = 0.0;  // seconds: recent jobs as they went, and as they would have gone
+  int jobs_ = 0;
+  Clock::time_point alone_until_{};
+  Clock::duration alone_for_{};
+};
 
 class ThreadPool {
  public:
@@ -52,13 +73,18 @@ class ThreadPool {
   using Call = void (*)(void* context, std::size_t index, std::size_t worker);
 
   void run_erased(std::size_t count, Call call, void* context);
+  void wait_for_helpers(std::uint32_t count);
   void help(std::size_t worker);
-  void work(std::size_t worker);
+  // Returns how many tasks this thread did.
+  std::size_t work(std::size_t worker);
 
   // generation (16 bits) | count (24) | next (24) in one word: a helper that comes late can tell a claim on a finished
   // job from one on the present job, for a valid claim keeps its job from finishing.
   std::atomic<std::uint64_t> ticket_{0};
-  std::atomic<std::size_t> done_{0};
+  std::atomic<std::uint32_t> done_{0};
+  std::atomic<bool> caller_sleeps_{false};
+  bool caller_patient_ = true;
+  Teamwork teamwork_;
   Call call_ = nullptr;
   void* context_ = nullptr;
   std::atomic<std::uint32_t> wake_{0};  // changes with every job, and at the end

@@ -1,0 +1,42 @@
+// A small model for tables: 16-32-4-32-16, Gaussian likelihood with a learned variance, 20,000 rows, batch 64.
+
+import { VAE } from '../lib/aevb.mjs'
+import { table } from '../lib/data.mjs'
+import { measureRepeats, timed } from '../lib/measure.mjs'
+import { model } from '../lib/models.mjs'
+
+const ROWS = 20_000
+const BATCH = 64
+const EPOCHS = 10
+
+export const title = 'small tabular model 16-32-4-32-16, Gaussian, batch 64: time of a step'
+
+export function cases({ quick, threads }) {
+  const counts = threads ?? [1, 0]
+  const label = (count) => (count === 0 ? 'threads as fit chooses' : '16-32-4-32-16')
+  return counts.map((threads) => ({ label: label(threads), threads, repeats: quick ? 3 : 10, per: 'step' }))
+}
+
+export async function measure({ threads, repeats }) {
+  const { config, trainFlop } = model({ input: 16, hidden: 32, latent: 4, likelihood: 'gaussian' })
+  const data = table(ROWS, config.input, config.latent)
+  const vae = new VAE(config)
+  const steps = EPOCHS * Math.ceil(ROWS / BATCH)
+  const options = { epochs: EPOCHS, batchSize: BATCH, learningRate: 1e-3, threads, verbose: false }
+  const result = await measureRepeats({
+    threads: threads || 1,
+    repeats,
+    flop: (trainFlop * ROWS * EPOCHS) / steps,
+    // All of `fit`, as its caller waits for it.
+    once: async () => (await timed(() => vae.fit(data, options))) / steps,
+  })
+  return { ...result, loss: vae.history.epochs.at(-1).loss }
+}
+
+export function peers({ threads, repeats }) {
+  const args = ['--threads', threads || 1, '--repeats', repeats]
+  return [
+    { name: 'PyTorch, tuned', script: 'pytorch_tabular.py', args },
+    { name: 'PyTorch, torch.compile', script: 'pytorch_tabular.py', args: [...args, '--compile'] },
+  ]
+}
