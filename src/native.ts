@@ -93,6 +93,8 @@ export interface NativeDataset {
   readonly columns: number
   /** The first cell outside the domain ('real': finite; 'unit': within [0, 1]), or null. */
   check(domain: 'real' | 'unit'): Job<{ row: number; column: number; value: number } | null>
+  /** The same on the calling thread. */
+  checkNow(domain: 'real' | 'unit'): { row: number; column: number; value: number } | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
 }
@@ -137,6 +139,8 @@ export interface NativeModel {
   evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number }): Job<Terms>
   /** Row-major [rows, latent units]. */
   encode(data: NativeDataset, options: { threads: number }): Job<{ mean: Float32Array; logVariance: Float32Array }>
+  /** The same on the calling thread alone. Throws where a job is training. */
+  encodeNow(data: NativeDataset): { mean: Float32Array; logVariance: Float32Array }
   /** `z` has `latent.units` columns. The mean of p(x|z), row-major. */
   decode(z: NativeDataset, options: { threads: number }): Job<Float32Array>
   reconstruct(data: NativeDataset, options: { threads: number }): Job<Float32Array>

@@ -2,7 +2,15 @@
 
 import { readModel } from './checkpoint/load.js'
 import { saveModel } from './checkpoint/save.js'
-import { asDataset, checkedRows, type Dataset, type Domain, isBytes, type MatrixLike } from './data/dataset.js'
+import {
+  asDataset,
+  checkedRows,
+  checkedRowsNow,
+  type Dataset,
+  type Domain,
+  isBytes,
+  type MatrixLike,
+} from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { expected, translate } from './errors.js'
 import { type Job, type NativeModel, native } from './native.js'
@@ -129,9 +137,22 @@ export class VAE {
   async encode(x: MatrixLike, options?: RunOptions): Promise<Encoding> {
     const { signal, threads } = runOptions('encode', options)
     const rows = await this.#rows(x, signal)
-    const { mean, logVariance } = await this.#run((model) => model.encode(rows, { threads }), signal)
-    const shape = [rows.rows, this.#parsed.spec.latent.units]
-    return { mean: { data: mean, shape }, logVariance: { data: logVariance, shape } }
+    return this.#encoding(await this.#run((model) => model.encode(rows, { threads }), signal), rows.rows)
+  }
+
+  /**
+   * The same as {@link VAE.encode}, at once: for a few rows whose answer is waited for. Blocks the event loop meanwhile.
+   *
+   * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does).
+   */
+  encodeSync(x: MatrixLike): Encoding {
+    this.#gate.checkReadable('encodeSync')
+    const rows = checkedRowsNow(this.#dataset(x), 'x', this.#domain)
+    try {
+      return this.#encoding(this.#model.encodeNow(rows), rows.rows)
+    } catch (error) {
+      throw translate(error)
+    }
   }
 
   /** The mean of p(x|z), [rows, ...input], for each row of `z`, [rows, latent units]: numbers, not bytes. */
@@ -279,6 +300,11 @@ export class VAE {
     const { input } = this.#parsed.spec
     if (input === 784) return this.#dataset(await mnistTrainingImages())
     throw new RangeError(expected(`rows of ${input} numbers (MNIST, which is used without x, has 784)`, 'x', undefined))
+  }
+
+  #encoding({ mean, logVariance }: { mean: Float32Array; logVariance: Float32Array }, rows: number): Encoding {
+    const shape = [rows, this.#parsed.spec.latent.units]
+    return { mean: { data: mean, shape }, logVariance: { data: logVariance, shape } }
   }
 
   #tensor(data: Float32Array, rows: number): Tensor<Float32Array> {

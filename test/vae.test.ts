@@ -33,6 +33,36 @@ describe('what comes back has the shape', () => {
   })
 })
 
+describe('encodeSync', () => {
+  test('gives what encode gives, at once', async () => {
+    const { mean, logVariance } = await vae.encode(x)
+    expect(vae.encodeSync(x)).toEqual({ mean, logVariance })
+    const one = rowsOf(x, 7, 8)
+    expect(vae.encodeSync(one)).toEqual(await vae.encode(one))
+  })
+
+  test('refuses what encode refuses', () => {
+    expect(() => vae.encodeSync(new Float32Array(13))).toThrow(RangeError)
+    const bad = new Float32Array(24)
+    bad[15] = Number.NaN
+    expect(() => vae.encodeSync(bad)).toThrow(/row 1, column 3/)
+  })
+
+  test('refuses while an epoch runs, and works between two', async () => {
+    const trained = new VAE(small)
+    let between = 0
+    const fitting = trained.fit(x, {
+      epochs: 200,
+      verbose: false,
+      callbacks: { onEpochEnd: () => (between += trained.encodeSync(x).mean.shape[0] ?? 0) },
+    })
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(() => trained.encodeSync(x)).toThrow(expect.objectContaining({ code: 'BUSY' }))
+    await fitting
+    expect(between).toBe(200 * 60)
+  })
+})
+
 test('every form of the same rows gives the same result', async () => {
   const wanted = await vae.evaluate(x)
   const rows = Array.from({ length: 60 }, (_, i) => [...x.data.subarray(12 * i, 12 * i + 12)])

@@ -18,6 +18,19 @@ std::unique_ptr<Dataset> copy_of(const Napi::TypedArray& array, std::size_t colu
   return std::make_unique<Dataset>(typed.Data(), typed.ElementLength() / columns, columns);
 }
 
+Domain domain_of(const Napi::Value& value) {
+  return value.IsString() && value.As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
+}
+
+Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
+  if (!bad) return env.Null();
+  Napi::Object cell = Napi::Object::New(env);
+  cell.Set("row", Napi::Number::New(env, static_cast<double>(bad->row)));
+  cell.Set("column", Napi::Number::New(env, static_cast<double>(bad->column)));
+  cell.Set("value", Napi::Number::New(env, bad->value));
+  return cell;
+}
+
 }  // namespace
 
 Napi::Function DatasetWrap::define(Napi::Env env) {
@@ -26,6 +39,7 @@ Napi::Function DatasetWrap::define(Napi::Env env) {
                          InstanceAccessor<&DatasetWrap::rows>("rows"),
                          InstanceAccessor<&DatasetWrap::columns>("columns"),
                          InstanceMethod<&DatasetWrap::check>("check"),
+                         InstanceMethod<&DatasetWrap::check_now>("checkNow"),
                          InstanceMethod<&DatasetWrap::slice>("slice"),
                      });
 }
@@ -86,21 +100,17 @@ Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
-  const Domain domain =
-      info[0].IsString() && info[0].As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
+  const Domain domain = domain_of(info[0]);
   Executor& executor = *addon_data(info.Env()).executor;
   auto job = executor.make_job(info.Env());
   auto bad = std::make_shared<std::optional<BadCell>>();
   job->work = [data = *dataset_, domain, bad](Job&) { *bad = data.check(domain); };
-  job->result = [bad](Napi::Env env) -> Napi::Value {
-    if (!*bad) return env.Null();
-    Napi::Object cell = Napi::Object::New(env);
-    cell.Set("row", Napi::Number::New(env, static_cast<double>((*bad)->row)));
-    cell.Set("column", Napi::Number::New(env, static_cast<double>((*bad)->column)));
-    cell.Set("value", Napi::Number::New(env, (*bad)->value));
-    return cell;
-  };
+  job->result = [bad](Napi::Env env) { return cell_object(env, *bad); };
   return executor.submit(info.Env(), std::move(job));
+}
+
+Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) {
+  return cell_object(info.Env(), dataset_->check(domain_of(info[0])));
 }
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {

@@ -21,6 +21,7 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
   Napi::Value rows(const Napi::CallbackInfo& info);
   Napi::Value columns(const Napi::CallbackInfo& info);
   Napi::Value check(const Napi::CallbackInfo& info);
+  Napi::Value check_now(const Napi::CallbackInfo& info);
   Napi::Value slice(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Dataset> dataset_;

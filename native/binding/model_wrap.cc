@@ -1,6 +1,7 @@
 #include "model_wrap.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <new>
 #include <string>
@@ -81,6 +82,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::train_epoch>("trainEpoch"),
                          InstanceMethod<&ModelWrap::evaluate>("evaluate"),
                          InstanceMethod<&ModelWrap::encode>("encode"),
+                         InstanceMethod<&ModelWrap::encode_now>("encodeNow"),
                          InstanceMethod<&ModelWrap::decode>("decode"),
                          InstanceMethod<&ModelWrap::reconstruct>("reconstruct"),
                          InstanceMethod<&ModelWrap::sample>("sample"),
@@ -285,6 +287,28 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
         inference.encode(to_mean, to_log_variance, data);
       },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  refuse_while(training_jobs_ > 0, env);
+  const Dataset data = rows_of(info, live_->model.spec().input);
+  const std::size_t units = live_->model.spec().latent.units;
+  auto mean = new_floats(env, data.rows(), units);
+  auto log_variance = new_floats(env, data.rows(), units);
+  try {
+    // Without helpers: to wake one takes longer than most of what is asked for in this way.
+    ThreadPool pool(1);
+    const std::atomic<bool> never{false};
+    const FlushDenormals flush;
+    Inference{live_->model, pool, never}.encode(mean.Data(), log_variance.Data(), data);
+  } catch (const std::exception&) {
+    throw_in_javascript(env, std::current_exception());
+  }
+  Napi::Object answer = Napi::Object::New(env);
+  answer.Set("mean", mean);
+  answer.Set("logVariance", log_variance);
+  return answer;
 }
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {

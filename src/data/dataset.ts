@@ -99,15 +99,32 @@ export async function checkedRows(
   signal: AbortSignal | undefined,
 ): Promise<NativeDataset> {
   const { native, checked } = heldBy(dataset)
-  if (checked.has(domain)) return native
-  const cell = await run(() => native.check(domain), signal)
-  if (cell) {
-    const what = domain === 'real' ? 'a finite number' : 'a number from 0 to 1, as a Bernoulli likelihood needs,'
-    throw new RangeError(expected(what, `${name} (row ${cell.row}, column ${cell.column})`, cell.value))
+  if (!checked.has(domain)) {
+    refuseBadCell(await run(() => native.check(domain), signal), name, domain)
+    remember(checked, domain)
   }
+  return native
+}
+
+/** The same, on the calling thread. */
+export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
+  const { native, checked } = heldBy(dataset)
+  if (!checked.has(domain)) {
+    refuseBadCell(native.checkNow(domain), name, domain)
+    remember(checked, domain)
+  }
+  return native
+}
+
+function refuseBadCell(cell: ReturnType<NativeDataset['checkNow']>, name: string, domain: Domain): void {
+  if (!cell) return
+  const what = domain === 'real' ? 'a finite number' : 'a number from 0 to 1, as a Bernoulli likelihood needs,'
+  throw new RangeError(expected(what, `${name} (row ${cell.row}, column ${cell.column})`, cell.value))
+}
+
+function remember(checked: Set<Domain>, domain: Domain): void {
   checked.add(domain)
   if (domain === 'unit') checked.add('real')
-  return native
 }
 
 /** Whether the rows came as bytes, which stand for pixels and nothing else. */

@@ -30,10 +30,10 @@ class FlushDenormals {
 // The cores that this process may use: the affinity mask, and on Linux the control group's quota.
 std::size_t available_cores();
 
-// Whether helpers are worth having now. On a machine whose cores are all busy a helper loses its core in the middle of a
-// task, and the caller waits for it longer than it would have taken alone. From how long the caller worked, how many of the
-// tasks it did, and how long all took, follows how long it would have taken alone; where that is less, helpers are left
-// asleep for a while, and then tried again. Results do not depend on who does a task.
+// Whether helpers are worth having now. On a machine whose cores are all busy a helper loses its core in the middle of
+// a task, and the caller waits for it longer than it would have taken alone. From how long the caller worked, how many
+// of the tasks it did, and how long all took, follows how long it would have taken alone; where that is less, helpers
+// are left asleep for a while, and then tried again. Results do not depend on who does a task.
 class Teamwork {
  public:
   using Clock = std::chrono::steady_clock;

@@ -1,0 +1,84 @@
+// Nothing is allocated inside a training step: every operator new of this program counts.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "models.h"
+#include "trainer.h"
+
+namespace {
+
+std::atomic<std::size_t> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t whole = (size + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, whole == 0 ? alignment : whole);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new[](std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace aevb {
+namespace {
+
+class Allocations : public testing::TestWithParam<test::NamedSpec> {};
+
+TEST_P(Allocations, AreNotMadeInsideAStep) {
+  const ModelSpec& spec = GetParam().spec;
+  Model model(spec);
+  Trainer trainer(model);
+  TrainSpec train;
+  train.batch_size = 30;
+  train.clip_norm = 1.0;
+  train.clip_value = 1.0;
+  trainer.begin_fit(train);
+  ThreadPool pool(3);
+  const std::atomic<bool> never{false};
+  const std::vector<float> x = test::to_floats(test::Random(1).floats(200 * spec.input, 0.0, 1.0));
+  const Dataset data(x.data(), 200, spec.input);
+  EpochEvents events;
+  std::size_t before = 0, steps = 0, during = 0;
+  events.batch_begin = [&](std::size_t) { before = allocations.load(); };
+  events.batch_end = [&](std::size_t, const Terms&) {
+    during += allocations.load() - before;
+    ++steps;
+  };
+  for (int epoch = 0; epoch < 2; ++epoch) trainer.epoch(data, pool, never, events);
+  EXPECT_EQ(steps, 14u);
+  EXPECT_EQ(during, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryModel, Allocations, testing::ValuesIn(test::model_specs()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(Allocations, AreCounted) {
+  const std::size_t before = allocations.load();
+  const std::vector<float> memory(1000);
+  EXPECT_EQ(allocations.load() - before, 1u);
+  EXPECT_EQ(memory.size(), 1000u);
+}
+
+}  // namespace
+}  // namespace aevb
