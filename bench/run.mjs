@@ -1,4 +1,11 @@
 // Measures the trials of bench/trials, each case in a process of its own. Prints one table and writes one JSON.
+// A trial is a file that exports
+//   title            what it measures
+//   cases(context)   a list of { label, per, threads, ... }: plain JSON, which the case's process is given. `env` is set
+//                    in that process; `skip` says why a case cannot be measured here; `peakThreads` is the number of
+//                    threads that the peak is measured with where it is not `threads`
+//   measure(one)     the result of one case: { seconds, samples, ... } (lib/measure.mjs)
+//   peers(one)       may be left out: the programs of bench/peers that do the same (runPeer in lib/processes.mjs)
 //
 //   npm run bench                                  every trial
 //   npm run bench -- --quick                       smaller and fewer: does it work, not how fast is it
@@ -7,7 +14,7 @@
 //   npm run bench -- --peers --rounds 5            each peer in turn with ours, five times around (peers/setup.sh first)
 //   npm run bench -- --out FILE.json               in place of bench/results/<date>.json
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -15,6 +22,20 @@ import { describeMachine } from './lib/machine.mjs'
 import { runCase, runPeer } from './lib/processes.mjs'
 import { median } from './lib/statistics.mjs'
 import { printHeader, printRow } from './lib/table.mjs'
+
+/** The files of bench/trials, in the order of the table. */
+const TRIALS = [
+  'reference',
+  'threads',
+  'busy',
+  'rows',
+  'grid',
+  'tabular',
+  'inference',
+  'latency',
+  'likelihood',
+  'import',
+]
 
 const here = dirname(fileURLToPath(import.meta.url))
 const started = new Date()
@@ -36,12 +57,9 @@ const context = {
   threads: values.threads?.split(',').map(Number),
   available: machine.threadsAvailable,
 }
-const names = readdirSync(join(here, 'trials'))
-  .filter((file) => file.endsWith('.mjs'))
-  .map((file) => file.slice(0, -'.mjs'.length))
-const wanted = values.only?.split(',') ?? names
-const unknown = wanted.filter((name) => !names.includes(name))
-if (unknown.length > 0) throw new Error(`no trial ${unknown.join(', ')}; there are ${names.join(', ')}`)
+const wanted = values.only?.split(',') ?? TRIALS
+const unknown = wanted.filter((name) => !TRIALS.includes(name))
+if (unknown.length > 0) throw new Error(`no trial ${unknown.join(', ')}; there are ${TRIALS.join(', ')}`)
 
 /** Ours and its peers in turn (A B C A B C), so that a machine that slows down slows all of them down. */
 function measureInTurn(name, one, peers) {
@@ -102,8 +120,8 @@ for (const name of wanted) {
 }
 
 const peaks = {}
-for (const { threads, peakGflops } of trials.flatMap((trial) => trial.cases)) {
-  if (peakGflops !== undefined) peaks[threads] = [...(peaks[threads] ?? []), peakGflops]
+for (const { threads, peakThreads = threads, peakGflops } of trials.flatMap((trial) => trial.cases)) {
+  if (peakGflops !== undefined) peaks[peakThreads] = [...(peaks[peakThreads] ?? []), peakGflops]
 }
 const report = {
   started: started.toISOString(),

@@ -28,7 +28,9 @@ function sources() {
 
 function defines() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  return ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', `AEVB_VERSION=${version}`, ...cblas().defines]
+  // The second of them: no exception of any kind may leave a callback.
+  const exceptions = ['NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL']
+  return ['NAPI_VERSION=8', ...exceptions, `AEVB_VERSION=${version}`, ...cblas().defines]
 }
 
 /** Of Release and Debug alike. No -ffast-math: NaN must be seen. No -march: kernels are chosen at run time. */

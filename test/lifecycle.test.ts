@@ -34,3 +34,10 @@ test('models that are forgotten give back their memory and their threads', () =>
   expect(after.megabytes - before.megabytes).toBeLessThan(60)
   expect(after.threads).toBeLessThanOrEqual(before.threads + 1)
 })
+
+test('copies of data and forgotten models do not pile up until memory is short', () => {
+  const { status, stdout } = runProgram('score-in-a-loop')
+  expect(status).toBe(0)
+  // All copies are 2.3 GB, all models 0.8 GB.
+  expect(Number(stdout)).toBeLessThan(900)
+})

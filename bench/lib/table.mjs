@@ -22,7 +22,10 @@ export function printHeader() {
 export function printRow(trial, one, result) {
   const { seconds, gflops, peakGflops, fraction, megabytes, ratio, error, skipped, note } = result
   if (seconds === undefined) {
-    print([trial, one.label, one.threads ?? ''], error === undefined ? `not run: ${skipped}` : `failed: ${error}`)
+    print(
+      [trial, one.label, one.threads ?? ''],
+      error === undefined ? `not run: ${skipped}` : `failed: ${error.split('\n').at(-1)}`,
+    )
     return
   }
   const numbers = [

@@ -12,7 +12,6 @@ export function cases({ quick, threads, available }) {
   return counts.map((threads) => ({
     label: threads === 0 ? 'threads as fit chooses' : 'digits',
     threads,
-    // What the peak beside it is measured with.
     peakThreads: threads || available,
     repeats: quick ? 2 : 5,
     per: 'epoch',

@@ -81,7 +81,12 @@ DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Data
   } catch (const std::exception&) {
     throw_in_javascript(info.Env(), std::current_exception());
   }
+  // Else the collector would see a small object, and let gigabytes of them wait.
+  bytes_ = static_cast<std::int64_t>(dataset_->bytes());
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
 }
+
+void DatasetWrap::Finalize(Napi::BasicEnv env) { Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_); }
 
 Dataset DatasetWrap::from(const Napi::Value& value) {
   const Napi::Env env = value.Env();

@@ -13,6 +13,7 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit DatasetWrap(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
 
   // The dataset of an argument. Throws a TypeError where it is none.
   static Dataset from(const Napi::Value& value);
@@ -25,6 +26,7 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
   Napi::Value slice(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Dataset> dataset_;
+  std::int64_t bytes_ = 0;  // that the garbage collector has been told of
 };
 
 }  // namespace aevb::binding

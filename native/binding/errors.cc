@@ -2,6 +2,7 @@
 
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #include "trainer.h"
 
@@ -31,6 +32,8 @@ Napi::Error translate(Napi::Env env, const std::exception_ptr& thrown) {
     return with_code(env, "OUT_OF_MEMORY", "not enough memory for a model or batch of this size");
   } catch (const std::length_error&) {
     return with_code(env, "OUT_OF_MEMORY", "not enough memory for a model or batch of this size");
+  } catch (const std::system_error&) {
+    return with_code(env, "OUT_OF_MEMORY", "the system gives this process no more threads");
   } catch (const std::invalid_argument& error) {
     return Napi::RangeError::New(env, error.what());
   } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 #include "job.h"
 
+#include <chrono>
 #include <utility>
 
 #include "errors.h"
@@ -17,6 +18,9 @@ namespace {
 
 // Calls that may wait for the JavaScript thread before the executor's thread waits for it.
 constexpr std::size_t MOST_WAITING_CALLS = 256;
+
+// A thread without work ends after this long, and its pool with it, so that many models do not mean many threads.
+constexpr auto IDLE = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -58,7 +62,9 @@ void Job::settle(Napi::Env env) {
   deferred_.Reject(to_javascript(env, error_));
 }
 
-Executor::Executor(Napi::Env env) : env_(env) { napi_add_env_cleanup_hook(env_, shut_down_hook, this); }
+Executor::Executor(Napi::Env env, std::function<void()> on_idle) : env_(env), on_idle_(std::move(on_idle)) {
+  napi_add_env_cleanup_hook(env_, shut_down_hook, this);
+}
 
 Executor::~Executor() {
   napi_remove_env_cleanup_hook(env_, shut_down_hook, this);
@@ -72,9 +78,18 @@ Napi::Object Executor::submit(Napi::Env env, std::unique_ptr<Job> job) {
                flag->store(true, std::memory_order_relaxed);
              }));
   const std::lock_guard lock(mutex_);
+  if (!thread_runs_) {
+    if (thread_.joinable()) thread_.join();  // ended for want of work
+    try {
+      thread_ = std::thread([this] { loop(); });
+    } catch (...) {
+      job->channel_.Release();
+      throw;
+    }
+    thread_runs_ = true;
+  }
   waiting_.push_back(std::move(job));
   waiting_count_.store(waiting_.size());
-  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
   changed_.notify_one();
   return handle;
 }
@@ -125,7 +140,11 @@ void Executor::loop() {
     std::unique_ptr<Job> job;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+      if (!changed_.wait_for(lock, IDLE, [this] { return stop_ || !waiting_.empty(); })) {
+        if (on_idle_) on_idle_();
+        thread_runs_ = false;
+        return;
+      }
       if (stop_) return;
       job = take();
     }

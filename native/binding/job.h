@@ -60,14 +60,15 @@ class Job {
 
 class Executor {
  public:
-  explicit Executor(Napi::Env env);
+  // on_idle runs on the executor's thread before it ends for want of work; the next job starts another.
+  explicit Executor(Napi::Env env, std::function<void()> on_idle = nullptr);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
   // The job is to be filled in and then passed to submit, on the JavaScript thread.
   std::unique_ptr<Job> make_job(Napi::Env env) const { return std::unique_ptr<Job>(new Job(env)); }
-  // Returns { promise, cancel }.
+  // Returns { promise, cancel }. Throws std::system_error where no thread can be had: the job is then as if never made.
   Napi::Object submit(Napi::Env env, std::unique_ptr<Job> job);
 
   // On the executor's own thread, from within a job: runs the waiting jobs that only read.
@@ -82,6 +83,7 @@ class Executor {
   void run(std::unique_ptr<Job> job);
 
   napi_env env_;
+  std::function<void()> on_idle_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<Job>> waiting_;
@@ -89,6 +91,7 @@ class Executor {
   // The cancel flags of the running jobs: one that trains, perhaps, and a reader between two of its steps.
   std::vector<std::shared_ptr<std::atomic<bool>>> running_;
   bool stop_ = false;
+  bool thread_runs_ = false;
   std::thread thread_;
 };
 

@@ -32,6 +32,14 @@ Napi::Object terms_object(Napi::Env env, const Terms& terms) {
   return object;
 }
 
+std::int64_t arena_bytes(const Model& model) {
+  return static_cast<std::int64_t>(model.parameters().size() * sizeof(float));
+}
+
+// In arenas of the parameters' size: parameters and transposed copies; in training also the gradient, two moments, and
+// parameters and moments of an epoch's beginning.
+constexpr std::int64_t ARENAS_OF_A_MODEL = 2, ARENAS_OF_TRAINING = 8;
+
 // A typed array for an answer. Through the JavaScript constructor, which throws where memory is lacking:
 // napi_create_arraybuffer ends the process.
 template <typename Array>
@@ -97,9 +105,19 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWra
   try {
     const FlushDenormals flush;
     live_ = std::make_shared<LiveModel>(spec);
-    executor_ = std::make_unique<Executor>(info.Env());
+    executor_ = std::make_unique<Executor>(info.Env(), [live = live_.get()] { live->pool = nullptr; });
   } catch (const std::exception&) {
     throw_in_javascript(info.Env(), std::current_exception());
+  }
+  tell_memory(info.Env(), arena_bytes(live_->model) * ARENAS_OF_A_MODEL);
+}
+
+void ModelWrap::Finalize(Napi::BasicEnv env) { Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_); }
+
+void ModelWrap::tell_memory(Napi::Env env, std::int64_t bytes) {
+  if (bytes > bytes_) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - bytes_);
+    bytes_ = bytes;
   }
 }
 
@@ -152,16 +170,13 @@ void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
   }
   for (std::size_t i = 0; i < arrays.size(); ++i) model.write(model.table()[i], arrays[i].Data());
   model.refresh_transposed();
+  live_->trainer.forget_snapshot();
 }
 
 void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {
   refuse_while(jobs_ > 0, info.Env());
   const TrainSpec spec = read_train_spec(options_of(info, 0));
-  try {
-    live_->trainer.begin_fit(spec);
-  } catch (const std::exception&) {
-    throw_in_javascript(info.Env(), std::current_exception());
-  }
+  live_->trainer.begin_fit(spec);
 }
 
 Dataset ModelWrap::rows_of(const Napi::CallbackInfo& info, std::size_t columns) const {
@@ -239,9 +254,11 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
     --jobs_;
     --training_jobs_;
   };
+  const Napi::Object handle = executor_->submit(env, std::move(job));
   ++jobs_;
   ++training_jobs_;
-  return executor_->submit(env, std::move(job));
+  tell_memory(env, arena_bytes(live_->model) * ARENAS_OF_TRAINING);
+  return handle;
 }
 
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
@@ -257,8 +274,9 @@ Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, s
   };
   job->result = std::move(result);
   job->finally = [this] { --jobs_; };
+  const Napi::Object handle = executor_->submit(info.Env(), std::move(job));
   ++jobs_;
-  return executor_->submit(info.Env(), std::move(job));
+  return handle;
 }
 
 Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {

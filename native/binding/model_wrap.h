@@ -32,6 +32,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit ModelWrap(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
 
  private:
   Napi::Value parameter_table(const Napi::CallbackInfo& info);
@@ -53,6 +54,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   // The first argument as rows of the width that the call wants. Throws a RangeError where they are not.
   Dataset rows_of(const Napi::CallbackInfo& info, std::size_t columns) const;
   void refuse_while(bool busy, Napi::Env env) const;
+  // Tells the garbage collector what this model holds of the core's memory.
+  void tell_memory(Napi::Env env, std::int64_t bytes);
   // A job that calls `work` with what inference needs; `rows` and `draws` decide how many threads pay.
   Napi::Value infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                     std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
@@ -60,6 +63,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
 
   std::shared_ptr<LiveModel> live_;
   std::size_t jobs_ = 0, training_jobs_ = 0;  // not settled yet
+  std::int64_t bytes_ = 0;                    // that the garbage collector has been told of
   // Last, so that its thread has ended before what that works on goes.
   std::unique_ptr<Executor> executor_;
 };

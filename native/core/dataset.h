@@ -30,6 +30,8 @@ class Dataset {
 
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
+  // Of the memory that this and its slices share.
+  std::size_t bytes() const { return floats_ ? floats_->size() * sizeof(float) : bytes_->size(); }
 
   // Rows [from, to) of the same memory.
   Dataset slice(std::size_t from, std::size_t to) const;

@@ -58,40 +58,60 @@ void score_reconstruction(const Model& model, Workspace& workspace, ConstPanels 
                      workspace.shared_log_variance, x, count, draws, model.spec().input);
 }
 
-// log Σ exp(values), and Σ exp(2 (value − log Σ)) for the variance of the weights.
-std::pair<double, double> log_sum_exp(const std::vector<double>& values) {
-  const double largest = *std::max_element(values.begin(), values.end());
-  if (!std::isfinite(largest)) return {largest, std::numeric_limits<double>::quiet_NaN()};
-  double sum = 0.0, squares = 0.0;
-  for (const double value : values) {
-    const double weight = std::exp(value - largest);
-    sum += weight;
-    squares += weight * weight;
+// log Σ exp(value), and Σ exp(2 value) relative to its square for the variance, of values that come one after another.
+class LogSumExp {
+ public:
+  void add(double value) {
+    if (value > largest_) {
+      // Weights so far were relative to another largest; from −∞ there are none.
+      const double shrink = std::exp(largest_ - value);
+      sum_ *= shrink;
+      squares_ *= shrink * shrink;
+      largest_ = value;
+    }
+    // −∞ − −∞ would not be a number, but a value of −∞ has no weight. What is not a number, or +∞, shows in the sum.
+    const double weight = value == -std::numeric_limits<double>::infinity() ? 0.0 : std::exp(value - largest_);
+    sum_ += weight;
+    squares_ += weight * weight;
   }
-  return {largest + std::log(sum), squares / (sum * sum)};
-}
+  double log_sum() const { return largest_ + std::log(sum_); }
+  double relative_squares() const { return squares_ / (sum_ * sum_); }
+
+ private:
+  double largest_ = -std::numeric_limits<double>::infinity();
+  double sum_ = 0.0, squares_ = 0.0;
+};
 
 }  // namespace
 
 Terms Inference::evaluate(const Dataset& data, std::size_t samples, std::uint64_t seed) const {
   const std::size_t rows = data.rows(), Z = model.spec().latent.units;
   std::vector<double> reconstruction(rows), kl(rows);
-  // Rows share a task with their draws: as many rows as keep the decoder's part of it in the cache.
-  const std::size_t rows_per_task = std::max<std::size_t>(1, ROWS_PER_TASK / samples);
-  for_rows(*this, rows, rows_per_task, samples, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+  // Rows share a task with their draws: as many rows as keep the decoder's part of it in the cache. A row of many draws
+  // passes them through the decoder part by part.
+  const std::size_t draws = std::min(samples, DRAWS_PER_PASS);
+  const std::size_t rows_per_task = samples > draws ? 1 : std::max<std::size_t>(1, ROWS_PER_TASK / draws);
+  for_rows(*this, rows, rows_per_task, draws, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     data.copy(workspace.x, first, count);
     encode_rows(model, workspace, 0, count);
-    fill_normal(workspace.epsilon, count * samples, Z, seed, Purpose::evaluate, 0,
-                static_cast<std::uint32_t>(first * samples));
-    sample_rows(model, workspace, 0, count);
-    decode_rows(model, workspace, 0, count);
-    score_reconstruction(model, workspace, workspace.x, count, samples);
     gaussian_kl(kl.data() + first, workspace.mean.out, workspace.log_variance.out, count, Z);
-    for (std::size_t row = 0; row < count; ++row) {
-      double sum = 0.0;
-      for (std::size_t draw = 0; draw < samples; ++draw) sum += workspace.reconstruction[row * samples + draw];
-      reconstruction[first + row] = sum / static_cast<double>(samples);
+    std::fill_n(reconstruction.begin() + static_cast<std::ptrdiff_t>(first), count, 0.0);
+    for (std::size_t pass = 0; pass < samples && !cancelled.load(std::memory_order_relaxed); pass += draws) {
+      const std::uint64_t index = static_cast<std::uint64_t>(first) * samples + pass;
+      // The last pass may need fewer draws than it makes: what is beyond is dropped.
+      fill_normal(workspace.epsilon, count * draws, Z, seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32),
+                  static_cast<std::uint32_t>(index));
+      sample_rows(model, workspace, 0, count);
+      decode_rows(model, workspace, 0, count);
+      score_reconstruction(model, workspace, workspace.x, count, draws);
+      const std::size_t wanted = std::min(draws, samples - pass);
+      for (std::size_t row = 0; row < count; ++row) {
+        for (std::size_t draw = 0; draw < wanted; ++draw) {
+          reconstruction[first + row] += workspace.reconstruction[row * draws + draw];
+        }
+      }
     }
+    for (std::size_t row = first; row < first + count; ++row) reconstruction[row] /= static_cast<double>(samples);
   });
   return elbo_terms(reconstruction.data(), kl.data(), rows, 1, model.spec().objective);
 }
@@ -151,7 +171,8 @@ void Inference::log_likelihood(double* log_likelihood, double* variance, const D
   for_rows(*this, data.rows(), 1, draws, [&](Workspace& workspace, std::size_t row, std::size_t) {
     data.copy(workspace.x, row, 1);
     encode_rows(model, workspace, 0, 1);
-    std::vector<double> log_weight(samples);
+    LogSumExp weights;
+    double log_weight[DRAWS_PER_PASS];
     for (std::size_t first = 0; first < samples && !cancelled.load(std::memory_order_relaxed); first += draws) {
       // The last pass may need fewer draws than it makes: what is beyond is dropped.
       fill_normal(workspace.epsilon, draws, Z, seed, Purpose::importance, static_cast<std::uint32_t>(row),
@@ -160,16 +181,14 @@ void Inference::log_likelihood(double* log_likelihood, double* variance, const D
       decode_rows(model, workspace, 0, 1);
       score_reconstruction(model, workspace, workspace.x, 1, draws);
       const std::size_t wanted = std::min(draws, samples - first);
-      gaussian_log_weight(log_weight.data() + first, workspace.z, workspace.epsilon, workspace.log_variance.out, 1,
-                          wanted, Z);
-      for (std::size_t i = 0; i < wanted; ++i) log_weight[first + i] -= workspace.reconstruction[i];
+      gaussian_log_weight(log_weight, workspace.z, workspace.epsilon, workspace.log_variance.out, 1, wanted, Z);
+      for (std::size_t i = 0; i < wanted; ++i) weights.add(log_weight[i] - workspace.reconstruction[i]);
     }
-    const auto [log_sum, squares] = log_sum_exp(log_weight);
     const auto count = static_cast<double>(samples);
-    log_likelihood[row] = log_sum - std::log(count);
+    log_likelihood[row] = weights.log_sum() - std::log(count);
     // Var(w) / (S mean(w)²) with the sample variance; one sample says nothing of its spread.
-    variance[row] =
-        samples > 1 ? std::max(0.0, (count * squares - 1.0) / (count - 1.0)) : std::numeric_limits<double>::quiet_NaN();
+    variance[row] = samples > 1 ? std::max(0.0, (count * weights.relative_squares() - 1.0) / (count - 1.0))
+                                : std::numeric_limits<double>::quiet_NaN();
   });
 }
 

@@ -48,9 +48,36 @@ std::size_t sensible_threads(const Model& model, std::size_t rows, std::size_t d
 
 void Trainer::begin_fit(const TrainSpec& spec) {
   spec_ = spec;
-  optimizer_.configure(spec.optimizer, model_.parameters().size());
-  optimizer_before_.configure(spec.optimizer, model_.parameters().size());
+  optimizer_prepared_ = false;
   fit_epochs_ = 0.0;
+}
+
+void Trainer::prepare_optimizer() {
+  if (optimizer_prepared_) return;
+  const std::size_t size = model_.parameters().size();
+  optimizer_.configure(spec_.optimizer, size);
+  snapshot_.optimizer.configure(spec_.optimizer, size);
+  if (snapshot_.parameters.size() == 0) snapshot_.parameters = AlignedFloats(size);
+  optimizer_prepared_ = true;
+}
+
+void Trainer::take_snapshot() {
+  snapshot_.taken = true;
+  snapshot_.parameters.copy_from(model_.parameters());
+  snapshot_.optimizer.copy_state_from(optimizer_);
+  snapshot_.epochs_trained = model_.epochs_trained;
+  snapshot_.steps_trained = model_.steps_trained;
+  snapshot_.fit_epochs = fit_epochs_;
+}
+
+void Trainer::restore_snapshot() {
+  if (!snapshot_.taken) return;  // nothing has been trained since the parameters were made or read
+  model_.parameters().copy_from(snapshot_.parameters);
+  model_.refresh_transposed();
+  optimizer_.copy_state_from(snapshot_.optimizer);
+  model_.epochs_trained = snapshot_.epochs_trained;
+  model_.steps_trained = snapshot_.steps_trained;
+  fit_epochs_ = snapshot_.fit_epochs;
 }
 
 void Trainer::prepare(std::size_t batch_rows) {
@@ -213,16 +240,11 @@ Terms Trainer::epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bo
   const std::size_t batch_size = std::min(spec_.batch_size, rows);
   const std::size_t batches = (rows + batch_size - 1) / batch_size;
   prepare(batch_size);
-  if (parameters_before_.size() == 0) parameters_before_ = AlignedFloats(model_.parameters().size());
-  parameters_before_.copy_from(model_.parameters());
-  optimizer_before_.copy_state_from(optimizer_);
-  const std::uint32_t steps_before = model_.steps_trained;
+  prepare_optimizer();
   const auto diverged = [&](std::size_t batch) {
-    model_.parameters().copy_from(parameters_before_);
-    model_.refresh_transposed();
-    optimizer_.copy_state_from(optimizer_before_);
-    model_.steps_trained = steps_before;
-    return Diverged(model_.epochs_trained + 1, batch + 1);
+    const Diverged error(model_.epochs_trained + 1, batch + 1);
+    restore_snapshot();
+    return error;
   };
 
   const std::vector<std::uint32_t> order = shuffled(rows);
@@ -236,6 +258,7 @@ Terms Trainer::epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bo
     }
     const Terms terms = batch_terms(count);
     if (!std::isfinite(terms.loss)) throw diverged(batch);
+    if (batch == 0) take_snapshot();
     const double step = 1.0 / static_cast<double>(batches);
     optimizer_.begin_step(schedule_factor(spec_.schedule, fit_epochs_ + static_cast<double>(batch) * step, step));
     weights_pass(count, pool);

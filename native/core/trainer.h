@@ -25,7 +25,9 @@
 
 namespace aevb {
 
-// The loss or a parameter stopped being finite. The model is as it was when the epoch began.
+// The loss or a parameter stopped being finite. The model is as it was at the beginning of the last epoch that began
+// with a finite loss: of this one, or where already its first loss is not finite, of the one before, whose last update
+// did it.
 class Diverged : public std::runtime_error {
  public:
   Diverged(std::uint64_t epoch, std::size_t step)
@@ -53,8 +55,11 @@ class Trainer {
  public:
   explicit Trainer(Model& model) : model_(model) {}
 
-  // Begins a fit: see NativeModel.beginFit in src/native.ts.
+  // Begins a fit: see NativeModel.beginFit in src/native.ts. Costs nothing; memory is taken by the first epoch.
   void begin_fit(const TrainSpec& spec);
+
+  // The parameters were replaced: there is nothing to return to.
+  void forget_snapshot() { snapshot_.taken = false; }
 
   // One epoch over the data. Throws Diverged or Cancelled.
   Terms epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
@@ -77,6 +82,7 @@ class Trainer {
   };
 
   void prepare(std::size_t batch_rows);
+  void prepare_optimizer();
   void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros = {});
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
   // Gathers and passes rows forward and backward; false where cancelled.
@@ -92,15 +98,26 @@ class Trainer {
   Model& model_;
   TrainSpec spec_;
   Optimizer optimizer_;
+  bool optimizer_prepared_ = false;
   double fit_epochs_ = 0.0;  // since begin_fit
   AlignedFloats gradients_;
   std::vector<Tile> tiles_;
   std::vector<double> squares_;  // of each tile's gradient
   std::unique_ptr<Workspace> workspace_;
 
-  // The beginning of the epoch, to return to.
-  AlignedFloats parameters_before_;
-  Optimizer optimizer_before_;
+  // What to return to: the beginning of the last epoch whose first loss was finite. Parameters are known to be good
+  // only once a loss has been computed with them.
+  struct Snapshot {
+    bool taken = false;
+    AlignedFloats parameters;
+    Optimizer optimizer;
+    std::uint64_t epochs_trained = 0;
+    std::uint32_t steps_trained = 0;
+    double fit_epochs = 0.0;
+  };
+  void take_snapshot();
+  void restore_snapshot();
+  Snapshot snapshot_;
 };
 
 }  // namespace aevb

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
-#include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -23,6 +23,30 @@ TEST(ThreadPool, CallsEachTaskOnce) {
       });
       for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(calls[i].load(), 1) << i << " of " << count;
     }
+  }
+}
+
+TEST(ThreadPool, NumbersMoreTasksThanOneJobHolds) {
+  ThreadPool pool(2);
+  constexpr std::size_t COUNT = 20'000'000;
+  std::atomic<std::uint64_t> sum{0};
+  pool.run(COUNT, [&](std::size_t i, std::size_t) {
+    if (i % 1000 == 0) sum.fetch_add(i, std::memory_order_relaxed);
+  });
+  EXPECT_EQ(sum.load(), std::uint64_t{1000} * (COUNT / 1000) * (COUNT / 1000 - 1) / 2);
+}
+
+TEST(ThreadPool, ThrowsAgainWhatATaskThrew) {
+  for (const std::size_t threads : {1u, 3u}) {
+    ThreadPool pool(threads);
+    EXPECT_THROW(pool.run(100,
+                          [](std::size_t i, std::size_t) {
+                            if (i == 57) throw std::runtime_error("57");
+                          }),
+                 std::runtime_error);
+    std::atomic<int> calls{0};
+    pool.run(100, [&](std::size_t, std::size_t) { calls.fetch_add(1); });
+    EXPECT_EQ(calls.load(), 100) << "and goes on";
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "inference.h"
 #include "models.h"
 #include "optimizer/schedule.h"
 #include "support.h"
@@ -317,6 +318,35 @@ TEST_F(EndsEarly, DivergenceInTheLastStepIsSeen) {
   const std::vector<float> before = copy_of(model);
   EXPECT_THROW(trainer.epoch(dataset(spec, x), pool, NEVER, {}), Diverged);
   EXPECT_EQ(copy_of(model), before);
+}
+
+// A step may leave parameters that are finite and useless: it shows in the first loss of the next epoch.
+TEST_F(EndsEarly, DivergenceInAnEpochsFirstStepGoesBackBeforeTheStepThatDidIt) {
+  spec.likelihood.type = LikelihoodType::gaussian;
+  Model model(spec);
+  Trainer trainer(model);
+  train.batch_size = 200;  // one step an epoch
+  trainer.begin_fit(train);
+  for (int epoch = 0; epoch < 3; ++epoch) trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  const std::vector<float> good = copy_of(model);
+  const double good_loss = Inference{model, pool, NEVER}.evaluate(dataset(spec, x), 1, 0).loss;
+  TrainSpec wild = train;
+  wild.optimizer.type = OptimizerType::sgd;
+  wild.optimizer.learning_rate = 1e10;
+  trainer.begin_fit(wild);
+  trainer.epoch(dataset(spec, x), pool, NEVER, {});
+  try {
+    trainer.epoch(dataset(spec, x), pool, NEVER, {});
+    FAIL() << "did not diverge";
+  } catch (const Diverged& diverged) {
+    EXPECT_EQ(diverged.epoch, 5u);
+    EXPECT_EQ(diverged.step, 1u);
+  }
+  EXPECT_EQ(copy_of(model), good);
+  EXPECT_EQ(model.epochs_trained, 3u);
+  EXPECT_EQ((Inference{model, pool, NEVER}.evaluate(dataset(spec, x), 1, 0).loss), good_loss);
+  trainer.begin_fit(train);
+  EXPECT_TRUE(std::isfinite(trainer.epoch(dataset(spec, x), pool, NEVER, {}).loss));
 }
 
 TEST_F(EndsEarly, CancellingKeepsTheLastCompletedStep) {

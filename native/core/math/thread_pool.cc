@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <stdexcept>
 #include <string>
+#include <utility>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -137,12 +137,19 @@ void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own,
 }
 
 ThreadPool::ThreadPool(std::size_t threads) {
-  for (std::size_t worker = 1; worker < threads; ++worker) {
-    helpers_.emplace_back([this, worker] { help(worker); });
+  try {
+    for (std::size_t worker = 1; worker < threads; ++worker) {
+      helpers_.emplace_back([this, worker] { help(worker); });
+    }
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stop_.store(true);
   wake_.fetch_add(1);
   wake_.notify_all();
@@ -151,12 +158,30 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
   const FlushDenormals flush;
-  const auto started = helpers_.empty() || count <= 1 ? Teamwork::Clock::time_point{} : Teamwork::Clock::now();
-  if (helpers_.empty() || count <= 1 || !teamwork_.pays(started)) {
+  if (helpers_.empty() || count <= 1 || !teamwork_.pays(Teamwork::Clock::now())) {
     for (std::size_t i = 0; i < count; ++i) call(context, i, 0);
     return;
   }
-  if (count > MOST_TASKS) throw std::length_error("more tasks than the thread pool can number");
+  if (count <= MOST_TASKS) return run_together(count, call, context);
+  struct Part {
+    Call call;
+    void* context;
+    std::size_t first;
+  };
+  for (std::size_t first = 0; first < count; first += MOST_TASKS) {
+    Part part{call, context, first};
+    run_together(
+        std::min(MOST_TASKS, count - first),
+        [](void* of, std::size_t i, std::size_t worker) {
+          const auto& [inner, inner_context, offset] = *static_cast<Part*>(of);
+          inner(inner_context, offset + i, worker);
+        },
+        &part);
+  }
+}
+
+void ThreadPool::run_together(std::size_t count, Call call, void* context) {
+  const auto started = Teamwork::Clock::now();
   call_ = call;
   context_ = context;
   done_.store(0, std::memory_order_relaxed);
@@ -170,6 +195,7 @@ void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
   wait_for_helpers(static_cast<std::uint32_t>(count));
   const auto ended = Teamwork::Clock::now();
   teamwork_.record(ended, count, own, worked - started, ended - started);
+  if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void ThreadPool::wait_for_helpers(std::uint32_t count) {
@@ -187,7 +213,11 @@ std::size_t ThreadPool::work(std::size_t worker) {
     if (next_of(seen) >= count_of(seen)) return done;
     const std::uint64_t claim = ticket_.fetch_add(1, std::memory_order_acq_rel);
     if (next_of(claim) >= count_of(claim)) return done;
-    call_(context_, next_of(claim), worker);
+    try {
+      call_(context_, next_of(claim), worker);
+    } catch (...) {
+      if (!failed_.exchange(true)) error_ = std::current_exception();
+    }
     done_.fetch_add(1);
     if (caller_sleeps_.load()) done_.notify_one();
   }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -73,6 +74,8 @@ class ThreadPool {
   using Call = void (*)(void* context, std::size_t index, std::size_t worker);
 
   void run_erased(std::size_t count, Call call, void* context);
+  void run_together(std::size_t count, Call call, void* context);
+  void stop();
   void wait_for_helpers(std::uint32_t count);
   void help(std::size_t worker);
   // Returns how many tasks this thread did.
@@ -85,6 +88,8 @@ class ThreadPool {
   std::atomic<bool> caller_sleeps_{false};
   bool caller_patient_ = true;
   Teamwork teamwork_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;  // written by who sets failed_
   Call call_ = nullptr;
   void* context_ = nullptr;
   std::atomic<std::uint32_t> wake_{0};  // changes with every job, and at the end
