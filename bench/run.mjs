@@ -136,4 +136,5 @@ const out = resolve(values.out ?? join(here, 'results', `${stamp}.json`))
 mkdirSync(dirname(out), { recursive: true })
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`)
 console.log(`\n${out}`)
-if (trials.some((trial) => trial.cases.some((one) => one.error !== undefined))) process.exitCode = 1
+const measured = trials.flatMap((trial) => trial.cases).flatMap((one) => [one, ...(one.peers ?? [])])
+if (measured.some((one) => one.error !== undefined)) process.exitCode = 1

@@ -54,31 +54,43 @@ export class AbortError extends VAEError {
   }
 }
 
+/** Characters of a value or a name in a message. */
+const LONGEST_SHOWN = 80
+
 /** The message of every misuse: `Expected <what> for <name> but received <value> of type <type>`. */
 export function expected(what: string, name: string, value: unknown): string {
-  return `Expected ${what} for ${name} but received ${show(value)} of type ${typeName(value)}`
+  return `Expected ${what} for ${cut(name)} but received ${cut(show(value))} of type ${cut(typeName(value))}`
+}
+
+/** A text from elsewhere within a message, in quotation marks. */
+export function quote(text: string): string {
+  return JSON.stringify(cut(text))
+}
+
+/** Enough of a text to recognise it: it may be of any length where it came from a file or a program's input. */
+export function cut(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN - 3)}...` : text
 }
 
 /** Names the known option nearest to a misspelt one, or all of them where none is near. */
 export function unknownOption(key: string, owner: string, known: readonly string[]): string {
-  const lower = key.toLowerCase()
+  const lower = cut(key).toLowerCase()
   const ranked = known.map((name) => ({ name, far: distance(lower, name.toLowerCase()) })).sort((a, b) => a.far - b.far)
   const nearest = ranked[0]
   // A third of the letters wrong is a slip; more is another word.
-  const near = nearest !== undefined && nearest.far <= Math.max(2, Math.floor(key.length / 3))
+  const near = nearest !== undefined && nearest.far <= Math.max(2, Math.floor(lower.length / 3))
   const hint = near ? `did you mean "${nearest.name}"?` : `the options are ${known.join(', ')}`
-  return `Unknown option "${key}" for ${owner}; ${hint}`
+  return `Unknown option "${cut(key)}" for ${cut(owner)}; ${hint}`
 }
 
-/** A value in a message: enough to recognise it, never pages of it. */
+/** A value in a message: its beginning, where it has many parts. */
 function show(value: unknown): string {
-  const text = inspect(value, {
+  return inspect(value, {
     depth: 1,
     breakLength: Number.POSITIVE_INFINITY,
     maxArrayLength: 4,
     maxStringLength: 60,
   })
-  return text.length > 100 ? `${text.slice(0, 97)}...` : text
 }
 
 function typeName(value: unknown): string {

@@ -2,7 +2,7 @@
 
 export { type Backend, backend } from './backend.js'
 export { Dataset, type MatrixLike } from './data/dataset.js'
-export type { FlatArray, Matrix } from './data/matrix.js'
+export type { Matrix } from './data/matrix.js'
 export { type LabelledImages, type Mnist, mnist } from './data/mnist.js'
 export { AbortError, VAEError, type VAEErrorCode } from './errors.js'
 export type {
@@ -24,10 +24,11 @@ export type {
   CosineSchedule,
   ExponentialSchedule,
   Schedule,
+  ScheduleName,
   StepSchedule,
 } from './options/schedule.js'
 export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
-export type { Tensor } from './tensor.js'
+export type { FlatArray, Tensor } from './tensor.js'
 export type { BatchRecord, Callbacks, EpochRecord, History, Losses } from './training/callbacks.js'
 export { type Encoding, type Evaluation, type LogLikelihood, VAE } from './vae.js'

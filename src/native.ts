@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { FlatArray } from './tensor.js'
 
 export type ActivationName =
   | 'identity'
@@ -164,7 +165,7 @@ export interface NativeModel {
 }
 
 export interface NativeAddon {
-  readonly Dataset: new (data: Float32Array | Float64Array | Uint8Array, columns: number) => NativeDataset
+  readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   backend(): { gemm: 'builtin' | 'cblas'; version: string; core: string; isa: string; threads: number }

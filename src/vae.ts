@@ -51,7 +51,7 @@ export interface Encoding {
 export interface LogLikelihood {
   /** Over the rows. */
   readonly mean: number
-  /** Of `mean`, from the importance sampling alone: how far another seed might move it. */
+  /** Of `mean`, from the importance sampling alone: how far another seed might move it. NaN with one sample. */
   readonly standardError: number
   /** One a row. */
   readonly perExample: Float64Array
@@ -61,8 +61,10 @@ export interface LogLikelihood {
  * A variational autoencoder (Kingma and Welling 2013).
  *
  * Wherever rows of data are wanted, `x` may be a {@link Tensor} of shape [rows, ...input], a typed array of whole rows,
- * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1. All methods that compute are promises that leave
- * the event loop free, take a `signal`, and reject with
+ * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1. Methods that compute give promises and, `encodeSync`
+ * apart, compute on other threads. What stays on the calling thread, and keeps the event loop waiting where it is large,
+ * is making a model (`new VAE`, `VAE.load`) and copying: rows in, which for `number[][]` is slowest and which a Dataset
+ * does once, and parameters out. These methods take a `signal` and reject with
  * - a TypeError or RangeError that names what is wrong with an argument: data of the wrong width, without rows, with NaN
  *   or infinite cells, or outside [0, 1] for a Bernoulli likelihood (row and column are named), a misspelt option;
  * - an AbortError once the signal is aborted;
@@ -72,7 +74,8 @@ export class VAE {
   readonly #parsed: ParsedConfig
   readonly #model: NativeModel
   readonly #gate = new Gate()
-  readonly #epochs: EpochRecord[] = []
+  /** By number, because an epoch is recorded when it is trained, and again when it is validated. */
+  readonly #epochs = new Map<number, EpochRecord>()
 
   /**
    * A model with fresh parameters, which `seed` decides.
@@ -93,9 +96,12 @@ export class VAE {
     return this.#parsed.config
   }
 
-  /** Every epoch that this object has been trained for. A loaded model begins with none. */
+  /**
+   * Every epoch that this object has been trained for, also one that ended although its `fit` rejected. A loaded model
+   * begins with none.
+   */
   get history(): History {
-    return { epochs: [...this.#epochs] }
+    return { epochs: [...this.#epochs.values()] }
   }
 
   /**
@@ -120,7 +126,7 @@ export class VAE {
         rows,
         validation,
         samples: this.#parsed.spec.objective.samples,
-        onRecord: (record) => this.#epochs.push(record),
+        onRecord: (record) => this.#epochs.set(record.epoch, record),
       })
     })
   }

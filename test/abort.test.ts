@@ -58,6 +58,31 @@ describe('a fit that is aborted', () => {
     expect(parameters.every(({ data }) => data.every(Number.isFinite))).toBe(true)
   })
 
+  test('within an epoch leaves the parameters that so many steps make, bit for bit', async () => {
+    const rows = curve(20_000)
+    const options = { epochs: 1, batchSize: 8, shuffle: false, verbose: false } as const
+    const vae = new VAE(small)
+    const controller = new AbortController()
+    let steps = 0
+    const callbacks = { onBatchEnd: () => ++steps === 5 && controller.abort('enough') }
+    await expect(vae.fit(rows, { ...options, signal: controller.signal, callbacks })).rejects.toEqual(aborted)
+    expect(steps).toBeGreaterThanOrEqual(5)
+    expect(steps).toBeLessThan(2500)
+    const alone = new VAE(small)
+    await alone.fit(rowsOf(rows, 0, 8 * steps), options)
+    expect(bits(vae)).toEqual(bits(alone))
+  })
+
+  test('within the last step of an epoch keeps the epoch where it ends, as the history does', async () => {
+    const vae = new VAE(small)
+    const controller = new AbortController()
+    const callbacks = { onBatchEnd: (batch: number) => batch === 4 && controller.abort('enough') }
+    const options = { ...endless, batchSize: 20, signal: controller.signal, callbacks }
+    await expect(vae.fit(x, options)).rejects.toEqual(aborted)
+    expect(vae.history.epochs).toHaveLength(1)
+    expect((await vae.fit(x, { epochs: 1, verbose: false })).epochs[0]?.epoch).toBe(2)
+  })
+
   test('within a step longer than that rejects as soon, and the step ends by itself', async () => {
     const rows = curve(3000, 1000)
     const vae = new VAE({ input: 1000, encoder: [2000], decoder: [2000], latent: 10 })
@@ -70,7 +95,9 @@ describe('a fit that is aborted', () => {
     await vae.save(folder)
     expect(bits(await VAE.load(folder))).toEqual(bits(vae))
     await rm(folder, { recursive: true })
-    expect((await vae.fit(rowsOf(rows, 0, 10), { epochs: 1, verbose: false })).epochs).toHaveLength(1)
+    await vae.fit(rowsOf(rows, 0, 10), { epochs: 1, verbose: false })
+    const numbers = vae.history.epochs.map(({ epoch }) => epoch)
+    expect(numbers).toEqual(numbers.map((_, i) => i + 1))
   })
 
   test('while a callback is awaited does not wait for it', async () => {

@@ -1,5 +1,6 @@
 /** Data and calls that are wrong: a clear error that names the argument, and nothing lost. */
 
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { Dataset, VAE, VAEError } from '../src/index.js'
 import { bits, curve, small } from './helpers/data.js'
@@ -81,10 +82,47 @@ describe.each(methods)('%s refuses', (_name, call) => {
     await call(new VAE(gaussian), spoilt(value) as never)
   })
 
+  test.each<[string, (cell: number) => unknown]>([
+    ['a Float64Array', (cell) => Float64Array.from(x.data).fill(cell, 87, 88)],
+    ['number[][]', (cell) => Array.from({ length: 8 }, (_, i) => new Array(12).fill(0).fill(i === 7 ? cell : 0, 3, 4))],
+  ])('a number in %s that is too large for float32, by its own value', async (_form, made) => {
+    await refused(
+      made(-1e300),
+      new RangeError(
+        'Expected a number within ±3.40e+38, the range of float32, for x (row 7, column 3) but received -1e+300 of type number',
+      ),
+      gaussian,
+    )
+    const infinite = 'Expected a finite number for x (row 7, column 3) but received Infinity of type number'
+    await refused(made(Number.POSITIVE_INFINITY), new RangeError(infinite), gaussian)
+  })
+
   test('what is no matrix', async () => {
     const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
     await refused('x', new TypeError(`Expected ${forms} for x but received 'x' of type string`))
     await refused(null, new TypeError(`Expected ${forms} for x but received null of type null`))
+  })
+})
+
+describe('a Dataset', () => {
+  test('refuses rows without numbers, by name', () => {
+    expect(() => new Dataset({ data: new Float32Array(0), shape: [3, 0] })).toThrow(
+      new RangeError('Expected at least one number in a row for data.shape but received [ 3, 0 ] of type Array'),
+    )
+  })
+
+  test('is no form that another can be made from', () => {
+    expect(() => new Dataset(new Dataset([[1]]) as never)).toThrow(
+      /^Expected a Tensor, Float32Array, Float64Array, Uint8Array or number\[\]\[\] for data but received Dataset/,
+    )
+  })
+
+  test('has the same numbers from any realm, and from clamped bytes', async () => {
+    const vae = new VAE(small)
+    const floats = runInNewContext(`new Float32Array([${x.data}])`) as Float32Array
+    expect(await vae.encode(new Dataset(floats, { columns: 12 }))).toEqual(await vae.encode(x))
+    const bytes = Uint8Array.from(x.data, (value) => 255 * value)
+    expect(await vae.encode(new Uint8ClampedArray(bytes))).toEqual(await vae.encode(bytes))
   })
 })
 

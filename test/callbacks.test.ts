@@ -147,6 +147,21 @@ describe('that throw', () => {
     expect((await train(vae, undefined)).epochs).toHaveLength(2)
   })
 
+  test('in the last batch of an epoch leave that epoch in the history, as it has been trained', async () => {
+    const vae = new VAE(small)
+    const fail = (batch: number) => {
+      if (batch === 2) throw new Error('late')
+    }
+    await expect(train(vae, { onBatchEnd: fail })).rejects.toThrow('late')
+    expect(vae.history.epochs).toHaveLength(1)
+    const alone = new VAE(small)
+    await train(alone, undefined, { epochs: 1 })
+    expect(bits(vae)).toEqual(bits(alone))
+    const { epochs } = await train(vae, undefined)
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([2, 3])
+    expect(vae.history.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3])
+  })
+
   test('in a batch stop the training there, with no further call', async () => {
     let calls = 0
     const vae = new VAE(small)

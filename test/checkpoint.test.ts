@@ -138,16 +138,6 @@ describe('a save cut short leaves a model that loads', () => {
     expect(await bias()).toBe(2)
   })
 
-  test('between the two moves, over a folder that came from PyTorch: the new one', async () => {
-    await writeFile(folder.config, document({}))
-    await writeFile(folder.tensors, encode(goodHeader()))
-    const handWritten = await readFile(folder.config)
-    await folder.save(2, fresh)
-    await writeFile(folder.config, handWritten)
-    expect(await readModel(folder.path)).toMatchObject({ config: fresh })
-    expect(await bias()).toBe(2)
-  })
-
   test('when the second move fails: the new one', async () => {
     await folder.save(1, old)
     await rm(folder.config)
@@ -178,5 +168,21 @@ describe('config.json may be written by hand', () => {
     edited.config.seed = 77
     await writeFile(folder.config, JSON.stringify(edited))
     expect((await readModel(folder.path)).config.seed).toBe(77)
+  })
+
+  test('and put beside tensors that aevb saved: it counts', async () => {
+    await folder.save(3)
+    await writeFile(folder.config, document({ config: { ...config, objective: { beta: 4 } } }))
+    expect((await readModel(folder.path)).config.objective).toEqual({ beta: 4 })
+    expect(await bias()).toBe(3)
+  })
+
+  test('and put beside tensors that aevb saved of another model: it is refused', async () => {
+    await folder.save(3)
+    await writeFile(folder.config, document({ config: { ...config, latent: 2 } }))
+    await expect(readModel(folder.path)).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+      message: expect.stringContaining("latent.mean.weight has shape [1,3], but the model's is [2,3]"),
+    })
   })
 })

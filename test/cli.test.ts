@@ -1,7 +1,7 @@
 /** The program `aevb`, as a shell sees it. `npm test` has built it. */
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -91,10 +91,19 @@ describe('a mistake is one line and an exit code', () => {
     expect(code).toBe(1)
   })
 
-  test('where the output cannot be written', async () => {
+  test('where the output cannot be written, before training', async () => {
     const { code, stderr } = await run(['train', '--epochs', '1', '--out', '/dev/null/out'])
-    expect(stderr).toMatch(/\naevb: .*\/dev\/null\/out.*\n$/)
+    expect(stderr).toMatch(/^aevb: \/dev\/null\/out cannot be written: .*\n$/)
     expect(code).toBe(1)
+  })
+
+  test('where a file stands in the place of the model, before training', async () => {
+    await mkdir(join(folder, 'taken'))
+    await writeFile(join(folder, 'taken', 'model'), '')
+    const { code, stderr } = await run(['train', '--epochs', '1', '--out', 'taken'])
+    expect(stderr).toMatch(/^aevb: taken.model cannot be written: .*\n$/)
+    expect(code).toBe(1)
+    expect(await readdir(join(folder, 'taken'))).toEqual(['model'])
   })
 })
 

@@ -20,6 +20,14 @@ test('a large value is shown in part', () => {
   expect(expected('a thing', 'x', new Float32Array(1e6)).length).toBeLessThan(200)
 })
 
+test('a long name is shown in part', () => {
+  const long = 'a'.repeat(1e6)
+  expect(expected('a thing', long, { [long]: 1 }).length).toBeLessThan(300)
+  const named = Object.defineProperty(() => {}, 'name', { value: long })
+  expect(expected('a thing', 'x', { constructor: named }).length).toBeLessThan(300)
+  expect(unknownOption(long, long, ['epochs']).length).toBeLessThan(300)
+})
+
 test('the nearest option is named whatever its case, and only where it is near', () => {
   const known = ['batchSize', 'epochs']
   expect(unknownOption('BATCHSIZE', 'fit', known)).toBe('Unknown option "BATCHSIZE" for fit; did you mean "batchSize"?')

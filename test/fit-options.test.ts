@@ -67,6 +67,7 @@ describe('options are spelled out', () => {
     expect(schedule({ schedule: { type: 'step', every: 2, factor: 0.5 } })).toMatchObject({ every: 2, factor: 0.5 })
     expect(schedule({ schedule: { warmup: 1.5 } })).toMatchObject({ type: 'constant', warmup: 1.5 })
     expect(schedule({ schedule: 'constant' })).toEqual(schedule({}))
+    expect(schedule({ schedule: 'cosine' })).toEqual(schedule({ schedule: { type: 'cosine' } }))
   })
 
   test('callbacks are the caller’s own objects', () => {
@@ -95,6 +96,31 @@ describe('a wrong value is named by its path', () => {
       { learningRate: 0 },
       RangeError,
       'Expected a finite number above 0 for learningRate but received 0 of type number',
+    ],
+    [
+      { learningRate: 1e-39 },
+      RangeError,
+      'Expected a number from 1.2e-38 to 3.4e38, as float32 holds, for learningRate but received 1e-39 of type number',
+    ],
+    [
+      { optimizer: { type: 'sgd', learningRate: 1e39 } },
+      RangeError,
+      'Expected a number from 1.2e-38 to 3.4e38, as float32 holds, for optimizer.learningRate but received 1e+39 of type number',
+    ],
+    [
+      { schedule: 'step' },
+      TypeError,
+      "Expected an object { type: 'step', every: ... }, as every is missing, for schedule but received 'step' of type string",
+    ],
+    [
+      { schedule: 'exponential' },
+      TypeError,
+      "Expected an object { type: 'exponential', factor: ... }, as factor is missing, for schedule but received 'exponential' of type string",
+    ],
+    [
+      { schedule: 'linear' },
+      RangeError,
+      "Expected one of 'constant', 'cosine' for schedule but received 'linear' of type string",
     ],
     [
       { learningRate: NaN },

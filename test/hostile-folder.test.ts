@@ -38,6 +38,16 @@ describe('a config.json that is not right is refused', () => {
     ['no object', '[1]', 'CHECKPOINT_INVALID', 'its JSON is not an object'],
     ['of another program', '{"version":1}', 'CHECKPOINT_INVALID', 'its "format" is undefined, not "aevb"'],
     ['without a version', document({ version: undefined }), 'CHECKPOINT_INVALID', 'its "version" is undefined'],
+    ['of half a version', document({ version: 1.5 }), 'CHECKPOINT_INVALID', 'its "version" is 1.5, not a whole number'],
+    ['of two versions', '{"version":1,"\\u0076ersion":2}', 'CHECKPOINT_INVALID', 'has the key "version" twice'],
+    [
+      'nested without end',
+      `{"format":${'['.repeat(2e5)}${']'.repeat(2e5)}}`,
+      'CHECKPOINT_INVALID',
+      'nests more than 32',
+    ],
+    ['cut short within a nest', '{"a":'.repeat(1e5), 'CHECKPOINT_INVALID', 'its JSON nests more than 32 deep'],
+    ['cut short within a key', '{"a\\', 'CHECKPOINT_INVALID', 'its JSON is damaged'],
     [
       'of a later version',
       document({ version: 2 }),
@@ -73,6 +83,22 @@ describe('a config.json that is not right is refused', () => {
       code,
       message: expect.stringContaining(why),
     })
+  })
+
+  test.each([
+    ['format', { format: 'x'.repeat(1e5) }],
+    ['version', { version: 'x'.repeat(1e5) }],
+    ['field', { ['x'.repeat(1e5)]: 1 }],
+    ['option', { config: { ['x'.repeat(1e5)]: 1 } }],
+    ['value', { config: { activation: 'x'.repeat(1e5) } }],
+  ])('with a %s of many letters, of which few are repeated', async (_name, fields) => {
+    await writeFile(folder.config, document(fields))
+    const error: Error = await readModel(folder.path).then(
+      () => expect.unreachable(),
+      (error: Error) => error,
+    )
+    expect(error).toMatchObject({ code: 'CHECKPOINT_INVALID' })
+    expect(error.message.length).toBeLessThan(folder.path.length + 400)
   })
 
   test('a folder in its place', async () => {
@@ -136,6 +162,26 @@ describe('a hostile model.safetensors is refused', () => {
           Buffer.alloc(dataLength + 4),
         ),
       'the model has no tensor "__proto__"',
+    ],
+    [
+      'with a tensor that is there twice',
+      () => encode(Buffer.from(`{"latent.mean.bias":{},${JSON.stringify(goodHeader()).slice(1)}`)),
+      'its JSON has the key "latent.mean.bias" twice',
+    ],
+    [
+      'with a header nested without end',
+      () => encode(Buffer.from(`{"a":${'{"a":'.repeat(1e6)}`)),
+      'its JSON nests more than 32 deep',
+    ],
+    [
+      'with a name of many letters',
+      () => encode({ ...goodHeader(), ['x'.repeat(1e5)]: null }),
+      `tensor "${'x'.repeat(77)}..." is not an object of`,
+    ],
+    [
+      'with a shape of many dimensions',
+      () => encode(withPlace(first, { shape: [3, ...new Array(1e5).fill(1)] })),
+      `has shape [3,${'1,'.repeat(37)}1...], but`,
     ],
     [
       'with metadata that is no object',

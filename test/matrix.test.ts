@@ -1,7 +1,9 @@
 /** Rows of numbers in every accepted form, and what is said of the others. */
 
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { flatten } from '../src/data/matrix.js'
+import { flatten, isByteArray } from '../src/data/matrix.js'
+import type { FlatArray } from '../src/tensor.js'
 
 const rows = (value: unknown, columns?: number) => {
   const flat = flatten(value, 'x', columns)
@@ -9,12 +11,17 @@ const rows = (value: unknown, columns?: number) => {
 }
 const failure = (value: unknown, columns?: number) => () => flatten(value, 'x', columns)
 
+const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array or number[][]'
+
 describe('every form gives the same rows', () => {
   const wanted = { data: [0, 1, 0.5, 0.25, 1, 0], rows: 2, columns: 3 }
   test.each([
     ['Float32Array', new Float32Array(wanted.data)],
     ['Float64Array', new Float64Array(wanted.data)],
     ['Tensor', { data: new Float32Array(wanted.data), shape: [2, 3] }],
+    ['Tensor of Float64Array', { data: new Float64Array(wanted.data), shape: [2, 3] }],
+    ['Float32Array of another realm', runInNewContext(`new Float32Array([${wanted.data}])`)],
+    ['number[][] of another realm', runInNewContext('[[0, 1, 0.5], [0.25, 1, 0]]')],
     ['Tensor of images', { data: new Float32Array(wanted.data), shape: [2, 1, 3, 1] }],
     [
       'number[][]',
@@ -39,10 +46,19 @@ describe('every form gives the same rows', () => {
     expect(flat.data).toBeInstanceOf(Uint8Array)
     expect([...flat.data]).toEqual([1, 2, 3, 4])
   })
+
+  test.each<[string, FlatArray, boolean]>([
+    ['Uint8Array', new Uint8Array(2), true],
+    ['Uint8ClampedArray', new Uint8ClampedArray(2), true],
+    ['Uint8Array of another realm', runInNewContext('new Uint8Array(2)'), true],
+    ['Float32Array', new Float32Array(2), false],
+  ])('%s is taken as it is, and known to be bytes or not', (_name, data, bytes) => {
+    expect(flatten(data, 'x', 2).data).toBe(data)
+    expect(isByteArray(data)).toBe(bytes)
+  })
 })
 
 describe('what is no matrix is a TypeError', () => {
-  const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
   test.each<[unknown, string]>([
     [undefined, `Expected ${forms} for x but received undefined of type undefined`],
     [{ epochs: 1 }, `Expected ${forms} for x but received { epochs: 1 } of type object`],
@@ -67,7 +83,7 @@ describe('what is no matrix is a TypeError', () => {
     ],
     [
       { data: [1, 2, 3], shape: [1, 3] },
-      'Expected a Float32Array or Uint8Array for x.data but received [ 1, 2, 3 ] of type Array',
+      'Expected a Float32Array, Float64Array or Uint8Array for x.data but received [ 1, 2, 3 ] of type Array',
     ],
     [
       { data: new Float32Array(3), shape: 3 },
@@ -88,6 +104,7 @@ describe('what is no matrix is a TypeError', () => {
     )
     const gone = new Float32Array(3)
     structuredClone(gone.buffer, { transfer: [gone.buffer] })
+    expect(failure(runInNewContext('new Float32Array(new SharedArrayBuffer(12))'), 3)).toThrow(/^Expected memory/)
     expect(failure(gone, 3)).toThrow(/^Expected memory that has not been transferred away \(detached\) for x/)
     expect(failure({ data: gone, shape: [1, 3] }, 3)).toThrow(/\(detached\) for x\.data/)
   })
@@ -132,6 +149,24 @@ describe('a matrix of the wrong shape is a RangeError', () => {
   ])('%o', (value, message) => {
     expect(failure(value, 3)).toThrow(RangeError)
     expect(failure(value, 3)).toThrow(new RangeError(message))
+  })
+
+  test('rows without numbers are named by the shape', () => {
+    expect(failure({ data: new Float32Array(0), shape: [3, 0] })).toThrow(
+      new RangeError('Expected at least one number in a row for x.shape but received [ 3, 0 ] of type Array'),
+    )
+  })
+
+  test('more rows than the core counts are refused', () => {
+    const many = new Uint8Array(1)
+    Object.defineProperty(many, 'length', { value: 2 ** 32 })
+    expect(failure(many, 1)).toThrow(/^Expected fewer than 2\^32 rows for x but received/)
+  })
+
+  test('more numbers than memory holds are a VAEError', () => {
+    expect(failure(new Array(2 ** 31).fill(undefined, 0, 1), 2 ** 30)).toThrow(
+      expect.objectContaining({ name: 'VAEError', code: 'OUT_OF_MEMORY' }),
+    )
   })
 
   test('rows of different lengths are told apart without a width too', () => {

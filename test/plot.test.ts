@@ -1,7 +1,9 @@
 /** Pictures: the pixels are where they should be. */
 
+import { runInNewContext } from 'node:vm'
 import { PNG } from 'pngjs'
 import { describe, expect, test } from 'vitest'
+import { Dataset } from '../src/index.js'
 import { lossChart } from '../src/plot/chart.js'
 import { imageGrid, reconstructionGrid } from '../src/plot/png.js'
 
@@ -61,6 +63,89 @@ describe('a grid of images', () => {
     await expect(imageGrid(images, { heigth: 2, width: 2 } as never)).rejects.toThrow(
       new TypeError('Unknown option "heigth" for imageGrid; did you mean "height"?'),
     )
+  })
+})
+
+test('a picture of more pixels than memory holds is refused', async () => {
+  const wide = { height: 1, width: 1, columns: 16384, scale: 32, padding: 64 }
+  await expect(imageGrid(new Uint8Array(16384 * 3), wide)).rejects.toThrow(
+    /^Expected a picture of at most 2\^28 pixels for images, columns and scale together but received '1572928×352'/,
+  )
+})
+
+test('bytes that are clamped, and bytes of another realm, are bytes', async () => {
+  const one = { height: 1, width: 1, scale: 1, padding: 0 }
+  for (const bytes of [Uint8ClampedArray.of(7), runInNewContext('Uint8Array.of(7)') as Uint8Array]) {
+    const { at } = await decode(imageGrid(bytes, one))
+    expect(at(0, 0)).toEqual(grey(7))
+  }
+})
+
+describe('reconstructionGrid refuses', () => {
+  const one = { height: 1, width: 1 }
+  test('other numbers of observations and reconstructions', async () => {
+    await expect(reconstructionGrid([[1], [2]], [[1]], one)).rejects.toThrow(
+      new RangeError('Expected 2 rows, as observations has, for reconstructions but received [ [ 1 ] ] of type Array'),
+    )
+  })
+
+  test('columns, which are the pairs', async () => {
+    await expect(reconstructionGrid([[1]], [[1]], { ...one, columns: 2 } as never)).rejects.toThrow(
+      'Unknown option "columns" for reconstructionGrid; the options are height, width, channels, scale, padding',
+    )
+  })
+
+  test('to do without options, and a Dataset, whose numbers the core keeps', async () => {
+    await expect(reconstructionGrid([[1]], [[1]], undefined as never)).rejects.toThrow(
+      new TypeError('Expected an object of options for reconstructionGrid but received undefined of type undefined'),
+    )
+    await expect(reconstructionGrid(new Dataset([[1]]) as never, [[1]], one)).rejects.toThrow(
+      /^Expected a Tensor, Float32Array, Float64Array, Uint8Array or number\[\]\[\] for observations/,
+    )
+  })
+})
+
+describe('lossChart refuses', () => {
+  const epochs = [{ epoch: 1, loss: 2 }]
+  test.each<[unknown[], typeof TypeError | typeof RangeError, string]>([
+    [[undefined], TypeError, 'Expected a History for history but received undefined of type undefined'],
+    [
+      [[]],
+      TypeError,
+      "Expected an array of epochs' records for history.epochs but received undefined of type undefined",
+    ],
+    [
+      [{ epochs: [{ epoch: 1 }] }],
+      TypeError,
+      'Expected a finite number for history.epochs[0].loss but received undefined of type undefined',
+    ],
+    [
+      [{ epochs: [{ epoch: 1, loss: 2, validation: { loss: Number.NaN } }] }],
+      RangeError,
+      'Expected a finite number for history.epochs[0].validation.loss but received NaN of type number',
+    ],
+    [
+      [{ epochs }, [1]],
+      TypeError,
+      'Expected an object of arrays of numbers for others but received [ 1 ] of type Array',
+    ],
+    [
+      [{ epochs }, { theirs: 5 }],
+      TypeError,
+      'Expected an array of numbers for others.theirs but received 5 of type number',
+    ],
+    [
+      [{ epochs }, { theirs: [1, '2'] }],
+      TypeError,
+      "Expected a finite number for others.theirs[1] but received '2' of type string",
+    ],
+    [
+      [{ epochs }, { training: [1] }],
+      RangeError,
+      "Expected other names than training and validation for others but received 'training' of type string",
+    ],
+  ])('%j', async (args, kind, message) => {
+    await expect(lossChart(...(args as Parameters<typeof lossChart>))).rejects.toThrow(new kind(message))
   })
 })
 

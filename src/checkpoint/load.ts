@@ -39,7 +39,7 @@ export async function readModel(folder: unknown): Promise<SavedModel> {
 }
 
 /** config.json, or the error that it is missing. */
-async function readConfig(path: string): Promise<ModelDocument | VAEError> {
+export async function readConfig(path: string): Promise<ModelDocument | VAEError> {
   try {
     return await withFile(path, async (file, length) => {
       if (length > LONGEST_CONFIG) throw invalid(path, `it has ${length} bytes, too many for a config`)
@@ -59,11 +59,14 @@ function copyWithin({ metadata }: Header, path: string): ModelDocument | undefin
 }
 
 /**
- * The copy within the tensors' file, where config.json tells of other tensors than these: a save was cut short, or
- * config.json is older than what aevb saved beside it. Else config.json, which a person may have edited.
+ * The copy within the tensors' file, where config.json has the checksum of other tensors than these: a save was cut
+ * short. Else config.json, which a person may have edited or written.
  */
 function choose(beside: ModelDocument | VAEError, within: ModelDocument | undefined): ModelDocument {
-  if (!(beside instanceof VAEError)) return within && beside.sha256 !== within.sha256 ? within : beside
-  if (within) return within
-  throw beside
+  if (beside instanceof VAEError) {
+    if (within) return within
+    throw beside
+  }
+  const torn = within && beside.sha256 !== undefined && beside.sha256 !== within.sha256
+  return torn ? within : beside
 }

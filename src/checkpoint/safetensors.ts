@@ -10,8 +10,10 @@
  * the file that it stands in.
  */
 
+import { cut, quote } from '../errors.js'
 import { elements, type ParameterShape } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
+import { isObject, parseObject } from './json.js'
 
 /** The bytes before the header, which hold its length. */
 export const LENGTH_BYTES = 8
@@ -69,7 +71,7 @@ export function parseHeader(bytes: Uint8Array, dataLength: number, from: string)
   // A Map, because a hostile name such as __proto__ is only a name in it.
   for (const [name, value] of Object.entries(json)) {
     if (name === '__metadata__') metadata = parseMetadata(value, from)
-    else tensors.set(name, parsePlace(value, dataLength, `tensor ${JSON.stringify(name)}`, from))
+    else tensors.set(name, parsePlace(value, dataLength, `tensor ${quote(name)}`, from))
   }
   checkCover(tensors, dataLength, from)
   return { metadata, tensors }
@@ -94,7 +96,7 @@ export function encodeHeader(table: readonly ParameterShape[], metadata: Readonl
 /** Throws where a tensor is not float32. */
 export function checkFloat32({ tensors }: Header, from: string): void {
   for (const [name, { dtype }] of tensors) {
-    if (dtype !== 'F32') throw invalid(from, `tensor ${JSON.stringify(name)} has dtype ${dtype}, but only F32 is read`)
+    if (dtype !== 'F32') throw invalid(from, `tensor ${quote(name)} has dtype ${dtype}, but only F32 is read`)
   }
 }
 
@@ -105,24 +107,12 @@ export function checkTable(header: Header, table: readonly ParameterShape[], fro
     const found = header.tensors.get(name)
     if (!found) throw invalid(from, `the tensor ${name} of the model is missing`)
     if (found.shape.length !== shape.length || found.shape.some((size, i) => size !== shape[i])) {
-      throw invalid(from, `${name} has shape [${found.shape}], but the model's is [${shape}]`)
+      throw invalid(from, `${name} has shape [${cut(found.shape.join())}], but the model's is [${shape}]`)
     }
   }
   for (const name of header.tensors.keys()) {
-    if (!expected.has(name)) throw invalid(from, `the model has no tensor ${JSON.stringify(name)}`)
+    if (!expected.has(name)) throw invalid(from, `the model has no tensor ${quote(name)}`)
   }
-}
-
-/** A JSON object in strict UTF-8. */
-export function parseObject(bytes: Uint8Array, from: string): Record<string, unknown> {
-  let json: unknown
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
-  } catch (error) {
-    throw invalid(from, 'its JSON is damaged', error)
-  }
-  if (!isObject(json)) throw invalid(from, 'its JSON is not an object')
-  return json
 }
 
 function parseMetadata(value: unknown, from: string): Map<string, string> {
@@ -158,16 +148,12 @@ function checkCover(tensors: ReadonlyMap<string, TensorPlace>, dataLength: numbe
   const places = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let covered = 0
   for (const [name, { begin, end }] of places) {
-    const what = `tensor ${JSON.stringify(name)}`
+    const what = `tensor ${quote(name)}`
     if (begin < covered) throw invalid(from, `${what} overlaps another`)
     if (begin > covered) throw invalid(from, `there is a gap before ${what}`)
     covered = end
   }
   if (covered !== dataLength) throw invalid(from, `${dataLength - covered} bytes follow the last tensor`)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isCounts(value: unknown): value is number[] {

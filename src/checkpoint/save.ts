@@ -2,7 +2,8 @@
  * Writing a model's folder. Two files cannot be replaced in one move, so model.safetensors carries a copy of config.json
  * and a checksum of its tensors: it is whole by itself, and moving it into place is the one moment in which the new model
  * takes the old one's. Whoever reads between the two moves, after a crash, or while two write at once, finds a
- * config.json without the checksum of these tensors, and goes by the copy (load.ts).
+ * config.json with the checksum of other tensors, and goes by the copy (load.ts). A config.json that a person wrote has
+ * no checksum and would count beside any tensors, so it is given that of its own before they are replaced.
  */
 
 import { createHash } from 'node:crypto'
@@ -14,7 +15,9 @@ import type { VAEConfig } from '../options/config.js'
 import type { ParameterShape } from '../options/parameter-table.js'
 import { encodeDocument } from './document.js'
 import { CHUNK_BYTES, folderPath, type Staged, stage, syncFolder } from './files.js'
+import { readConfig } from './load.js'
 import { encodeHeader } from './safetensors.js'
+import { readTensorFile } from './tensor-file.js'
 
 /** `read` copies the parameters; it is called before anything else is awaited. */
 export async function saveModel(
@@ -34,6 +37,8 @@ export async function saveModel(
     await mkdir(path, { recursive: true })
     staged.push(await stage(join(path, 'model.safetensors'), [header, ...pieces]))
     staged.push(await stage(join(path, 'config.json'), [Buffer.from(document)]))
+    const tied = await tieConfig(path)
+    if (tied) staged.unshift(tied)
     for (const file of staged) await file.commit()
     await syncFolder(path)
   } catch (error) {
@@ -42,6 +47,17 @@ export async function saveModel(
   } finally {
     for (const file of staged) await file.discard()
   }
+}
+
+/** The config.json of the folder with the checksum of the tensors beside it, where it has none. */
+async function tieConfig(folder: string): Promise<Staged | undefined> {
+  const path = join(folder, 'config.json')
+  const old = await readConfig(path).catch(() => undefined)
+  if (!old || old instanceof VAEError || old.sha256 !== undefined) return undefined
+  const tensors = readTensorFile(join(folder, 'model.safetensors'), () => undefined)
+  // Beside tensors that cannot be read it told of no model, and any checksum will do.
+  const { sha256 } = await tensors.catch(() => ({ sha256: '0'.repeat(64) }))
+  return stage(path, [Buffer.from(encodeDocument(old.config, sha256))])
 }
 
 function chunks({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {

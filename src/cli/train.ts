@@ -15,6 +15,7 @@ import {
   VAE,
 } from '../index.js'
 import { integerFrom } from './options.js'
+import { checkWritable } from './writable.js'
 
 /** What the notebook that introduces this model reports after each epoch, nats per example. */
 const NOTEBOOK = [147.48, 122.67, 119.44, 118.06, 117.06]
@@ -54,6 +55,8 @@ export function addTrain(program: Command, signal: AbortSignal): void {
 export async function train(options: TrainOptions, { print, signal, data }: TrainContext): Promise<void> {
   const begin = performance.now()
   const { epochs, batchSize, seed, threads, out } = options
+  // Before minutes of training are lost to a folder that takes nothing.
+  for (const folder of [out, join(out, 'model')]) await checkWritable(folder)
   const { train, test } = data ?? (await mnist())
   const vae = new VAE({ seed })
   const history = await vae.fit(train.images, { epochs, batchSize, threads, signal })

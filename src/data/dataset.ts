@@ -4,7 +4,8 @@ import { expected, translate } from '../errors.js'
 import { type NativeDataset, native } from '../native.js'
 import { integer, optional, options, parse } from '../options/schema.js'
 import { run } from '../training/jobs.js'
-import { type FlatMatrix, flatten, type Matrix } from './matrix.js'
+import { refuseTooLarge } from './float32.js'
+import { flatten, isByteArray, type Matrix } from './matrix.js'
 
 /** Whatever a method takes as rows of data. */
 export type MatrixLike = Matrix | Dataset
@@ -16,6 +17,9 @@ const schema = options<{ columns?: number | undefined }>('an object of options',
   columns: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
 })
 
+/** What the methods of a model take. */
+const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
+
 /** What is inside a Dataset, for those in this package who may know. */
 class Held {
   constructor(
@@ -26,9 +30,12 @@ class Held {
     readonly checked: Set<Domain>,
   ) {}
 
-  static copy({ data, columns }: FlatMatrix): Held {
+  static copy(source: unknown, name: string, width?: number, what?: string): Held {
+    const matrix = flatten(source, name, width, what)
+    refuseTooLarge(source, matrix, name)
+    const { data, columns } = matrix
     try {
-      return new Held(new native.Dataset(data, columns), data instanceof Uint8Array, new Set())
+      return new Held(new native.Dataset(data, columns), isByteArray(data), new Set())
     } catch (error) {
       throw translate(error)
     }
@@ -58,13 +65,15 @@ export class Dataset {
     this.#held =
       (data as unknown) instanceof Held
         ? (data as unknown as Held)
-        : Held.copy(flatten(data, 'data', parse(schema, passed, 'Dataset').columns))
+        : Held.copy(data, 'data', parse(schema, passed, 'Dataset').columns)
   }
 
+  /** How many rows there are. */
   get rows(): number {
     return this.#held.native.rows
   }
 
+  /** How many numbers each row has. */
   get columns(): number {
     return this.#held.native.columns
   }
@@ -84,7 +93,7 @@ function wrap(held: Held): Dataset {
 
 /** The rows of `value`, each of `columns` numbers. `name` is the argument's. */
 export function asDataset(value: unknown, name: string, columns: number): Dataset {
-  if (!(value instanceof Dataset)) return wrap(Held.copy(flatten(value, name, columns)))
+  if (!(value instanceof Dataset)) return wrap(Held.copy(value, name, columns, forms))
   if (value.columns !== columns) {
     throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.columns`, value.columns))
   }

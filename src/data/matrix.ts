@@ -1,13 +1,11 @@
 /** Any accepted form of a matrix, checked for form and laid out flat. What its cells hold is checked by dataset.ts. */
 
-import { expected } from '../errors.js'
-import type { Tensor } from '../tensor.js'
+import { types } from 'node:util'
+import { expected, translate } from '../errors.js'
+import type { FlatArray, Tensor } from '../tensor.js'
 
 /** Rows of numbers, in any of these forms; a typed array without a shape holds whole rows one after another. */
 export type Matrix = Tensor | FlatArray | readonly (readonly number[])[]
-
-/** `Uint8Array` (and so `Buffer`) stands for the numbers 0, 1/255, ..., 1. */
-export type FlatArray = Float32Array | Float64Array | Uint8Array
 
 /** Row-major cells that the core can take. */
 export interface FlatMatrix {
@@ -16,24 +14,40 @@ export interface FlatMatrix {
   readonly columns: number
 }
 
-const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
+const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array or number[][]'
+
+/** As many rows as the core can count. */
+const MOST_ROWS = 2 ** 32 - 1
 
 /**
  * Throws a TypeError for what is no matrix and a RangeError for one of the wrong shape. `columns` is what a row must
- * have; without it a typed array, which has no shape of its own, is refused. `name` is the argument's.
+ * have; without it a typed array, which has no shape of its own, is refused. `name` is the argument's, and `what` the
+ * forms that it may have.
  */
-export function flatten(value: unknown, name: string, columns?: number): FlatMatrix {
+export function flatten(value: unknown, name: string, columns?: number, what = forms): FlatMatrix {
+  const matrix = flattened(value, name, columns, what)
+  if (matrix.rows > MOST_ROWS) throw new RangeError(expected('fewer than 2^32 rows', name, value))
+  return matrix
+}
+
+/** Whether the cells came as bytes, which stand for 0, 1/255, ..., 1. */
+export function isByteArray(data: FlatArray): data is Uint8Array | Uint8ClampedArray {
+  return types.isUint8Array(data) || types.isUint8ClampedArray(data)
+}
+
+function flattened(value: unknown, name: string, columns: number | undefined, what: string): FlatMatrix {
   if (isFlatArray(value)) return fromFlat(value, name, columns)
-  if (ArrayBuffer.isView(value)) throw new TypeError(expected(forms, name, value))
+  if (ArrayBuffer.isView(value)) throw new TypeError(expected(what, name, value))
   if (Array.isArray(value)) return fromRows(value, name, columns)
   if (typeof value === 'object' && value !== null && 'data' in value && 'shape' in value) {
     return fromTensor(value as { data: unknown; shape: unknown }, name, columns)
   }
-  throw new TypeError(expected(forms, name, value))
+  throw new TypeError(expected(what, name, value))
 }
 
+/** By what they are rather than by `instanceof`, because arrays may come from another realm (node:vm). */
 function isFlatArray(value: unknown): value is FlatArray {
-  return value instanceof Float32Array || value instanceof Float64Array || value instanceof Uint8Array
+  return types.isFloat32Array(value) || types.isFloat64Array(value) || isByteArray(value as FlatArray)
 }
 
 function fromFlat(data: FlatArray, name: string, columns?: number): FlatMatrix {
@@ -50,7 +64,9 @@ function fromFlat(data: FlatArray, name: string, columns?: number): FlatMatrix {
 
 function fromTensor(tensor: { data: unknown; shape: unknown }, name: string, columns?: number): FlatMatrix {
   const { data, shape } = tensor
-  if (!isFlatArray(data)) throw new TypeError(expected('a Float32Array or Uint8Array', `${name}.data`, data))
+  if (!isFlatArray(data)) {
+    throw new TypeError(expected('a Float32Array, Float64Array or Uint8Array', `${name}.data`, data))
+  }
   checkMemory(data, `${name}.data`)
   const isShape = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
   if (!isShape) throw new TypeError(expected('an array of dimensions', `${name}.shape`, shape))
@@ -61,6 +77,7 @@ function fromTensor(tensor: { data: unknown; shape: unknown }, name: string, col
     throw new RangeError(expected(`${rows * width} numbers, as its shape says,`, `${name}.data`, data))
   }
   if (rows === 0) throw new RangeError(expected('at least one row', `${name}.shape`, shape))
+  if (width === 0) throw new RangeError(expected('at least one number in a row', `${name}.shape`, shape))
   if (columns !== undefined && width !== columns) {
     throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.shape`, shape))
   }
@@ -73,7 +90,7 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
   if (typeof first === 'number') throw new TypeError(expected('an array of rows, number[][],', name, rows))
   const width = columns ?? (Array.isArray(first) ? first.length : 0)
   // Rounding to float32 here is what the core would do with float64.
-  const data = new Float32Array(rows.length * width)
+  const data = newFloats(rows.length * width)
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i]
     if (!Array.isArray(row)) throw new TypeError(expected('an array of numbers', `${name}[${i}]`, row))
@@ -90,9 +107,17 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
   return { data, rows: rows.length, columns: width }
 }
 
+function newFloats(length: number): Float32Array {
+  try {
+    return new Float32Array(length)
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
 /** Memory that another thread may write, or that is gone, cannot be copied safely. */
 function checkMemory(data: FlatArray, name: string): void {
-  if (typeof SharedArrayBuffer !== 'undefined' && data.buffer instanceof SharedArrayBuffer) {
+  if (types.isSharedArrayBuffer(data.buffer)) {
     throw new TypeError(expected('memory that no other thread can write (try .slice())', name, data))
   }
   if (data.length === 0 && isDetached(data.buffer)) {

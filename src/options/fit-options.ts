@@ -6,7 +6,7 @@ import type { TrainSpec } from '../native.js'
 import { type Callbacks, callbacksSchema } from '../training/callbacks.js'
 import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
 import { signalSchema, threadsSchema } from './run-options.js'
-import { type Schedule, scheduleSchema, scheduleSpec } from './schedule.js'
+import { type Schedule, type ScheduleName, scheduleSchema, scheduleSpec } from './schedule.js'
 import { boolean, instance, integer, list, number, optional, options, parse, pick, type Schema } from './schema.js'
 
 /** Options of `fit`. Each may be left out. */
@@ -19,8 +19,8 @@ export interface FitOptions {
   readonly optimizer?: OptimizerName | Optimizer | undefined
   /** In place of the optimiser's own; giving both is an error. Default: the optimiser's. */
   readonly learningRate?: number | undefined
-  /** How the learning rate changes; its clock starts with each `fit`. Default: 'constant'. */
-  readonly schedule?: 'constant' | Schedule | undefined
+  /** How the learning rate changes: a name or an object; its clock starts with each `fit`. Default: 'constant'. */
+  readonly schedule?: ScheduleName | Schedule | undefined
   /** Largest Euclidean norm of the whole gradient, above 0; a longer one is shortened to it. Default: no limit. */
   readonly clipNorm?: number | undefined
   /** Largest magnitude of each element of the gradient, above 0, applied before `clipNorm`. Default: no limit. */

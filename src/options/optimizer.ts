@@ -83,7 +83,13 @@ const unused: Omit<TrainSpec['optimizer'], 'type'> = {
   initialAccumulator: 0,
 }
 
-export const learningRateSchema = optional(number('a finite number above 0', (n) => n > 0))
+/** The core computes in float32 and takes what is smaller than its smallest normal number, 2^-126, as 0. */
+const inFloat32 = number('a number from 1.2e-38 to 3.4e38, as float32 holds,', (n) => n >= 2 ** -126 && n < 2 ** 128)
+const above0 = number('a finite number above 0', (n) => n > 0)
+
+export const learningRateSchema = optional(
+  pick((input) => (Number.isFinite(input) && (input as number) > 0 ? inFloat32 : above0)) as Schema<number>,
+)
 
 const notNegative = optional(number('a finite number of at least 0', (n) => n >= 0))
 const fraction = optional(number('a number of at least 0 and below 1', (n) => n >= 0 && n < 1))

@@ -2,7 +2,7 @@
 
 import { expected } from '../errors.js'
 import type { TrainSpec } from '../native.js'
-import { byType, number, oneOf, optional, options, pick, type Schema } from './schema.js'
+import { byType, number, oneOf, optional, options, pick, refuse, type Schema } from './schema.js'
 
 interface Warmup {
   /** Epochs over which the factor grows linearly from 0, at least 0. Default: 0. */
@@ -38,10 +38,12 @@ export interface CosineSchedule extends Warmup {
 }
 
 export type Schedule = ConstantSchedule | StepSchedule | ExponentialSchedule | CosineSchedule
+/** The schedules that need no options. */
+export type ScheduleName = 'constant' | 'cosine'
 
 const above0 = number('a finite number above 0', (n) => n > 0)
 const warmup = optional(number('a finite number of epochs of at least 0', (n) => n >= 0))
-const what = "'constant' or an object with a type"
+const what = "'constant', 'cosine' or an object with a type"
 
 const kinds = byType<Schedule>(
   what,
@@ -57,15 +59,20 @@ const kinds = byType<Schedule>(
   },
   'constant',
 )
-const names = oneOf(['constant'])
+const named = oneOf(['constant', 'cosine'])
+/** Names of the schedules that do not do without options, and an object that would. */
+const incomplete = new Map<unknown, Schema<never>>([
+  ['step', refuse("an object { type: 'step', every: ... }, as every is missing,")],
+  ['exponential', refuse("an object { type: 'exponential', factor: ... }, as factor is missing,")],
+])
 
-export const scheduleSchema = pick((input) => (typeof input === 'string' ? names : kinds)) as Schema<
-  'constant' | Schedule
->
+export const scheduleSchema = pick((input) =>
+  typeof input === 'string' ? (incomplete.get(input) ?? named) : kinds,
+) as Schema<ScheduleName | Schedule>
 
 /** Every field that the core wants; `epochs` are those of this `fit`. */
-export function scheduleSpec(passed: 'constant' | Schedule = 'constant', epochs: number): TrainSpec['schedule'] {
-  const { type = 'constant', warmup = 0, ...own } = passed === 'constant' ? {} : passed
+export function scheduleSpec(passed: ScheduleName | Schedule = 'constant', epochs: number): TrainSpec['schedule'] {
+  const { type = 'constant', warmup = 0, ...own } = typeof passed === 'string' ? { type: passed } : passed
   const { every = 1, factor = 0.1, minimum = 0 } = own as Partial<StepSchedule & CosineSchedule>
   if (type === 'cosine' && warmup >= epochs) {
     throw new RangeError(expected(`fewer epochs than fit's ${epochs}`, 'schedule.warmup', warmup))

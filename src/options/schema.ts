@@ -17,9 +17,8 @@ export function options<T extends object>(what: string, fields: Fields<T>): Sche
   const names = Object.keys(entries)
   const strict = v.strictObject(entries, (issue) => {
     const key = issue.path?.[0]?.key
-    // `parse` words an unknown field from the known names; a missing one fails as its schema fails on undefined.
-    const missing = issue.expected === 'never' ? undefined : entries[String(key)]
-    return missing ? (v.safeParse(missing, undefined).issues?.[0]?.message ?? what) : names.join(',')
+    // `parse` words an unknown field from the known names.
+    return issue.expected === 'never' || key === undefined ? names.join(',') : missing(entries, key, what)
   })
   const schema = pick((input) => (isPlain(input) ? strict : refuse(what)))
   fieldNames.set(schema, names)
@@ -97,7 +96,20 @@ export function oneOfNumbers<const T extends number>(choices: readonly T[]): Sch
 
 /** An object that has these fields, and may have others, such as an instance of a class. */
 export function atLeast<T extends object>(what: string, fields: Fields<T>): Schema<T> {
-  return v.looseObject(fields as unknown as Record<string, Schema<unknown>>, what) as unknown as Schema<T>
+  const entries = fields as unknown as Record<string, Schema<unknown>>
+  return v.looseObject(entries, (issue) => missing(entries, issue.path?.[0]?.key, what)) as unknown as Schema<T>
+}
+
+/** An object literal of any names, each with such a value. */
+export function record<T>(what: string, item: Schema<T>): Schema<Readonly<Record<string, T>>> {
+  const any = v.record(v.string(), item)
+  return pick((input) => (isPlain(input) ? any : refuse(what))) as Schema<Readonly<Record<string, T>>>
+}
+
+/** What a field that is missing fails with: the same as undefined. */
+function missing(entries: Readonly<Record<string, Schema<unknown>>>, key: unknown, what: string): string {
+  const field = entries[String(key)]
+  return (field && v.safeParse(field, undefined).issues?.[0]?.message) ?? what
 }
 
 export function boolean(): Schema<boolean> {

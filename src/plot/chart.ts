@@ -1,16 +1,41 @@
 /** Charts, as SVG. */
 
 import type { TopLevelSpec } from 'vega-lite'
+import { expected } from '../errors.js'
+import { atLeast, list, number, optional, options, parse, record } from '../options/schema.js'
 import type { History } from '../training/callbacks.js'
+
+const loss = number('a finite number')
+/** What a chart needs of a {@link History}. */
+interface Curve {
+  readonly epochs: readonly { epoch: number; loss: number; validation?: { loss: number } | undefined }[]
+}
+const losses = atLeast<{ loss: number }>('an object with a loss', { loss })
+const epoch = atLeast<Curve['epochs'][number]>("an epoch's record", {
+  epoch: number('a finite number'),
+  loss,
+  validation: optional(losses),
+})
+const schema = options<{ history: Curve; others: Readonly<Record<string, readonly number[]>> }>('arguments', {
+  history: atLeast<Curve>('a History', { epochs: list("an array of epochs' records", epoch) }),
+  others: record('an object of arrays of numbers', list('an array of numbers', loss)),
+})
+/** The curves of the history itself. */
+const OWN = ['training', 'validation']
 
 /**
  * An SVG of the loss over the epochs, and of the validation's where there is one. `others` are further curves by name,
  * one value an epoch from epoch 1 on, such as the losses of another program.
+ *
+ * @throws TypeError or RangeError that names what is wrong with an argument.
  */
 export async function lossChart(
   history: History,
   others: Readonly<Record<string, readonly number[]>> = {},
 ): Promise<string> {
+  parse(schema, { history, others }, 'lossChart')
+  const taken = OWN.find((name) => Object.hasOwn(others, name))
+  if (taken) throw new RangeError(expected(`other names than ${OWN.join(' and ')}`, 'others', taken))
   const curves: [string, [number, number][]][] = [
     ['training', history.epochs.map(({ epoch, loss }) => [epoch, loss])],
     ['validation', history.epochs.flatMap(({ epoch, validation }) => (validation ? [[epoch, validation.loss]] : []))],

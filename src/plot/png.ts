@@ -1,6 +1,7 @@
 /** Images in a grid, as PNG. */
 
-import { flatten, type Matrix } from '../data/matrix.js'
+import { flatten, isByteArray, type Matrix } from '../data/matrix.js'
+import { expected } from '../errors.js'
 import { integer, oneOfNumbers, optional, options, parse } from '../options/schema.js'
 
 /** How rows of numbers are images. */
@@ -19,65 +20,78 @@ export interface GridOptions {
   readonly padding?: number | undefined
 }
 
+type FlatBytes = Uint8Array | Uint8ClampedArray
+/** What holds for a grid of pairs too, whose columns are the pairs. */
+type PairOptions = Omit<GridOptions, 'columns'>
+
 const BACKGROUND = 64
+/** A gibibyte of memory. */
+const MOST_PIXELS = 2 ** 28
 
 const size = integer('a positive integer of at most 16384', 1, 16384)
-const schema = options<GridOptions>('an object of options', {
+const common = {
   height: size,
   width: size,
-  channels: optional(oneOfNumbers([1, 3])),
-  columns: optional(size),
+  channels: optional(oneOfNumbers([1, 3] as const)),
   scale: optional(integer('an integer from 1 to 32', 1, 32)),
   padding: optional(integer('an integer from 0 to 64', 0, 64)),
-})
+}
+const gridSchema = options<GridOptions>('an object of options', { ...common, columns: optional(size) })
+const pairSchema = options<PairOptions>('an object of options', common)
 
 /**
  * A PNG of all rows of `images`, left to right and top to bottom. Numbers are brightness from 0 to 1, and are limited to
  * that; bytes from 0 to 255.
+ *
+ * @throws TypeError or RangeError that names what is wrong with an argument.
  */
 export async function imageGrid(images: Matrix, passed: GridOptions): Promise<Buffer> {
-  const layout = layoutOf('imageGrid', passed)
+  const layout = parse(gridSchema, passed, 'imageGrid')
   const rows = pixels(images, 'images', layout)
   return draw(rows, layout.columns ?? Math.ceil(Math.sqrt(rows.length)), layout)
 }
 
-/** A PNG of observations with their reconstructions below them, in one pair of rows. */
+/**
+ * A PNG of observations with their reconstructions below them, in one pair of rows.
+ *
+ * @throws TypeError or RangeError that names what is wrong with an argument, also where the one are not as many as the
+ *   other.
+ */
 export async function reconstructionGrid(
   observations: Matrix,
   reconstructions: Matrix,
-  passed: GridOptions,
+  passed: Omit<GridOptions, 'columns'>,
 ): Promise<Buffer> {
-  const layout = layoutOf('reconstructionGrid', passed)
+  const layout = parse(pairSchema, passed, 'reconstructionGrid')
   const above = pixels(observations, 'observations', layout)
   const below = pixels(reconstructions, 'reconstructions', layout)
-  return draw([...above, ...below], Math.max(above.length, below.length), layout)
-}
-
-type Layout = ReturnType<typeof layoutOf>
-
-function layoutOf(name: string, passed: GridOptions) {
-  const { height, width, channels = 1, columns, scale = 2, padding = 4 } = parse(schema, passed, name)
-  return { height, width, channels, columns, scale, padding }
+  if (above.length !== below.length) {
+    const what = `${above.length} rows, as observations has,`
+    throw new RangeError(expected(what, 'reconstructions', reconstructions))
+  }
+  return draw([...above, ...below], above.length, layout)
 }
 
 /** Each image's bytes. */
-function pixels(images: Matrix, name: string, { height, width, channels }: Layout): Uint8Array[] {
+function pixels(images: Matrix, name: string, { height, width, channels = 1 }: PairOptions): FlatBytes[] {
   const { data, rows, columns } = flatten(images, name, height * width * channels)
   // Uint8ClampedArray rounds, limits, and makes NaN 0.
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(Uint8ClampedArray.from(data, (v) => v * 255).buffer)
+  const bytes = isByteArray(data) ? data : Uint8ClampedArray.from(data, (value) => value * 255)
   return Array.from({ length: rows }, (_, i) => bytes.subarray(i * columns, (i + 1) * columns))
 }
 
-async function draw(images: readonly Uint8Array[], columns: number, layout: Layout): Promise<Buffer> {
+async function draw(images: readonly FlatBytes[], columns: number, layout: PairOptions): Promise<Buffer> {
   const { PNG } = await import('pngjs')
-  const { height, width, channels, scale, padding } = layout
+  const { height, width, channels = 1, scale = 2, padding = 4 } = layout
   const stepX = width * scale + padding
   const stepY = height * scale + padding
-  const png = new PNG({
-    width: columns * stepX + padding,
-    height: Math.ceil(images.length / columns) * stepY + padding,
-    colorType: channels === 1 ? 0 : 2,
-  })
+  const totalWidth = columns * stepX + padding
+  const totalHeight = Math.ceil(images.length / columns) * stepY + padding
+  if (totalWidth * totalHeight > MOST_PIXELS) {
+    const size = `${totalWidth}×${totalHeight}`
+    throw new RangeError(expected('a picture of at most 2^28 pixels', 'images, columns and scale together', size))
+  }
+  const png = new PNG({ width: totalWidth, height: totalHeight, colorType: channels === 1 ? 0 : 2 })
   png.data.fill(BACKGROUND)
   for (let i = 3; i < png.data.length; i += 4) png.data[i] = 255
   images.forEach((image, i) => {

@@ -44,12 +44,17 @@ export interface BatchRecord extends Losses {
  * epoch's end.
  */
 export interface Callbacks {
+  /** Before the first epoch. */
   onTrainBegin?(): unknown
   /** After the last epoch; not after an abort or an error. */
   onTrainEnd?(history: History): unknown
+  /** Before each epoch, with its number. */
   onEpochBegin?(epoch: number): unknown
+  /** After each epoch and its validation, with its losses. */
   onEpochEnd?(epoch: number, record: EpochRecord): unknown
+  /** Before each step, with its number within the epoch. */
   onBatchBegin?(batch: number, where: { readonly epoch: number; readonly batch: number }): unknown
+  /** After each step, with its losses. */
   onBatchEnd?(batch: number, record: BatchRecord): unknown
 }
 

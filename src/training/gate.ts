@@ -43,9 +43,14 @@ export class Gate {
     return this.track(job)
   }
 
-  /** Waits until the core has nothing to do for this model. */
+  /** Whether the core has anything to do for this model. */
+  get busy(): boolean {
+    return this.#work.size > 0
+  }
+
+  /** Waits until it has not. */
   async quiet(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work)
+    while (this.busy) await Promise.all(this.#work)
   }
 
   /** Throws 'BUSY' within an epoch. */

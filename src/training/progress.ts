@@ -15,10 +15,13 @@ export interface Progress {
   stop(): void
 }
 
-/** `last` is the epoch that `fit` ends with, counted over the model's life. */
-export async function makeProgress(verbose: boolean, last: number): Promise<Progress> {
-  if (!verbose) return silent
-  return process.stderr.isTTY ? await bar(last) : lines(last)
+/** Makes the progress of a `fit`. `last` is the epoch that it ends with, counted over the model's life. */
+export type ProgressMaker = (last: number) => Progress
+
+/** In two parts, because the way to draw is loaded before `last` is known. */
+export async function loadProgress(verbose: boolean): Promise<ProgressMaker> {
+  if (!verbose) return () => silent
+  return process.stderr.isTTY ? await loadBar() : lines
 }
 
 const silent: Progress = { live: false, epochBegin() {}, batch() {}, epochEnd() {}, stop() {} }
@@ -27,8 +30,12 @@ function lines(last: number): Progress {
   return { ...silent, epochEnd: (record) => process.stderr.write(`${epochLine(record, last)}\n`) }
 }
 
-async function bar(last: number): Promise<Progress> {
+async function loadBar(): Promise<ProgressMaker> {
   const { default: cliProgress } = await import('cli-progress')
+  return (last) => bar(cliProgress, last)
+}
+
+function bar(cliProgress: typeof import('cli-progress'), last: number): Progress {
   let current: SingleBar | undefined
   const stop = () => {
     current?.stop()

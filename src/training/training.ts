@@ -6,7 +6,7 @@ import { BatchCalls } from './batch-calls.js'
 import type { Callbacks, EpochRecord, History, Losses } from './callbacks.js'
 import type { Gate } from './gate.js'
 import { orAborted, run, throwIfAborted } from './jobs.js'
-import { makeProgress, type Progress } from './progress.js'
+import { loadProgress, type Progress } from './progress.js'
 
 /** A progress bar is drawn ten times a second; telling it more often would only cost. */
 const BAR_INTERVAL_MS = 100
@@ -19,7 +19,10 @@ export interface Training {
   readonly validation: NativeDataset | undefined
   /** Draws of z for each validation row. */
   readonly samples: number
-  /** Told of each epoch as soon as it is trained. */
+  /**
+   * Told of each epoch as soon as it is trained, even where `fit` has rejected by then, and of its validation by a second
+   * record of the same epoch.
+   */
   readonly onRecord: (record: EpochRecord) => void
 }
 
@@ -27,9 +30,12 @@ export interface Training {
 export async function train(training: Training): Promise<History> {
   const { model, gate, plan } = training
   const epochs: EpochRecord[] = []
-  const progress = await makeProgress(plan.verbose, model.epochsTrained + plan.epochs)
+  const makeProgress = await loadProgress(plan.verbose)
+  // Again, should work have begun in the moment before this goes on; then nothing comes between it and the beginning.
+  while (gate.busy) await orAborted(gate.quiet(), plan.signal)
+  // Only now: what an aborted `fit` left running may have ended an epoch.
+  const progress = makeProgress(model.epochsTrained + plan.epochs)
   try {
-    await orAborted(gate.quiet(), plan.signal)
     model.beginFit(plan.spec)
     await notify(plan, (callback) => callback.onTrainBegin?.())
     for (let i = 0; i < plan.epochs; i++) {
@@ -58,16 +64,16 @@ async function notify({ callbacks, signal }: FitPlan, call: (callback: Callbacks
 }
 
 async function trainAndValidate(training: Training, epoch: number, progress: Progress): Promise<EpochRecord> {
-  const { loss, reconstruction, kl, seconds } = await trainEpoch(training, epoch, progress)
-  let record: EpochRecord = { epoch, loss, reconstruction, kl, seconds }
-  try {
-    const validation = await validate(training)
-    if (validation) record = { ...record, validation }
-  } finally {
-    // The epoch has been trained, whatever became of its validation.
-    training.onRecord(record)
-  }
+  const trained = recordOf(epoch, await trainEpoch(training, epoch, progress))
+  const validation = await validate(training)
+  if (!validation) return trained
+  const record = { ...trained, validation }
+  training.onRecord(record)
   return record
+}
+
+function recordOf(epoch: number, { loss, reconstruction, kl, seconds }: EpochResult): EpochRecord {
+  return { epoch, loss, reconstruction, kl, seconds }
 }
 
 async function trainEpoch(training: Training, epoch: number, progress: Progress): Promise<EpochResult> {
@@ -90,6 +96,8 @@ async function trainEpoch(training: Training, epoch: number, progress: Progress)
           },
         }),
       })
+      // Here, because this epoch counts although the wait for it may be given up, or a callback of its last step throw.
+      job.promise.then((result) => training.onRecord(recordOf(epoch, result)), ignore)
       return gate.trackEpoch(job)
     }, plan.signal)
     await orAborted(calls.settle(), plan.signal)
@@ -109,3 +117,5 @@ async function validate({ model, gate, plan, validation, samples }: Training): P
   const terms = await run(() => gate.track(model.evaluate(validation, { threads, samples, seed: 0 })), signal)
   return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl }
 }
+
+function ignore(): void {}
