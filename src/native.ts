@@ -122,8 +122,10 @@ export interface NativeModel {
    * all calls have been made when the promise settles. `batchInterval`: at most one onBatchEnd per that many
    * milliseconds (0: every step), for a progress bar.
    *
-   * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within the epoch) where the loss or
-   * a parameter is not finite; parameters, moments and step count are then those of the epoch's beginning.
+   * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within
+   * the epoch) where the loss or a parameter is not finite. Parameters, moments and counts are then those of the
+   * beginning of the last epoch whose first loss was finite: of this epoch, or where it is the first step that shows the
+   * damage, of the one before.
    * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
    */
   trainEpoch(
