@@ -257,3 +257,15 @@ describe('options of methods are checked', () => {
     await expect(call()).rejects.toThrow(message)
   })
 })
+
+test('a step that ruins the parameters is undone where only the next epoch shows it', async () => {
+  const rows = curve(64)
+  const vae = new VAE({ ...small, likelihood: 'gaussian' })
+  await vae.fit(rows, { epochs: 3, batchSize: 64, verbose: false })
+  const before = bits(vae)
+  const wild = { epochs: 10, batchSize: 64, optimizer: 'sgd', learningRate: 1e10, verbose: false } as const
+  await expect(vae.fit(rows, wild)).rejects.toMatchObject({ code: 'DIVERGED', epoch: 5, step: 1 })
+  expect(bits(vae)).toEqual(before)
+  const { epochs } = await vae.fit(rows, { epochs: 1, verbose: false })
+  expect(epochs[0]).toMatchObject({ epoch: 4, loss: expect.closeTo((await vae.evaluate(rows)).loss, 0) })
+})
