@@ -119,13 +119,14 @@ void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own,
                       Clock::duration whole) {
   constexpr int ENOUGH_JOBS = 6;
   constexpr double FADING = 0.8;
-  constexpr auto SHORTEST = std::chrono::milliseconds(20), LONGEST = std::chrono::milliseconds(640);
+  constexpr double CLEARLY_LOST = 0.003;  // seconds: as long as a scheduler leaves a core to somebody else
+  constexpr auto SHORTEST = std::chrono::milliseconds(50), LONGEST = std::chrono::milliseconds(1000);
   using Seconds = std::chrono::duration<double>;
   // Helpers did it all: nothing is known of how fast the caller would have been.
   if (own == 0) return;
   together_ = FADING * together_ + Seconds(whole).count();
   alone_ = FADING * alone_ + Seconds(working).count() * static_cast<double>(tasks) / static_cast<double>(own);
-  if (++jobs_ < ENOUGH_JOBS) return;
+  if (++jobs_ < ENOUGH_JOBS && together_ < alone_ + CLEARLY_LOST) return;
   if (together_ > alone_) {
     alone_for_ = std::clamp(2 * alone_for_, Clock::duration(SHORTEST), Clock::duration(LONGEST));
     alone_until_ = now + alone_for_;
