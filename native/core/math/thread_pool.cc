@@ -11,6 +11,7 @@
 #include <immintrin.h>
 #endif
 #if defined(__linux__)
+#include <pthread.h>
 #include <sched.h>
 #endif
 
@@ -68,22 +69,6 @@ int current_core() {
   return -1;
 #endif
 }
-
-// Moves this thread to another of its cores, without tying it there. A scheduler may leave a helper on its caller's
-// core for seconds while another core is idle (seen on virtual machines), which makes two threads as slow as one.
-void leave_core([[maybe_unused]] int core) {
-#if defined(__linux__)
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
-  cpu_set_t others = allowed;
-  CPU_CLR(core, &others);
-  sched_setaffinity(0, sizeof(others), &others);
-  sched_setaffinity(0, sizeof(allowed), &allowed);
-#endif
-}
-
-// A helper that finds itself on its caller's core again and again is where the scheduler wants it.
-constexpr auto BETWEEN_MOVES = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -186,7 +171,7 @@ void ThreadPool::run_together(std::size_t count, Call call, void* context) {
   call_ = call;
   context_ = context;
   done_.store(0, std::memory_order_relaxed);
-  caller_core_.store(current_core(), std::memory_order_relaxed);
+  keep_helpers_off(current_core());
   const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 48) + 1;
   ticket_.store((generation << 48) | (static_cast<std::uint64_t>(count) << 24));
   wake_.fetch_add(1);
@@ -197,6 +182,19 @@ void ThreadPool::run_together(std::size_t count, Call call, void* context) {
   const auto ended = Teamwork::Clock::now();
   teamwork_.record(ended, count, own, worked - started, ended - started);
   if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+// A scheduler may leave a helper on its caller's core for seconds while another core is idle (seen on virtual machines),
+// which makes two threads as slow as one. So whenever the caller finds itself on another core, helpers are kept off it.
+void ThreadPool::keep_helpers_off(int core) {
+  if (core == caller_core_) return;
+  caller_core_ = core;
+#if defined(__linux__)
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0 || CPU_COUNT(&cores) < 2) return;
+  CPU_CLR(core, &cores);
+  for (std::thread& helper : helpers_) pthread_setaffinity_np(helper.native_handle(), sizeof(cores), &cores);
+#endif
 }
 
 void ThreadPool::wait_for_helpers(std::uint32_t count) {
@@ -227,7 +225,6 @@ std::size_t ThreadPool::work(std::size_t worker) {
 void ThreadPool::help(std::size_t worker) {
   const FlushDenormals flush;
   std::uint32_t seen = 0;
-  std::chrono::steady_clock::time_point moved{};
   for (;;) {
     std::uint32_t now = seen;
     spin_until([&] { return (now = wake_.load(std::memory_order_acquire)) != seen; }, HELPER_SPIN);
@@ -239,14 +236,6 @@ void ThreadPool::help(std::size_t worker) {
     }
     seen = now;
     if (stop_.load()) return;
-    const int core = current_core();
-    if (core >= 0 && core == caller_core_.load(std::memory_order_relaxed)) {
-      const auto time = std::chrono::steady_clock::now();
-      if (time - moved > BETWEEN_MOVES) {
-        moved = time;
-        leave_core(core);
-      }
-    }
     work(worker);
   }
 }

@@ -76,6 +76,7 @@ class ThreadPool {
   void run_erased(std::size_t count, Call call, void* context);
   void run_together(std::size_t count, Call call, void* context);
   void stop();
+  void keep_helpers_off(int core);
   void wait_for_helpers(std::uint32_t count);
   void help(std::size_t worker);
   // Returns how many tasks this thread did.
@@ -95,7 +96,7 @@ class ThreadPool {
   std::atomic<std::uint32_t> wake_{0};  // changes with every job, and at the end
   std::atomic<std::uint32_t> sleepers_{0};
   std::atomic<bool> stop_{false};
-  std::atomic<int> caller_core_{-1};
+  int caller_core_ = -1;
   std::vector<std::thread> helpers_;
 };
 
