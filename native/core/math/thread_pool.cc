@@ -184,8 +184,9 @@ void ThreadPool::run_together(std::size_t count, Call call, void* context) {
   if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-// A scheduler may leave a helper on its caller's core for seconds while another core is idle (seen on virtual machines),
-// which makes two threads as slow as one. So whenever the caller finds itself on another core, helpers are kept off it.
+// A scheduler may leave a helper on its caller's core for seconds while another core is idle (seen on virtual
+// machines), which makes two threads as slow as one. So whenever the caller finds itself on another core, helpers are
+// kept off it.
 void ThreadPool::keep_helpers_off(int core) {
   if (core == caller_core_) return;
   caller_core_ = core;
