@@ -124,8 +124,7 @@ export interface NativeModel {
    *
    * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within
    * the epoch) where the loss or a parameter is not finite. Parameters, moments and counts are then those of the
-   * beginning of the last epoch whose first loss was finite: of this epoch, or where it is the first step that shows the
-   * damage, of the one before.
+   * beginning of this epoch, or where its first step shows the damage, of the one before, but never of before beginFit.
    * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
    */
   trainEpoch(

@@ -269,3 +269,16 @@ test('a step that ruins the parameters is undone where only the next epoch shows
   const { epochs } = await vae.fit(rows, { epochs: 1, verbose: false })
   expect(epochs[0]).toMatchObject({ epoch: 4, loss: expect.closeTo((await vae.evaluate(rows)).loss, 0) })
 })
+
+test('data that no parameters could give a finite loss leave the model as it was before fit', async () => {
+  const vae = new VAE({ ...small, likelihood: 'gaussian' })
+  await vae.fit(x, { epochs: 3, batchSize: 8, verbose: false })
+  const before = bits(vae)
+  const huge = { data: x.data.map((cell) => cell * 1e30), shape: x.shape }
+  await expect(vae.fit(huge, { epochs: 2, verbose: false })).rejects.toMatchObject({
+    code: 'DIVERGED',
+    epoch: 4,
+    step: 1,
+  })
+  expect(bits(vae)).toEqual(before)
+})

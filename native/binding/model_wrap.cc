@@ -170,7 +170,6 @@ void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
   }
   for (std::size_t i = 0; i < arrays.size(); ++i) model.write(model.table()[i], arrays[i].Data());
   model.refresh_transposed();
-  live_->trainer.forget_snapshot();
 }
 
 void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {

@@ -50,6 +50,8 @@ void Trainer::begin_fit(const TrainSpec& spec) {
   spec_ = spec;
   optimizer_prepared_ = false;
   fit_epochs_ = 0.0;
+  // Where already the first loss is not finite, the data may be to blame: the model stays as it was before the fit.
+  snapshot_.taken = false;
 }
 
 void Trainer::prepare_optimizer() {
@@ -71,7 +73,7 @@ void Trainer::take_snapshot() {
 }
 
 void Trainer::restore_snapshot() {
-  if (!snapshot_.taken) return;  // nothing has been trained since the parameters were made or read
+  if (!snapshot_.taken) return;  // no step of this fit has been taken
   model_.parameters().copy_from(snapshot_.parameters);
   model_.refresh_transposed();
   optimizer_.copy_state_from(snapshot_.optimizer);

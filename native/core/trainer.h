@@ -25,9 +25,8 @@
 
 namespace aevb {
 
-// The loss or a parameter stopped being finite. The model is as it was at the beginning of the last epoch that began
-// with a finite loss: of this one, or where already its first loss is not finite, of the one before, whose last update
-// did it.
+// The loss or a parameter stopped being finite. The model is as it was at the beginning of this epoch; or, where
+// already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
 class Diverged : public std::runtime_error {
  public:
   Diverged(std::uint64_t epoch, std::size_t step)
@@ -57,9 +56,6 @@ class Trainer {
 
   // Begins a fit: see NativeModel.beginFit in src/native.ts. Costs nothing; memory is taken by the first epoch.
   void begin_fit(const TrainSpec& spec);
-
-  // The parameters were replaced: there is nothing to return to.
-  void forget_snapshot() { snapshot_.taken = false; }
 
   // One epoch over the data. Throws Diverged or Cancelled.
   Terms epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
