@@ -1,6 +1,8 @@
 #include "job.h"
 
 #include <chrono>
+#include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "errors.h"
@@ -21,6 +23,17 @@ constexpr std::size_t MOST_WAITING_CALLS = 256;
 
 // A thread without work ends after this long, and its pool with it, so that many models do not mean many threads.
 constexpr auto IDLE = std::chrono::seconds(2);
+
+// Every executor of the process, whatever its environment, for the end of the process alone. Never destroyed, because
+// threads may outlive static objects.
+struct Executors {
+  std::mutex mutex;
+  std::set<Executor*> all;
+};
+Executors& executors() {
+  static auto* instance = new Executors;
+  return *instance;
+}
 
 }  // namespace
 
@@ -64,9 +77,17 @@ void Job::settle(Napi::Env env) {
 
 Executor::Executor(Napi::Env env, std::function<void()> on_idle) : env_(env), on_idle_(std::move(on_idle)) {
   napi_add_env_cleanup_hook(env_, shut_down_hook, this);
+  static const int registered = std::atexit(stop_all_at_exit);
+  static_cast<void>(registered);
+  const std::lock_guard lock(executors().mutex);
+  executors().all.insert(this);
 }
 
 Executor::~Executor() {
+  {
+    const std::lock_guard lock(executors().mutex);
+    executors().all.erase(this);
+  }
   napi_remove_env_cleanup_hook(env_, shut_down_hook, this);
   shut_down();
 }
@@ -152,7 +173,26 @@ void Executor::loop() {
   }
 }
 
-void Executor::shut_down() {
+void Executor::stop_all_at_exit() {
+  // Longer than a step of most models. A thread that waits for a JavaScript thread which is gone waits in vain, and is
+  // left.
+  constexpr auto PATIENCE = std::chrono::seconds(1);
+  const auto end = std::chrono::steady_clock::now() + PATIENCE;
+  const std::lock_guard lock(executors().mutex);
+  for (Executor* executor : executors().all) executor->cancel_all();
+  for (Executor* executor : executors().all) {
+    while (executor->works() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+bool Executor::works() {
+  const std::lock_guard lock(mutex_);
+  return !running_.empty();
+}
+
+void Executor::cancel_all() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -163,6 +203,10 @@ void Executor::shut_down() {
     waiting_count_.store(0);
   }
   changed_.notify_all();
+}
+
+void Executor::shut_down() {
+  cancel_all();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -77,6 +77,11 @@ class Executor {
  private:
   static void shut_down_hook(void* executor) { static_cast<Executor*>(executor)->shut_down(); }
   void shut_down();
+  // process.exit runs no cleanup hook, but the destructors of libraries: a CBLAS must not lose its memory within a
+  // product.
+  static void stop_all_at_exit();
+  void cancel_all();
+  bool works();
   void loop();
   // Takes the first waiting job, which is there; the mutex is held.
   std::unique_ptr<Job> take();
