@@ -41,11 +41,11 @@ constexpr std::pair<const char*, LikelihoodType> LIKELIHOODS[] = {
     {"gaussian", LikelihoodType::gaussian},
 };
 
-constexpr std::pair<const char*, VarianceType> VARIANCES[] = {
-    {"fixed", VarianceType::fixed},
-    {"learned", VarianceType::learned},
-    {"perFeature", VarianceType::perFeature},
-    {"perDatum", VarianceType::perDatum},
+constexpr std::pair<const char*, DispersionType> VARIANCES[] = {
+    {"fixed", DispersionType::fixed},
+    {"learned", DispersionType::learned},
+    {"perFeature", DispersionType::perFeature},
+    {"perDatum", DispersionType::perDatum},
 };
 
 constexpr std::pair<const char*, OptimizerType> OPTIMIZERS[] = {
@@ -116,11 +116,11 @@ ModelSpec read_model_spec(const Napi::Object& object) {
   spec.decoder = read_layers(object, "decoder");
   const Napi::Object likelihood = read_object(object, "likelihood");
   spec.likelihood.type = read_choice(likelihood, "type", LIKELIHOODS);
-  spec.likelihood.variance = read_choice(likelihood, "variance", VARIANCES);
-  spec.likelihood.fixed_variance = read_number(likelihood, "fixedVariance");
+  spec.likelihood.dispersion = read_choice(likelihood, "variance", VARIANCES);
+  spec.likelihood.fixed_dispersion = read_number(likelihood, "fixedVariance");
   const Napi::Object bounds = read_object(likelihood, "logVarianceBounds");
-  spec.likelihood.log_variance_min = read_number(bounds, "0");
-  spec.likelihood.log_variance_max = read_number(bounds, "1");
+  spec.likelihood.log_dispersion_min = read_number(bounds, "0");
+  spec.likelihood.log_dispersion_max = read_number(bounds, "1");
   const Napi::Object objective = read_object(object, "objective");
   spec.objective.beta = read_number(objective, "beta");
   spec.objective.samples = read_size(objective, "samples");

@@ -55,7 +55,7 @@ void write_mean(const Model& model, Workspace& workspace, float* out, std::size_
 void score_reconstruction(const Model& model, Workspace& workspace, ConstPanels x, std::size_t count,
                           std::size_t draws) {
   likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
-                     workspace.shared_log_variance, x, count, draws, model.spec().input);
+                     workspace.shared_log_dispersion, x, count, draws, model.spec().input);
 }
 
 // log Σ exp(value), and Σ exp(2 value) relative to its square for the variance, of values that come one after another.

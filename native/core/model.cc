@@ -58,10 +58,10 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     add_dense(heads[i], std::string("likelihood.") + names[i], width, spec.input, Activation::identity, true);
   }
-  shared_log_variances = aevb::shared_log_variances(spec.likelihood, spec.input);
-  if (shared_log_variances > 0) {
-    shared_log_variance = take(cache_lines(shared_log_variances));
-    table_.push_back({"likelihood.logVariance", {shared_log_variances}, shared_log_variance});
+  shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
+  if (shared_log_dispersions > 0) {
+    shared_log_dispersion = take(cache_lines(shared_log_dispersions));
+    table_.push_back({"likelihood.logVariance", {shared_log_dispersions}, shared_log_dispersion});
   }
   parameters_ = AlignedFloats(arena_size_);
   transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);

@@ -51,17 +51,17 @@ class Model {
 
   // The layers in the order of the forward pass.
   std::vector<DenseLayer> encoder, decoder;
-  DenseLayer mean, log_variance;         // the posterior's heads
-  std::vector<DenseLayer> heads;         // the likelihood's
-  std::size_t shared_log_variance = 0;   // offset of the likelihood's own log-variance parameters
-  std::size_t shared_log_variances = 0;  // and how many there are
+  DenseLayer mean, log_variance;           // the posterior's heads
+  std::vector<DenseLayer> heads;           // the likelihood's
+  std::size_t shared_log_dispersion = 0;   // offset of the likelihood's own log-variance parameters
+  std::size_t shared_log_dispersions = 0;  // and how many there are
 
   Panels weight(float* arena, const DenseLayer& layer) const;
   ConstPanels weight(const DenseLayer& layer) const;
   Panels transposed(const DenseLayer& layer);
   ConstPanels transposed(const DenseLayer& layer) const;
   const float* bias(const DenseLayer& layer) const { return parameters_.data() + layer.bias; }
-  const float* shared_log_variance_raw() const { return parameters_.data() + shared_log_variance; }
+  const float* shared_log_dispersion_raw() const { return parameters_.data() + shared_log_dispersion; }
 
   AlignedFloats& parameters() { return parameters_; }
   const AlignedFloats& parameters() const { return parameters_; }

@@ -55,7 +55,7 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   workspace.heads.clear();
   for (const DenseLayer& layer : model.heads) workspace.heads.push_back(carver.panels(rows * draws, layer.out));
   const std::size_t width = matrix_width(D);
-  workspace.shared_log_variance = carver.floats(panel_count(D, width) * width);
+  workspace.shared_log_dispersion = carver.floats(panel_count(D, width) * width);
 }
 
 void forward(const Model& model, const DenseLayer& layer, const LayerActivity& activity, ConstPanels inp,
@@ -97,7 +97,7 @@ Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bo
     : zeros(rows, model.spec().input, training),
       reconstruction(rows * draws),
       kl(rows),
-      shared_log_variance(nullptr),
+      shared_log_dispersion(nullptr),
       rows_(rows),
       draws_(draws) {
   Carver count(nullptr);
@@ -109,8 +109,8 @@ Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bo
 }
 
 void refresh_likelihood(const Model& model, Workspace& workspace) {
-  fill_shared_log_variance(workspace.shared_log_variance, model.spec().likelihood, model.shared_log_variance_raw(),
-                           model.spec().input);
+  fill_shared_log_dispersion(workspace.shared_log_dispersion, model.spec().likelihood,
+                             model.shared_log_dispersion_raw(), model.spec().input);
 }
 
 void encode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
@@ -161,7 +161,8 @@ void train_rows(const Model& model, Workspace& workspace, std::size_t first, std
   Panels heads[2];
   for (std::size_t i = 0; i < workspace.heads.size(); ++i) heads[i] = workspace.heads[i].from_row(first * L);
   likelihood_forward_backward(workspace.reconstruction.data() + first * L, spec.likelihood, heads,
-                              workspace.shared_log_variance, workspace.x.from_row(first), scale, count, L, spec.input);
+                              workspace.shared_log_dispersion, workspace.x.from_row(first), scale, count, L,
+                              spec.input);
   const Panels dlast = decoder.empty() ? workspace.dz : decoder.back().dout;
   for (std::size_t i = 0; i < model.heads.size(); ++i) {
     backward_input(model, model.heads[i], dlast, workspace.heads[i], first * L, count * L, i > 0);

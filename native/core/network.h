@@ -40,7 +40,7 @@ class Workspace {
 
   std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
   std::vector<double> kl;              // [rows], nats
-  float* shared_log_variance;          // [D], bounded; see likelihood.h
+  float* shared_log_dispersion;        // [D], bounded; see likelihood.h
 
  private:
   std::size_t rows_, draws_;

@@ -316,7 +316,7 @@ Layers model_layers(const ModelSpec& spec) {
     layers.heads = {head("likelihood.logits", decoded, spec.input)};
   } else {
     layers.heads = {head("likelihood.mean", decoded, spec.input)};
-    if (spec.likelihood.variance == VarianceType::perDatum) {
+    if (spec.likelihood.dispersion == DispersionType::perDatum) {
       layers.heads.push_back(head("likelihood.logVariance", decoded, spec.input));
     }
   }
@@ -382,13 +382,14 @@ double total(const Vector& values) {
 }
 
 // The log-variance [D] that all rows share, of the variances fixed, learned and perFeature.
-Vector shared_log_variance(const ModelSpec& spec, const Parameters& parameters) {
+Vector shared_log_dispersion(const ModelSpec& spec, const Parameters& parameters) {
   const LikelihoodSpec& likelihood = spec.likelihood;
-  if (likelihood.variance == VarianceType::fixed) return Vector(spec.input, std::log(likelihood.fixed_variance));
+  if (likelihood.dispersion == DispersionType::fixed) return Vector(spec.input, std::log(likelihood.fixed_dispersion));
   const Vector& raw = parameters.at("likelihood.logVariance");  // [1] or [D]
   Vector log_variance;
   for (std::size_t d = 0; d < spec.input; ++d) {
-    log_variance.push_back(soft_bound(raw[d % raw.size()], likelihood.log_variance_min, likelihood.log_variance_max));
+    log_variance.push_back(
+        soft_bound(raw[d % raw.size()], likelihood.log_dispersion_min, likelihood.log_dispersion_max));
   }
   return log_variance;
 }
@@ -398,11 +399,11 @@ Vector likelihood_forward(const ModelSpec& spec, const Parameters& parameters, c
                           const Vector& x, std::size_t B, std::size_t L) {
   const LikelihoodSpec& likelihood = spec.likelihood;
   if (likelihood.type == LikelihoodType::bernoulli) return bernoulli_forward(heads[0].out, x, B, L, spec.input);
-  if (likelihood.variance == VarianceType::perDatum) {
-    return gaussian_datum_forward(heads[0].out, heads[1].out, likelihood.log_variance_min, likelihood.log_variance_max,
-                                  x, B, L, spec.input);
+  if (likelihood.dispersion == DispersionType::perDatum) {
+    return gaussian_datum_forward(heads[0].out, heads[1].out, likelihood.log_dispersion_min,
+                                  likelihood.log_dispersion_max, x, B, L, spec.input);
   }
-  return gaussian_forward(heads[0].out, shared_log_variance(spec, parameters), x, B, L, spec.input);
+  return gaussian_forward(heads[0].out, shared_log_dispersion(spec, parameters), x, B, L, spec.input);
 }
 
 // The gradients of  scale · Σ loss  with respect to the heads' outputs; writes that of a shared log-variance parameter.
@@ -410,18 +411,18 @@ std::vector<Vector> likelihood_backward(const ModelSpec& spec, const Parameters&
                                         const std::vector<Trace>& heads, const Vector& x, double scale, std::size_t B,
                                         std::size_t L, Parameters* gradient) {
   const LikelihoodSpec& likelihood = spec.likelihood;
-  const double min = likelihood.log_variance_min;
-  const double max = likelihood.log_variance_max;
+  const double min = likelihood.log_dispersion_min;
+  const double max = likelihood.log_dispersion_max;
   if (likelihood.type == LikelihoodType::bernoulli) {
     return {bernoulli_backward(heads[0].out, x, scale, B, L, spec.input)};
   }
-  if (likelihood.variance == VarianceType::perDatum) {
+  if (likelihood.dispersion == DispersionType::perDatum) {
     GaussianGradient d = gaussian_datum_backward(heads[0].out, heads[1].out, min, max, x, scale, B, L, spec.input);
     return {std::move(d.dmean), std::move(d.dlog_variance)};
   }
   GaussianGradient d =
-      gaussian_likelihood_backward(heads[0].out, shared_log_variance(spec, parameters), x, scale, B, L, spec.input);
-  if (likelihood.variance != VarianceType::fixed) {
+      gaussian_likelihood_backward(heads[0].out, shared_log_dispersion(spec, parameters), x, scale, B, L, spec.input);
+  if (likelihood.dispersion != DispersionType::fixed) {
     const Vector& raw = parameters.at("likelihood.logVariance");
     Vector draw(raw.size());
     for (std::size_t i = 0; i < spec.input; ++i) {
@@ -454,8 +455,8 @@ std::vector<TensorShape> initialise_shapes(const ModelSpec& spec) {
   for (const Layer& layer : layers.decoder) add_layer(layer);
   for (const Layer& layer : layers.heads) add_layer(layer);
   if (spec.likelihood.type == LikelihoodType::gaussian) {
-    if (spec.likelihood.variance == VarianceType::learned) shapes.push_back({"likelihood.logVariance", {1}});
-    if (spec.likelihood.variance == VarianceType::perFeature) {
+    if (spec.likelihood.dispersion == DispersionType::learned) shapes.push_back({"likelihood.logVariance", {1}});
+    if (spec.likelihood.dispersion == DispersionType::perFeature) {
       shapes.push_back({"likelihood.logVariance", {spec.input}});
     }
   }

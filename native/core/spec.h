@@ -17,32 +17,114 @@ struct DenseSpec {
   Activation activation = Activation::relu;
 };
 
-struct LatentSpec {
-  std::size_t units = 10;  // a Gaussian posterior with diagonal covariance, prior N(0, I)
+enum class PosteriorType { gaussian, laplace, logistic, categorical, bernoulli };
+
+enum class PriorType {
+  standard,  // N(0, 1) for numbers; every class alike for categorical and Bernoulli variables
+  normal,    // N(mean, variance) in each dimension, fixed or learned
+  mixture,   // a learned mixture of diagonal Gaussians
 };
 
-enum class LikelihoodType { bernoulli, gaussian };
+struct PriorSpec {
+  PriorType type = PriorType::standard;
+  bool learned = false;          // normal
+  std::vector<double> mean;      // normal: one per dimension; where it begins, if learned
+  std::vector<double> variance;  // normal: the same
+  std::size_t components = 0;    // mixture
+};
 
-// Where a Gaussian likelihood's variance comes from.
-enum class VarianceType {
+enum class TemperatureDecay { constant, linear, exponential };
+
+// Of relaxed categorical and Bernoulli variables; falls from `start` to `end` within `epochs` of the model's life.
+struct TemperatureSpec {
+  TemperatureDecay decay = TemperatureDecay::constant;
+  double start = 0.5, end = 0.5, epochs = 1.0;
+};
+
+// One group of latent variables; a model has one or several side by side.
+struct LatentSpec {
+  PosteriorType type = PosteriorType::gaussian;
+  std::size_t units = 10;        // dimensions; categorical and Bernoulli: variables
+  bool full_covariance = false;  // gaussian
+  std::size_t classes = 0;       // categorical: of each variable
+  TemperatureSpec temperature;
+  bool straight_through = false;  // categorical, bernoulli: discrete forward, relaxed backward
+  PriorSpec prior;
+};
+
+enum class LikelihoodType { bernoulli, continuousBernoulli, gaussian, laplace, categorical, multinomial, poisson };
+
+// Where the dispersion of a Gaussian (its variance) or Laplace likelihood (its scale) comes from.
+enum class DispersionType {
   fixed,       // a constant
   learned,     // one parameter
   perFeature,  // one parameter per feature
   perDatum,    // the decoder puts out one per datum and feature
 };
 
+// What a Bernoulli likelihood does to data between 0 and 1.
+enum class Binarize {
+  none,
+  threshold,   // 1 above one half, 0 elsewhere
+  stochastic,  // a fresh draw in each epoch
+};
+
 struct LikelihoodSpec {
   LikelihoodType type = LikelihoodType::bernoulli;
-  VarianceType variance = VarianceType::fixed;
-  double fixed_variance = 1.0;
-  // Learned log-variances stay softly between these: see soft_bound in likelihood/gaussian.h.
-  double log_variance_min = -10.0;
-  double log_variance_max = 10.0;
+  DispersionType dispersion = DispersionType::fixed;
+  double fixed_dispersion = 1.0;
+  // Learned log-dispersions stay softly between these: see soft_bound in likelihood/gaussian.h.
+  double log_dispersion_min = -10.0;
+  double log_dispersion_max = 10.0;
+  Binarize binarize = Binarize::none;  // bernoulli
+  std::vector<std::size_t> classes;    // categorical: of each variable, which add up to the features
+  bool codes = false;                  // categorical: a row of data holds a class number for each variable
+  std::size_t trials = 1;              // multinomial: of a draw that belongs to no datum
 };
+
+enum class BoundType { elbo, iwae, dreg };  // dreg: the IWAE bound with the doubly reparameterised gradient
+enum class KlType { analytic, monteCarlo };
+enum class Estimator { reparameterized, scoreFunction };
+enum class Baseline { none, movingAverage, leaveOneOut };
+enum class WarmupType { none, linear, cosine, cyclical };
+enum class FreeBits { none, dimension, group };
 
 struct ObjectiveSpec {
   double beta = 1.0;        // weight of the KL divergence
   std::size_t samples = 1;  // L, draws of z for each datum
+  BoundType bound = BoundType::elbo;
+  KlType kl = KlType::analytic;
+  Estimator estimator = Estimator::reparameterized;
+  Baseline baseline = Baseline::none;                   // scoreFunction
+  double baseline_decay = 0.99;                         // movingAverage
+  double reconstruction_weight = 1.0, kl_weight = 1.0;  // 0 leaves a term out
+  bool deterministic = false;  // z is the posterior's mean and there is no KL term: a plain auto-encoder
+  // beta times a factor that grows from 0 to 1 within `warmup_epochs` of the model's life.
+  WarmupType warmup = WarmupType::none;
+  double warmup_epochs = 1.0;
+  double warmup_cycles = 1.0;  // cyclical: how often within warmup_epochs
+  double warmup_rise = 0.5;    // cyclical: the part of a cycle in which the factor grows
+  FreeBits free_bits = FreeBits::none;
+  double free_nats = 0.0;  // of each dimension or group, in the batch's mean
+  // Not beta KL but capacity_weight |KL - C|, where C grows linearly from 0 to capacity within capacity_epochs.
+  double capacity_weight = 0.0;  // 0: not used
+  double capacity = 0.0, capacity_epochs = 1.0;
+  double total_correlation = 0.0;  // weight of the total correlation, added to the loss
+  double mmd = 0.0;                // weight of the maximum mean discrepancy, added to the loss
+};
+
+enum class CorruptionType { none, gaussian, masking, saltAndPepper };
+
+// What the encoder sees in training is a corrupted row; the likelihood's target stays clean.
+struct CorruptionSpec {
+  CorruptionType type = CorruptionType::none;
+  double amount = 0.0;  // gaussian: standard deviation; masking, saltAndPepper: probability
+};
+
+// What encoder and decoder are told beside x and z.
+struct ConditionSpec {
+  std::size_t width = 0;  // columns; 0: the model is not conditional
+  bool classes = false;   // the data hold a class number below `width`
 };
 
 struct ModelSpec {

@@ -106,7 +106,7 @@ void Trainer::prepare(std::size_t batch_rows) {
     inp = workspace_->decoder[i].out;
   }
   for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
-  if (model_.shared_log_variances > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
+  if (model_.shared_log_dispersions > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
   squares_.assign(tiles_.size(), 0.0);
 }
 
@@ -170,7 +170,7 @@ Terms Trainer::batch_terms(std::size_t rows) const {
 // The stretches of the arena that a tile covers.
 template <typename Visit>
 void Trainer::for_each_stretch(const Tile& tile, Visit visit) {
-  if (tile.layer == nullptr) return visit(model_.shared_log_variance, model_.shared_log_variances);
+  if (tile.layer == nullptr) return visit(model_.shared_log_dispersion, model_.shared_log_dispersions);
   const DenseLayer& layer = *tile.layer;
   const std::size_t width = matrix_width(layer.out);
   visit(layer.weight + (tile.panel * layer.in + tile.first_row) * width, tile.rows * width);
@@ -181,9 +181,9 @@ void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
   const std::size_t R = rows * tile.draws;
   if (tile.layer == nullptr) {
     const auto scale = static_cast<float>(reconstruction_scale(rows, tile.draws));
-    shared_log_variance_backward(gradients_.data() + model_.shared_log_variance, model_.spec().likelihood,
-                                 model_.shared_log_variance_raw(), workspace_->shared_log_variance, tile.dout, scale, R,
-                                 model_.spec().input);
+    shared_log_dispersion_backward(gradients_.data() + model_.shared_log_dispersion, model_.spec().likelihood,
+                                   model_.shared_log_dispersion_raw(), workspace_->shared_log_dispersion, tile.dout,
+                                   scale, R, model_.spec().input);
   } else {
     const DenseLayer& layer = *tile.layer;
     const Panels dweight = model_.weight(gradients_.data(), layer).from_panel(tile.panel).from_row(tile.first_row);

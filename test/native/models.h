@@ -47,18 +47,18 @@ inline std::vector<NamedSpec> model_specs() {
     spec.encoder = {{16, Activation::softplus}};
     spec.decoder = {{48, Activation::identity}};
   });
-  const auto gaussian = [&](const std::string& name, VarianceType variance, std::size_t samples) {
+  const auto gaussian = [&](const std::string& name, DispersionType variance, std::size_t samples) {
     add(name, [&](ModelSpec& spec) {
       spec.likelihood.type = LikelihoodType::gaussian;
-      spec.likelihood.variance = variance;
-      spec.likelihood.fixed_variance = 0.3;
+      spec.likelihood.dispersion = variance;
+      spec.likelihood.fixed_dispersion = 0.3;
       spec.objective.samples = samples;
     });
   };
-  gaussian("gaussian_fixed", VarianceType::fixed, 1);
-  gaussian("gaussian_learned", VarianceType::learned, 2);
-  gaussian("gaussian_per_feature", VarianceType::perFeature, 2);
-  gaussian("gaussian_per_datum", VarianceType::perDatum, 2);
+  gaussian("gaussian_fixed", DispersionType::fixed, 1);
+  gaussian("gaussian_learned", DispersionType::learned, 2);
+  gaussian("gaussian_per_feature", DispersionType::perFeature, 2);
+  gaussian("gaussian_per_datum", DispersionType::perDatum, 2);
   add("wide", [](ModelSpec& spec) {
     spec.input = 201;
     spec.encoder = {{130, Activation::relu}};

@@ -169,20 +169,20 @@ struct ModelCase {
 };
 
 std::vector<std::pair<std::string, LikelihoodSpec>> every_likelihood() {
-  const auto gaussian = [](VarianceType variance) {
+  const auto gaussian = [](DispersionType variance) {
     LikelihoodSpec spec;
     spec.type = LikelihoodType::gaussian;
-    spec.variance = variance;
-    spec.fixed_variance = 0.4;
-    spec.log_variance_min = -3.0;
-    spec.log_variance_max = 2.0;
+    spec.dispersion = variance;
+    spec.fixed_dispersion = 0.4;
+    spec.log_dispersion_min = -3.0;
+    spec.log_dispersion_max = 2.0;
     return spec;
   };
   return {{"Bernoulli", {}},
-          {"FixedVariance", gaussian(VarianceType::fixed)},
-          {"LearnedVariance", gaussian(VarianceType::learned)},
-          {"VariancePerFeature", gaussian(VarianceType::perFeature)},
-          {"VariancePerDatum", gaussian(VarianceType::perDatum)}};
+          {"FixedVariance", gaussian(DispersionType::fixed)},
+          {"LearnedVariance", gaussian(DispersionType::learned)},
+          {"VariancePerFeature", gaussian(DispersionType::perFeature)},
+          {"VariancePerDatum", gaussian(DispersionType::perDatum)}};
 }
 
 // Every likelihood with every depth, number of draws and beta; and every activation by itself.
@@ -291,11 +291,11 @@ TEST(ReferenceModel, NamesItsParametersAsPyTorchDoes) {
   EXPECT_EQ(table(), body + "likelihood.logits.weight 6 3\nlikelihood.logits.bias 6\n");
   spec.likelihood.type = LikelihoodType::gaussian;
   EXPECT_EQ(table(), body + mean);
-  spec.likelihood.variance = VarianceType::learned;
+  spec.likelihood.dispersion = DispersionType::learned;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance 1\n");
-  spec.likelihood.variance = VarianceType::perFeature;
+  spec.likelihood.dispersion = DispersionType::perFeature;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance 6\n");
-  spec.likelihood.variance = VarianceType::perDatum;
+  spec.likelihood.dispersion = DispersionType::perDatum;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance.weight 6 3\nlikelihood.logVariance.bias 6\n");
 }
 
@@ -486,7 +486,7 @@ class LinearGaussian {
     spec.encoder = {};
     spec.decoder = {{3, Activation::identity}};
     spec.likelihood.type = LikelihoodType::gaussian;
-    spec.likelihood.fixed_variance = VARIANCE;
+    spec.likelihood.fixed_dispersion = VARIANCE;
     Random random(8);
     parameters = random_parameters(spec, &random);
     x = random.vector(D, -1.0, 2.0);

@@ -212,7 +212,7 @@ TEST_P(TrainedBy, FollowsTheReference) {
   spec.decoder = {{12, Activation::tanh}};
   spec.latent.units = 3;
   spec.likelihood.type = LikelihoodType::gaussian;
-  spec.likelihood.variance = VarianceType::perFeature;
+  spec.likelihood.dispersion = DispersionType::perFeature;
   Model model(spec);
   reference::Parameters expected = test::parameters_of(model);
   reference::OptimizerState state;

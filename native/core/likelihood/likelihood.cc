@@ -13,42 +13,42 @@ std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
     case LikelihoodType::bernoulli:
       return {"logits"};
     case LikelihoodType::gaussian:
-      if (spec.variance == VarianceType::perDatum) return {"mean", "logVariance"};
+      if (spec.dispersion == DispersionType::perDatum) return {"mean", "logVariance"};
       return {"mean"};
   }
   return {};
 }
 
-std::size_t shared_log_variances(const LikelihoodSpec& spec, std::size_t D) {
+std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D) {
   if (spec.type != LikelihoodType::gaussian) return 0;
-  switch (spec.variance) {
-    case VarianceType::learned:
+  switch (spec.dispersion) {
+    case DispersionType::learned:
       return 1;
-    case VarianceType::perFeature:
+    case DispersionType::perFeature:
       return D;
-    case VarianceType::fixed:
-    case VarianceType::perDatum:
+    case DispersionType::fixed:
+    case DispersionType::perDatum:
       return 0;
   }
   return 0;
 }
 
-void fill_shared_log_variance(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D) {
+void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D) {
   if (spec.type != LikelihoodType::gaussian) return;
   const auto bounded = [&](float value) {
-    return static_cast<float>(soft_bound(value, spec.log_variance_min, spec.log_variance_max));
+    return static_cast<float>(soft_bound(value, spec.log_dispersion_min, spec.log_dispersion_max));
   };
-  switch (spec.variance) {
-    case VarianceType::fixed:
-      std::fill_n(shared, D, static_cast<float>(std::log(spec.fixed_variance)));
+  switch (spec.dispersion) {
+    case DispersionType::fixed:
+      std::fill_n(shared, D, static_cast<float>(std::log(spec.fixed_dispersion)));
       break;
-    case VarianceType::learned:
+    case DispersionType::learned:
       std::fill_n(shared, D, bounded(raw[0]));
       break;
-    case VarianceType::perFeature:
+    case DispersionType::perFeature:
       std::transform(raw, raw + D, shared, bounded);
       break;
-    case VarianceType::perDatum:
+    case DispersionType::perDatum:
       break;
   }
 }
@@ -60,9 +60,9 @@ void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* 
       bernoulli_forward(loss, heads[0], x, B, L, D);
       break;
     case LikelihoodType::gaussian:
-      if (spec.variance == VarianceType::perDatum) {
-        gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_variance_min),
-                               static_cast<float>(spec.log_variance_max), x, B, L, D);
+      if (spec.dispersion == DispersionType::perDatum) {
+        gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_dispersion_min),
+                               static_cast<float>(spec.log_dispersion_max), x, B, L, D);
       } else {
         gaussian_forward(loss, heads[0], shared, x, B, L, D);
       }
@@ -77,10 +77,10 @@ void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const
       bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
       break;
     case LikelihoodType::gaussian:
-      if (spec.variance == VarianceType::perDatum) {
+      if (spec.dispersion == DispersionType::perDatum) {
         gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1],
-                                        static_cast<float>(spec.log_variance_min),
-                                        static_cast<float>(spec.log_variance_max), x, scale, B, L, D);
+                                        static_cast<float>(spec.log_dispersion_min),
+                                        static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D);
       } else {
         gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
       }
@@ -88,12 +88,12 @@ void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const
   }
 }
 
-void shared_log_variance_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
-                                  ConstPanels dmean, float scale, std::size_t R, std::size_t D) {
+void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
+                                    ConstPanels dmean, float scale, std::size_t R, std::size_t D) {
   const auto derivative = [&](float value) {
-    return soft_bound_derivative(value, spec.log_variance_min, spec.log_variance_max);
+    return soft_bound_derivative(value, spec.log_dispersion_min, spec.log_dispersion_max);
   };
-  const bool one = spec.variance == VarianceType::learned;
+  const bool one = spec.dispersion == DispersionType::learned;
   double total = 0.0;
   float part[64];
   // A stretch of features at a time, each within one panel, so that nothing is allocated.
