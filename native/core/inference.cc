@@ -6,56 +6,83 @@
 #include <memory>
 #include <utility>
 
-#include "latent/gaussian.h"
+#include "latent/latent.h"
+#include "latent/prior_sample.h"
 #include "likelihood/likelihood.h"
+#include "math/columns.h"
+#include "for_rows.h"
 #include "math/gather.h"
+#include "math/panel_ops.h"
 #include "math/random.h"
 #include "network.h"
-#include "objective/elbo.h"
+#include "objective/objective.h"
 
 namespace aevb {
 
 namespace {
 
-constexpr std::size_t ROWS_PER_TASK = 64;
-
 // Draws of z that pass through the decoder together.
 constexpr std::size_t DRAWS_PER_PASS = 128;
 
-// Calls body(workspace, first, count) for stretches of at most `rows_per_task` rows, each worker with a workspace of
-// its own that holds one stretch.
+// The same as of inference.model, for a pass that only goes forward.
 template <typename Body>
 void for_rows(const Inference& inference, std::size_t rows, std::size_t rows_per_task, std::size_t draws, Body body) {
-  const std::size_t tasks = (rows + rows_per_task - 1) / rows_per_task;
-  const std::size_t capacity = std::min(rows, rows_per_task);
-  std::vector<std::unique_ptr<Workspace>> workspaces;
-  for (std::size_t i = 0; i < std::min(tasks, inference.pool.threads()); ++i) {
-    workspaces.push_back(std::make_unique<Workspace>(inference.model, capacity, draws, false));
-  }
-  // Workers are numbered from 0, but which of them come is not known where tasks are fewer than workers.
-  std::atomic<std::size_t> taken{0};
-  std::vector<Workspace*> of_worker(inference.pool.threads(), nullptr);
-  inference.pool.run(tasks, [&](std::size_t task, std::size_t worker) {
-    if (inference.cancelled.load(std::memory_order_relaxed)) return;
-    if (of_worker[worker] == nullptr) of_worker[worker] = workspaces[taken.fetch_add(1)].get();
-    const std::size_t first = task * rows_per_task;
-    body(*of_worker[worker], first, std::min(rows_per_task, rows - first));
-  });
-  if (inference.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
+  aevb::for_rows(inference, inference.model, rows, rows_per_task, draws, false, body);
 }
 
-// The likelihood's mean for the rows [0, count) of the workspace, to row-major memory.
-void write_mean(const Model& model, Workspace& workspace, float* out, std::size_t count) {
+// The decoded rows [0, count) as the mean of p(x|z), or as draws, to row-major memory. row: the first one's number.
+// trials: of a multinomial's draws or, where `draw` is false, what its mean is multiplied with; null for its own.
+void write_decoded(const Model& model, Workspace& workspace, float* out, const Drawing& drawing, const double* trials,
+                   std::size_t row, std::size_t count) {
+  const ModelSpec& spec = model.spec();
+  const std::size_t D = spec.input;
   decode_rows(model, workspace, 0, count);
-  likelihood_mean(model.spec().likelihood, workspace.heads.data(), count, model.spec().input);
-  scatter_rows(out, workspace.heads[0], count, model.spec().input);
+  if (drawing.draw) {
+    likelihood_draw(workspace.heads[0], spec.likelihood, workspace.heads.data(), workspace.shared_log_dispersion, trials,
+                    count, D, drawing.seed, static_cast<std::uint32_t>(row));
+  } else {
+    likelihood_mean(spec.likelihood, workspace.heads.data(), count, D);
+    if (trials != nullptr) {
+      for (std::size_t r = 0; r < count; ++r) {
+        const auto factor = static_cast<float>(trials[r]);
+        scale_rows(workspace.heads[0].from_row(r), &factor, 1.0f, 1, D);
+      }
+    }
+  }
+  scatter_rows(out, workspace.heads[0], count, D);
 }
 
 // −log p(x|z) of the decoded rows [0, count) of the workspace, `draws` for each.
-void score_reconstruction(const Model& model, Workspace& workspace, ConstPanels x, std::size_t count,
-                          std::size_t draws) {
+void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count, std::size_t draws) {
   likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
-                     workspace.shared_log_dispersion, x, count, draws, model.spec().input);
+                     workspace.shared_log_dispersion, workspace.target, count, draws, model.spec().input);
+}
+
+// epsilon of the rows [0, count), `draws` for each, counted from `row` on.
+void draw_noise(const Model& model, Workspace& workspace, std::size_t count, std::uint64_t seed, Purpose purpose,
+                std::uint32_t step, std::uint32_t row) {
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    latent_noise(workspace.latents[i].epsilon, model.latents[i].spec, count, seed, purpose, step, row,
+                 static_cast<std::uint32_t>(i));
+  }
+}
+
+// z of the rows [0, count) at the posterior's mean or mode. Densities ask for the noise it is made of: none.
+void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    clear(workspace.latents[i].epsilon, count, model.latents[i].noise_width);
+  }
+  sample_rows(model, workspace, Sampling::center, nullptr, 0, count);
+}
+
+// The log weight of each draw of the rows [0, count): log p(x|z) + beta (log p(z) − log q(z|x)).
+void log_weights(const Model& model, Workspace& workspace, double beta, std::size_t count, std::size_t draws) {
+  density_rows(model, workspace, 0, count);
+  for (std::size_t r = 0; r < count * draws; ++r) {
+    double ratio = 0.0;
+    for (const LatentActivity& activity : workspace.latents) ratio += activity.log_prior[r] - activity.log_posterior[r];
+    workspace.log_weight[r] = beta * ratio - workspace.reconstruction[r];
+  }
 }
 
 // log Σ exp(value), and Σ exp(2 value) relative to its square for the variance, of values that come one after another.
@@ -84,105 +111,146 @@ class LogSumExp {
 
 }  // namespace
 
-Terms Inference::evaluate(const Dataset& data, std::size_t samples, std::uint64_t seed) const {
-  const std::size_t rows = data.rows(), Z = model.spec().latent.units;
-  std::vector<double> reconstruction(rows), kl(rows);
+void write_posterior(const Model& model, const Workspace& workspace, const std::vector<float*>& heads, float* mean,
+                     std::size_t first, std::size_t count) {
+  std::size_t head = 0;
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    const LatentGroup& group = model.latents[i];
+    const LatentActivity& activity = workspace.latents[i];
+    for (std::size_t j = 0; j < group.heads.size(); ++j, ++head) {
+      const std::size_t units = group.heads[j].out;
+      scatter_rows(heads[head] + first * units, activity.heads[j].out, count, units);
+    }
+    const HeadViews views(activity, 0);
+    latent_mean(activity.z, group.spec, views.out, count);
+    if (activity.z.data != workspace.z.data) place_columns(workspace.z, group.first, activity.z, count, group.width);
+  }
+  scatter_rows(mean + first * model.latent_width, workspace.z, count, model.latent_width);
+}
+
+Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const {
+  const ModelSpec& spec = model.spec();
+  const ObjectiveSpec& objective = spec.objective;
+  const std::size_t rows = examples.rows();
+  const bool importance = is_importance_weighted(objective), densities = needs_densities(spec);
+  std::vector<double> reconstruction(rows), kl(rows), bound(importance ? rows : 0);
+  Step step(model);
+  step.begin(spec, 1, std::numeric_limits<double>::infinity());
   // Rows share a task with their draws: as many rows as keep the decoder's part of it in the cache. A row of many draws
   // passes them through the decoder part by part.
   const std::size_t draws = std::min(samples, DRAWS_PER_PASS);
   const std::size_t rows_per_task = samples > draws ? 1 : std::max<std::size_t>(1, ROWS_PER_TASK / draws);
   for_rows(*this, rows, rows_per_task, draws, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    data.copy(workspace.x, first, count);
+    load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    gaussian_kl(kl.data() + first, workspace.mean.out, workspace.log_variance.out, count, Z);
-    std::fill_n(reconstruction.begin() + static_cast<std::ptrdiff_t>(first), count, 0.0);
+    if (!densities) {
+      divergence_rows(model, workspace, 0, count);
+      std::copy_n(workspace.kl.begin(), count, kl.begin() + static_cast<std::ptrdiff_t>(first));
+    }
+    std::vector<LogSumExp> weights(importance ? count : 0);
     for (std::size_t pass = 0; pass < samples && !cancelled.load(std::memory_order_relaxed); pass += draws) {
       const std::uint64_t index = static_cast<std::uint64_t>(first) * samples + pass;
       // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      fill_normal(workspace.epsilon, count * draws, Z, seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32),
-                  static_cast<std::uint32_t>(index));
-      sample_rows(model, workspace, 0, count);
+      draw_noise(model, workspace, count * draws, seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32),
+                 static_cast<std::uint32_t>(index));
+      sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
       decode_rows(model, workspace, 0, count);
-      score_reconstruction(model, workspace, workspace.x, count, draws);
+      score_reconstruction(model, workspace, count, draws);
+      if (densities) log_weights(model, workspace, step.beta, count, draws);
       const std::size_t wanted = std::min(draws, samples - pass);
       for (std::size_t row = 0; row < count; ++row) {
-        for (std::size_t draw = 0; draw < wanted; ++draw) {
-          reconstruction[first + row] += workspace.reconstruction[row * draws + draw];
+        for (std::size_t r = row * draws; r < row * draws + wanted; ++r) {
+          reconstruction[first + row] += workspace.reconstruction[r];
+          if (importance) weights[row].add(workspace.log_weight[r]);
+          for (std::size_t i = 0; densities && i < workspace.latents.size(); ++i) {
+            kl[first + row] += workspace.latents[i].log_posterior[r] - workspace.latents[i].log_prior[r];
+          }
         }
       }
     }
-    for (std::size_t row = first; row < first + count; ++row) reconstruction[row] /= static_cast<double>(samples);
+    for (std::size_t row = 0; row < count; ++row) {
+      reconstruction[first + row] /= static_cast<double>(samples);
+      if (densities) kl[first + row] /= static_cast<double>(samples);
+      if (importance) bound[first + row] = weights[row].log_sum() - std::log(static_cast<double>(samples));
+    }
   });
-  return elbo_terms(reconstruction.data(), kl.data(), rows, 1, model.spec().objective);
+  return batch_terms(objective, step, reconstruction.data(), kl.data(), bound.data(), rows, 1);
 }
 
-void Inference::encode(float* mean, float* log_variance, const Dataset& data) const {
-  const std::size_t Z = model.spec().latent.units;
-  for_rows(*this, data.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    data.copy(workspace.x, first, count);
+void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const {
+  for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    scatter_rows(mean + first * Z, workspace.mean.out, count, Z);
-    scatter_rows(log_variance + first * Z, workspace.log_variance.out, count, Z);
+    write_posterior(model, workspace, heads, mean, first, count);
   });
 }
 
-void Inference::decode(float* out, const Dataset& z) const {
+void Inference::decode(float* out, const Dataset& z, const Dataset* condition, const Drawing& drawing) const {
   for_rows(*this, z.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    z.copy(workspace.z, first, count);
-    write_mean(model, workspace, out + first * model.spec().input, count);
+    z.copy(workspace.z, first, count, Scale::unit);
+    if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, count);
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, count);
   });
 }
 
-void Inference::reconstruct(float* out, const Dataset& data) const {
-  for_rows(*this, data.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    data.copy(workspace.x, first, count);
+void Inference::reconstruct(float* out, const Examples& examples, const Drawing& drawing) const {
+  const bool counts = model.spec().likelihood.type == LikelihoodType::multinomial;
+  for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    workspace.z = workspace.mean.out;
-    write_mean(model, workspace, out + first * model.spec().input, count);
+    center_rows(model, workspace, count);
+    double trials[ROWS_PER_TASK] = {};
+    for (std::size_t row = 0; counts && row < count; ++row) {
+      for (std::size_t d = 0; d < model.spec().input; ++d) {
+        trials[row] += static_cast<double>(workspace.target.at(row, d));
+      }
+    }
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, counts ? trials : nullptr, first, count);
   });
 }
 
-void Inference::sample(float* out, std::size_t count, std::uint64_t seed) const {
+void Inference::sample(float* out, float* z, std::size_t count, const Dataset* condition, std::uint64_t seed,
+                       const Drawing& drawing) const {
+  const std::size_t Z = model.latent_width;
   for_rows(*this, count, ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t rows) {
-    fill_normal(workspace.z, rows, model.spec().latent.units, seed, Purpose::prior, 0,
-                static_cast<std::uint32_t>(first));
-    write_mean(model, workspace, out + first * model.spec().input, rows);
+    sample_prior(workspace.z, model, seed, Purpose::prior, 0, static_cast<std::uint32_t>(first), rows);
+    if (z != nullptr) scatter_rows(z + first * Z, workspace.z, rows, Z);
+    if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, rows);
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, rows);
   });
 }
 
-void Inference::anomaly_score(double* score, const Dataset& data) const {
-  for_rows(*this, data.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    data.copy(workspace.x, first, count);
+void Inference::anomaly_score(double* score, const Examples& examples) const {
+  for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+    load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    workspace.z = workspace.mean.out;
+    center_rows(model, workspace, count);
     decode_rows(model, workspace, 0, count);
-    score_reconstruction(model, workspace, workspace.x, count, 1);
-    gaussian_kl(workspace.kl.data(), workspace.mean.out, workspace.log_variance.out, count, model.spec().latent.units);
+    score_reconstruction(model, workspace, count, 1);
+    divergence_rows(model, workspace, 0, count);
     for (std::size_t row = 0; row < count; ++row) {
       score[first + row] = workspace.reconstruction[row] + workspace.kl[row];
     }
   });
 }
 
-void Inference::log_likelihood(double* log_likelihood, double* variance, const Dataset& data, std::size_t samples,
+void Inference::log_likelihood(double* log_likelihood, double* variance, const Examples& examples, std::size_t samples,
                                std::uint64_t seed) const {
-  const std::size_t Z = model.spec().latent.units;
   const std::size_t draws = std::min(samples, DRAWS_PER_PASS);
-  for_rows(*this, data.rows(), 1, draws, [&](Workspace& workspace, std::size_t row, std::size_t) {
-    data.copy(workspace.x, row, 1);
+  for_rows(*this, examples.rows(), 1, draws, [&](Workspace& workspace, std::size_t row, std::size_t) {
+    load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, row, 0, 1);
     encode_rows(model, workspace, 0, 1);
     LogSumExp weights;
-    double log_weight[DRAWS_PER_PASS];
     for (std::size_t first = 0; first < samples && !cancelled.load(std::memory_order_relaxed); first += draws) {
       // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      fill_normal(workspace.epsilon, draws, Z, seed, Purpose::importance, static_cast<std::uint32_t>(row),
-                  static_cast<std::uint32_t>(first));
-      sample_rows(model, workspace, 0, 1);
+      draw_noise(model, workspace, draws, seed, Purpose::importance, static_cast<std::uint32_t>(row),
+                 static_cast<std::uint32_t>(first));
+      sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, 1);
       decode_rows(model, workspace, 0, 1);
-      score_reconstruction(model, workspace, workspace.x, 1, draws);
+      score_reconstruction(model, workspace, 1, draws);
+      log_weights(model, workspace, 1.0, 1, draws);
       const std::size_t wanted = std::min(draws, samples - first);
-      gaussian_log_weight(log_weight, workspace.z, workspace.epsilon, workspace.log_variance.out, 1, wanted, Z);
-      for (std::size_t i = 0; i < wanted; ++i) weights.add(log_weight[i] - workspace.reconstruction[i]);
+      for (std::size_t i = 0; i < wanted; ++i) weights.add(workspace.log_weight[i]);
     }
     const auto count = static_cast<double>(samples);
     log_likelihood[row] = weights.log_sum() - std::log(count);

@@ -10,38 +10,54 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataset.h"
 #include "math/thread_pool.h"
 #include "model.h"
+#include "rows.h"
 #include "trainer.h"
 
 namespace aevb {
+
+// Whether the answer is a draw from p(x|z) instead of its mean. A multinomial's mean is that of one trial; a
+// reconstruction counts as many as its datum does.
+struct Drawing {
+  bool draw = false;
+  std::uint64_t seed = 0;
+};
 
 struct Inference {
   const Model& model;
   ThreadPool& pool;
   const std::atomic<bool>& cancelled;
 
-  // The negative ELBO and its terms, with `samples` draws of z for each row.
-  Terms evaluate(const Dataset& data, std::size_t samples, std::uint64_t seed) const;
+  // The objective and its terms, with `samples` draws of z for each row: −log p(x|z) averaged over them, the KL divergence
+  // in closed form or averaged too, and as loss their weighted sum with the weights that warm-up ends at, or the negative
+  // importance-weighted bound. What couples the rows of a batch has no part in it.
+  Terms evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const;
 
-  // mean[rows, Z], log_variance[rows, Z], row-major.
-  void encode(float* mean, float* log_variance, const Dataset& data) const;
-  // out[rows, D]: the mean of p(x|z).
-  void decode(float* out, const Dataset& z) const;
-  // out[rows, D]: decode at the posterior mean.
-  void reconstruct(float* out, const Dataset& data) const;
-  // out[count, D]: decode at draws from the prior.
-  void sample(float* out, std::size_t count, std::uint64_t seed) const;
+  // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. Of discrete variables the
+  // mean is the probabilities.
+  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const;
+  // out[rows, D]: the mean of p(x|z), or a draw from it. condition: of each row, of a conditional model.
+  void decode(float* out, const Dataset& z, const Dataset* condition, const Drawing& drawing) const;
+  // out[rows, D]: decode at the posterior's mean, or at its most probable classes.
+  void reconstruct(float* out, const Examples& examples, const Drawing& drawing) const;
+  // out[count, D]: decode at draws from the prior, which z[count, Z] receives where it is not null.
+  void sample(float* out, float* z, std::size_t count, const Dataset* condition, std::uint64_t seed,
+              const Drawing& drawing) const;
 
-  // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats.
-  void anomaly_score(double* score, const Dataset& data) const;
+  // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats. Where KL has no closed form, its integrand there.
+  void anomaly_score(double* score, const Examples& examples) const;
 
   // log_likelihood[rows]: the importance-weighted estimate (Burda et al., Importance Weighted Autoencoders (2016))
   //   log (1/S) Σ_s w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x)
   // by log-sum-exp in double. variance[rows]: of that estimate, by the delta method, Var(w) / (S mean(w)²).
-  void log_likelihood(double* log_likelihood, double* variance, const Dataset& data, std::size_t samples,
+  void log_likelihood(double* log_likelihood, double* variance, const Examples& examples, std::size_t samples,
                       std::uint64_t seed) const;
 };
+
+// The heads of the rows [0, count) of a workspace and the posterior's mean, to row-major memory from row `first` on: see
+// Inference::encode.
+void write_posterior(const Model& model, const Workspace& workspace, const std::vector<float*>& heads, float* mean,
+                     std::size_t first, std::size_t count);
 
 }  // namespace aevb

@@ -1,10 +1,13 @@
 #include "model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "initializer.h"
+#include "latent/latent.h"
 #include "likelihood/likelihood.h"
 #include "math/gemm.h"
 #include "math/panel_ops.h"
@@ -34,10 +37,10 @@ Panels view(float* data, std::size_t rows, std::size_t cols) {
 }  // namespace
 
 Model::Model(const ModelSpec& spec) : spec_(spec) {
-  if (spec.input == 0 || spec.latent.units == 0 || spec.objective.samples == 0) {
-    throw std::invalid_argument("input, latent.units and objective.samples must be at least 1");
+  if (spec.input == 0 || spec.latents.empty() || spec.objective.samples == 0) {
+    throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }
-  std::size_t width = spec.input;
+  std::size_t width = spec.input + spec.condition.width;
   const auto add_stack = [&](std::vector<DenseLayer>& stack, const std::vector<DenseSpec>& layers, const char* name,
                              bool begins_with_data) {
     stack.resize(layers.size());
@@ -49,9 +52,8 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
     }
   };
   add_stack(encoder, spec.encoder, "encoder", true);
-  add_dense(mean, "latent.mean", width, spec.latent.units, Activation::identity, !encoder.empty());
-  add_dense(log_variance, "latent.logVariance", width, spec.latent.units, Activation::identity, !encoder.empty());
-  width = spec.latent.units;
+  add_latents(width);
+  width = latent_width + spec.condition.width;
   add_stack(decoder, spec.decoder, "decoder", false);
   const auto names = likelihood_heads(spec.likelihood);
   heads.resize(names.size());
@@ -61,12 +63,54 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
   shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
   if (shared_log_dispersions > 0) {
     shared_log_dispersion = take(cache_lines(shared_log_dispersions));
-    table_.push_back({"likelihood.logVariance", {shared_log_dispersions}, shared_log_dispersion});
+    table_.push_back({std::string("likelihood.") + log_dispersion_name(spec.likelihood),
+                      {shared_log_dispersions},
+                      shared_log_dispersion});
   }
   parameters_ = AlignedFloats(arena_size_);
   transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);
   initialize();
   refresh_transposed();
+}
+
+void Model::add_latents(std::size_t encoded) {
+  for (std::size_t i = 0; i < spec_.latents.size(); ++i) {
+    LatentGroup group;
+    group.spec = spec_.latents[i];
+    if (group.spec.units == 0) throw std::invalid_argument("units must be at least 1");
+    group.first = latent_width;
+    group.width = aevb::latent_width(group.spec);
+    group.first_noise = noise_width;
+    group.noise_width = latent_noise_width(group.spec);
+    latent_width += group.width;
+    noise_width += group.noise_width;
+    // As nn.ModuleList would name them; a single group is no list.
+    const std::string name = spec_.latents.size() == 1 ? "latent." : "latent." + std::to_string(i) + ".";
+    for (const LatentHead& head : latent_heads(group.spec)) {
+      add_dense(group.heads.emplace_back(), name + head.name, encoded, head.units, Activation::identity,
+                !encoder.empty());
+    }
+    group.prior_parameters = latent_prior_parameters(group.spec);
+    group.prior = take(cache_lines(group.prior_parameters));
+    std::size_t offset = group.prior;
+    for (const PriorTensor& tensor : latent_prior_tensors(group.spec)) {
+      table_.push_back({name + "prior." + tensor.name, tensor.shape, offset});
+      offset += table_.back().elements();
+    }
+    latents.push_back(std::move(group));
+  }
+}
+
+Model Model::with_objective(const ObjectiveSpec& objective) const {
+  ModelSpec spec = spec_;
+  spec.objective = objective;
+  spec.corruption = {};
+  Model other(spec);
+  other.parameters_.copy_from(parameters_);
+  other.refresh_transposed();
+  other.epochs_trained = epochs_trained;
+  other.steps_trained = steps_trained;
+  return other;
 }
 
 std::size_t Model::take(std::size_t floats) {
@@ -87,30 +131,38 @@ void Model::add_dense(DenseLayer& layer, const std::string& name, std::size_t in
     layer.transposed = transposed_size_;
     transposed_size_ += panel_floats(out, in);
   }
-  table_.push_back({name + ".weight", {out, in}, layer.weight});
+  table_.push_back({name + ".weight", {out, in}, layer.weight, true});
   table_.push_back({name + ".bias", {out}, layer.bias});
 }
 
 template <typename Visit>
 void Model::for_each_dense(Visit visit) {
   for (DenseLayer& layer : encoder) visit(layer);
-  visit(mean);
-  visit(log_variance);
+  for (LatentGroup& group : latents) {
+    for (DenseLayer& layer : group.heads) visit(layer);
+  }
   for (DenseLayer& layer : decoder) visit(layer);
   for (DenseLayer& layer : heads) visit(layer);
 }
 
 void Model::initialize() {
-  std::uint32_t tensor = 0;
+  const auto place = [&](std::size_t offset) {
+    const auto at = std::find_if(table_.begin(), table_.end(), [&](const auto& info) { return info.offset == offset; });
+    return static_cast<std::uint32_t>(at - table_.begin());
+  };
   std::vector<float> weight, bias;
   for_each_dense([&](const DenseLayer& layer) {
+    const std::uint32_t tensor = place(layer.weight);
     weight.resize(layer.in * layer.out);
     bias.resize(layer.out);
     initialize_dense(weight.data(), bias.data(), layer.in, layer.out, spec_.initializer, spec_.seed, tensor);
     write(table_[tensor], weight.data());
     write(table_[tensor + 1], bias.data());
-    tensor += 2;
   });
+  for (const LatentGroup& group : latents) {
+    if (group.prior_parameters == 0) continue;
+    latent_prior_initialize(parameters_.data() + group.prior, group.spec, spec_.seed, place(group.prior));
+  }
 }
 
 Panels Model::weight(float* arena, const DenseLayer& layer) const {
@@ -130,7 +182,7 @@ Panels Model::transposed(const DenseLayer& layer) {
 ConstPanels Model::transposed(const DenseLayer& layer) const { return const_cast<Model*>(this)->transposed(layer); }
 
 void Model::unpack(const float* arena, const ParameterInfo& info, float* values) const {
-  if (!info.is_matrix()) {
+  if (!info.in_panels) {
     for (std::size_t i = 0; i < info.elements(); ++i) values[i] = arena[info.offset + i];
     return;
   }
@@ -141,7 +193,7 @@ void Model::unpack(const float* arena, const ParameterInfo& info, float* values)
 
 void Model::write(const ParameterInfo& info, const float* values) {
   float* to = parameters_.data() + info.offset;
-  if (!info.is_matrix()) {
+  if (!info.in_panels) {
     for (std::size_t i = 0; i < info.elements(); ++i) to[i] = values[i];
     return;
   }

@@ -19,9 +19,9 @@ struct ParameterInfo {
   std::string name;                // PyTorch's state_dict names
   std::vector<std::size_t> shape;  // weights [out, in]
   std::size_t offset;              // where it begins in the arena
+  bool in_panels = false;          // a dense layer's weight; anything else lies there row-major
 
-  bool is_matrix() const { return shape.size() == 2; }
-  std::size_t elements() const { return is_matrix() ? shape[0] * shape[1] : shape[0]; }
+  std::size_t elements() const { return shape.size() == 2 ? shape[0] * shape[1] : shape[0]; }
 };
 
 // Where a dense layer's tensors lie. Weight and bias are padded to whole panels.
@@ -33,10 +33,22 @@ struct DenseLayer {
   bool backward_input = true;        // false where the input is the data
 };
 
+// Where a group of latent variables has its tensors, and which columns of z and of epsilon are its own.
+struct LatentGroup {
+  LatentSpec spec;
+  std::vector<DenseLayer> heads;                 // in the order of latent_heads (latent/latent.h)
+  std::size_t first = 0, width = 0;              // columns of z
+  std::size_t first_noise = 0, noise_width = 0;  // columns of epsilon
+  std::size_t prior = 0, prior_parameters = 0;   // a learned prior's: offset in the arena, and how many
+};
+
 class Model {
  public:
   // Initialised parameters. Throws std::invalid_argument for sizes that are zero, std::bad_alloc for too large ones.
   explicit Model(const ModelSpec& spec);
+
+  // The same parameters under another objective, and with clean input.
+  Model with_objective(const ObjectiveSpec& objective) const;
 
   const ModelSpec& spec() const { return spec_; }
   const std::vector<ParameterInfo>& table() const { return table_; }
@@ -56,11 +68,14 @@ class Model {
   std::size_t shared_log_dispersion = 0;   // offset of the likelihood's own log-variance parameters
   std::size_t shared_log_dispersions = 0;  // and how many there are
 
+  std::size_t latent_width = 0, noise_width = 0;  // Z and N: columns of z and epsilon, all groups together
+
   Panels weight(float* arena, const DenseLayer& layer) const;
   ConstPanels weight(const DenseLayer& layer) const;
   Panels transposed(const DenseLayer& layer);
   ConstPanels transposed(const DenseLayer& layer) const;
   const float* bias(const DenseLayer& layer) const { return parameters_.data() + layer.bias; }
+  const float* prior(const LatentGroup& group) const { return parameters_.data() + group.prior; }
   const float* shared_log_dispersion_raw() const { return parameters_.data() + shared_log_dispersion; }
 
   AlignedFloats& parameters() { return parameters_; }
@@ -74,6 +89,7 @@ class Model {
  private:
   void add_dense(DenseLayer& layer, const std::string& name, std::size_t in, std::size_t out, Activation activation,
                  bool backward_input);
+  void add_latents(std::size_t encoded);
   std::size_t take(std::size_t floats);
   void initialize();
   template <typename Visit>

@@ -1,67 +1,52 @@
-// The forward and backward pass of a stretch of rows, and the memory that it needs.
+// The way from data to the likelihood's parameters, for a stretch of rows.
 //
-// Rows are independent of each other: any stretch gives the same bits as the same rows within a larger one. A training
-// step therefore lets each worker take some rows through the whole network, loss and gradients of all layers included,
-// with no barrier between; the weights' gradients, which sum over all rows, come after (trainer.h).
+// Rows are independent of each other: any stretch gives the same bits as the same rows within a larger one. All of
+// these take rows [first, first + count) of the data; where a workspace is for training `first` is a multiple of
+// ZEROS_RUN. Row b L + l of a matrix with a row for each draw is draw l of datum b.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <vector>
 
-#include "math/aligned.h"
-#include "math/panels.h"
-#include "math/zeros.h"
+#include "latent/latent.h"
 #include "model.h"
+#include "workspace.h"
 
 namespace aevb {
 
-// What one dense layer leaves behind, for all rows of a batch.
-struct LayerActivity {
-  Panels pre;   // the activation's input, where its derivative needs it
-  Panels out;   // [rows, out]
-  Panels dout;  // gradient with respect to the layer's output before its activation, [rows, out]
-};
-
-// Activations of up to `rows` data with `draws` draws of z each; the decoder's matrices have rows · draws rows.
-class Workspace {
- public:
-  Workspace(const Model& model, std::size_t rows, std::size_t draws, bool training);
-
-  std::size_t rows() const { return rows_; }
-  std::size_t draws() const { return draws_; }
-
-  Panels x;          // [rows, D]
-  ZerosTable zeros;  // of x, once encode_rows has seen it
-  std::vector<LayerActivity> encoder, decoder;
-  LayerActivity mean, log_variance;  // [rows, Z]
-  Panels epsilon, z, dz;             // [rows · draws, Z]
-  std::vector<Panels> heads;         // [rows · draws, D]; their gradient after the backward pass
-
-  std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
-  std::vector<double> kl;              // [rows], nats
-  float* shared_log_dispersion;        // [D], bounded; see likelihood.h
-
- private:
-  std::size_t rows_, draws_;
-  AlignedFloats memory_;
-};
-
-// The likelihood's shared log-variances follow the parameters: once after each change of them.
-void refresh_likelihood(const Model& model, Workspace& workspace);
-
-// All of these take rows [first, first + count) of the data; in training `first` is a multiple of ZEROS_RUN. x → mean
-// and log-variance of q(z|x).
+// input → the heads of q(z|x).
 void encode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
-// epsilon → z, `draws` for each row.
-void sample_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
+// How z is drawn. In training discrete variables are relaxed, but with the score function, which differentiates no
+// sample; a deterministic model has no noise.
+enum class Sampling {
+  training,
+  evaluation,  // discrete variables are discrete
+  center,      // no noise: the posterior's mean, and the most probable class
+};
 
-// z → the likelihood's heads.
+// epsilon → z of each group, `draws` for each row, and all of them side by side. temperature: of each group, for
+// training.
+void sample_rows(const Model& model, Workspace& workspace, Sampling sampling, const float* temperature,
+                 std::size_t first, std::size_t count);
+
+// kl of the rows: in closed form, or the mean over the draws of log q(z|x) − log p(z), which are then known as well.
+// Nothing is known of a deterministic model's.
+void divergence_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
+
+// log q(z|x) and log p(z) of the draws in z.
+void density_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
+
+// z and the condition → the likelihood's heads.
 void decode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
-// Gradients of every layer's output with respect to the loss averaged over `batch` rows; x, epsilon → reconstruction,
-// kl and every dout.
-void train_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count, std::size_t batch);
+LatentState latent_state(const ModelSpec& spec, Sampling sampling, float temperature);
+
+// The views that kernels take of a group's heads, from row `first` on. The longest list is that of a full covariance.
+inline constexpr std::size_t MOST_LATENT_HEADS = 3;
+struct HeadViews {
+  HeadViews(const LatentActivity& activity, std::size_t first);
+  ConstPanels out[MOST_LATENT_HEADS];
+  Panels dout[MOST_LATENT_HEADS];
+};
 
 }  // namespace aevb

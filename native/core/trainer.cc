@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "latent/latent.h"
 #include "layers/dense.h"
 #include "likelihood/likelihood.h"
 #include "math/gemm.h"
@@ -13,6 +14,7 @@
 #include "math/random.h"
 #include "optimizer/schedule.h"
 #include "optimizer/update.h"
+#include "training_rows.h"
 
 namespace aevb {
 
@@ -37,8 +39,9 @@ std::size_t sensible_threads(const Model& model, std::size_t rows, std::size_t d
     weights += static_cast<double>(layer.in) * static_cast<double>(layer.out) * times;
   };
   for (const DenseLayer& layer : model.encoder) count(layer, 1.0);
-  count(model.mean, 1.0);
-  count(model.log_variance, 1.0);
+  for (const LatentGroup& group : model.latents) {
+    for (const DenseLayer& layer : group.heads) count(layer, 1.0);
+  }
   for (const DenseLayer& layer : model.decoder) count(layer, static_cast<double>(draws));
   for (const DenseLayer& layer : model.heads) count(layer, static_cast<double>(draws));
   const double worth = 2.0 * weights * static_cast<double>(rows) / OPERATIONS_WORTH_A_THREAD;
@@ -70,6 +73,7 @@ void Trainer::take_snapshot() {
   snapshot_.epochs_trained = model_.epochs_trained;
   snapshot_.steps_trained = model_.steps_trained;
   snapshot_.fit_epochs = fit_epochs_;
+  snapshot_.baseline = step_.baseline;
 }
 
 void Trainer::restore_snapshot() {
@@ -80,6 +84,7 @@ void Trainer::restore_snapshot() {
   model_.epochs_trained = snapshot_.epochs_trained;
   model_.steps_trained = snapshot_.steps_trained;
   fit_epochs_ = snapshot_.fit_epochs;
+  step_.baseline = snapshot_.baseline;
 }
 
 void Trainer::prepare(std::size_t batch_rows) {
@@ -90,23 +95,35 @@ void Trainer::prepare(std::size_t batch_rows) {
     return;
   }
   workspace_ = std::make_unique<Workspace>(model_, batch_rows, draws, true);
+  if (couples_rows(model_.spec().objective)) coupling_ = std::make_unique<Coupling>(model_, batch_rows, draws);
   tiles_.clear();
-  ConstPanels inp = workspace_->x;
+  ConstPanels inp = workspace_->input;
   Zeros zeros = workspace_->zeros.of_columns();
   for (std::size_t i = 0; i < model_.encoder.size(); ++i) {
     add_tiles(model_.encoder[i], inp, workspace_->encoder[i].dout, 1, zeros);
     inp = workspace_->encoder[i].out;
     zeros = {};
   }
-  add_tiles(model_.mean, inp, workspace_->mean.dout, 1, zeros);
-  add_tiles(model_.log_variance, inp, workspace_->log_variance.dout, 1, zeros);
+  for (std::size_t i = 0; i < model_.latents.size(); ++i) {
+    const LatentGroup& group = model_.latents[i];
+    const LatentActivity& activity = workspace_->latents[i];
+    for (std::size_t j = 0; j < group.heads.size(); ++j) {
+      add_tiles(group.heads[j], inp, activity.heads[j].dout, 1, zeros);
+    }
+    if (group.prior_parameters > 0) {
+      const std::size_t of_datum = needs_densities(model_.spec()) ? draws : 1;
+      tiles_.push_back({Tile::Kind::prior, nullptr, &group, {}, activity.dprior, of_datum, 0, 0, 0, 0, {}});
+    }
+  }
   inp = workspace_->z;
   for (std::size_t i = 0; i < model_.decoder.size(); ++i) {
     add_tiles(model_.decoder[i], inp, workspace_->decoder[i].dout, draws);
     inp = workspace_->decoder[i].out;
   }
   for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
-  if (model_.shared_log_dispersions > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
+  if (model_.shared_log_dispersions > 0) {
+    tiles_.push_back({Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
+  }
   squares_.assign(tiles_.size(), 0.0);
 }
 
@@ -115,8 +132,9 @@ void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels do
   const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
-      tiles_.push_back({&layer, inp, dout, draws, first, std::min(step, layer.in - first), panel,
-                        std::min(width, layer.out - panel * width), zeros.from_panel(first / inp.width, inp.width)});
+      tiles_.push_back({Tile::Kind::weight, &layer, nullptr, inp, dout, draws, first, std::min(step, layer.in - first),
+                        panel, std::min(width, layer.out - panel * width),
+                        zeros.from_panel(first / inp.width, inp.width)});
     }
   }
 }
@@ -135,42 +153,73 @@ std::vector<std::uint32_t> Trainer::shuffled(std::size_t rows) const {
   return order;
 }
 
-bool Trainer::rows_pass(const Dataset& data, const std::uint32_t* index, std::size_t rows, ThreadPool& pool,
-                        const std::atomic<bool>* cancelled, const float* epsilon, std::uint32_t step) {
+void Trainer::load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count) {
   Workspace& workspace = *workspace_;
-  const std::size_t L = workspace.draws(), Z = model_.spec().latent.units;
-  const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
-  pool.run((rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK, [&](std::size_t task, std::size_t) {
-    if (is_cancelled()) return;
-    const std::size_t first = task * ROWS_PER_TASK, count = std::min(ROWS_PER_TASK, rows - first);
-    if (index != nullptr) {
-      data.gather(workspace.x.from_row(first), index + first, count);
-    } else {
-      data.copy(workspace.x.from_row(first), first, count);
+  const std::size_t L = workspace.draws(), N = model_.noise_width;
+  const std::uint64_t seed = model_.spec().seed;
+  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, draws.step};
+  load_rows(model_, workspace, examples, preparation, draws.index == nullptr ? nullptr : draws.index + first, first,
+            first, count);
+  for (std::size_t i = 0; i < model_.latents.size(); ++i) {
+    const LatentGroup& group = model_.latents[i];
+    const Panels noise = workspace.latents[i].epsilon.from_row(first * L);
+    if (draws.epsilon == nullptr) {
+      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, draws.step,
+                   static_cast<std::uint32_t>(first * L), static_cast<std::uint32_t>(i));
+      continue;
     }
-    const Panels noise = workspace.epsilon.from_row(first * L);
-    if (epsilon == nullptr) {
-      fill_normal(noise, count * L, Z, model_.spec().seed, Purpose::epsilon, step,
-                  static_cast<std::uint32_t>(first * L));
-    } else {
-      for (std::size_t r = 0; r < count * L; ++r) {
-        for (std::size_t c = 0; c < Z; ++c) noise.at(r, c) = epsilon[(first * L + r) * Z + c];
+    for (std::size_t r = 0; r < count * L; ++r) {
+      for (std::size_t c = 0; c < group.noise_width; ++c) {
+        noise.at(r, c) = draws.epsilon[(first * L + r) * N + group.first_noise + c];
       }
     }
-    train_rows(model_, workspace, first, count, rows);
-  });
-  return !is_cancelled();
+  }
 }
 
-Terms Trainer::batch_terms(std::size_t rows) const {
-  return elbo_terms(workspace_->reconstruction.data(), workspace_->kl.data(), rows, workspace_->draws(),
-                    model_.spec().objective);
+bool Trainer::rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+                        const std::atomic<bool>* cancelled) {
+  const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
+  const std::size_t tasks = (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+  const auto for_each_task = [&](auto body) {
+    pool.run(tasks, [&](std::size_t task, std::size_t) {
+      if (is_cancelled()) return;
+      const std::size_t first = task * ROWS_PER_TASK;
+      body(first, std::min(ROWS_PER_TASK, rows - first));
+    });
+    return !is_cancelled();
+  };
+  if (coupling_ == nullptr) {
+    return for_each_task([&](std::size_t first, std::size_t count) {
+      load_task(examples, draws, first, count);
+      forward_rows(model_, *workspace_, step_, first, count);
+      backward_rows(model_, *workspace_, step_, nullptr, first, count, rows);
+    });
+  }
+  if (!for_each_task([&](std::size_t first, std::size_t count) {
+        load_task(examples, draws, first, count);
+        forward_rows(model_, *workspace_, step_, first, count);
+      })) {
+    return false;
+  }
+  coupling_->couple(*workspace_, step_, rows, examples.rows(), draws.step, pool);
+  return for_each_task([&](std::size_t first, std::size_t count) {
+    backward_rows(model_, *workspace_, step_, coupling_.get(), first, count, rows);
+  });
+}
+
+Terms Trainer::terms(std::size_t rows) const {
+  const ObjectiveSpec& objective = model_.spec().objective;
+  Terms terms = batch_terms(objective, step_, workspace_->reconstruction.data(), workspace_->kl.data(),
+                            workspace_->bound.data(), rows, workspace_->draws());
+  if (coupling_ != nullptr) terms.loss += coupling_->addition();
+  return terms;
 }
 
 // The stretches of the arena that a tile covers.
 template <typename Visit>
 void Trainer::for_each_stretch(const Tile& tile, Visit visit) {
-  if (tile.layer == nullptr) return visit(model_.shared_log_dispersion, model_.shared_log_dispersions);
+  if (tile.kind == Tile::Kind::dispersion) return visit(model_.shared_log_dispersion, model_.shared_log_dispersions);
+  if (tile.kind == Tile::Kind::prior) return visit(tile.group->prior, tile.group->prior_parameters);
   const DenseLayer& layer = *tile.layer;
   const std::size_t width = matrix_width(layer.out);
   visit(layer.weight + (tile.panel * layer.in + tile.first_row) * width, tile.rows * width);
@@ -179,8 +228,10 @@ void Trainer::for_each_stretch(const Tile& tile, Visit visit) {
 
 void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
   const std::size_t R = rows * tile.draws;
-  if (tile.layer == nullptr) {
-    const auto scale = static_cast<float>(reconstruction_scale(rows, tile.draws));
+  if (tile.kind == Tile::Kind::prior) {
+    column_sums(gradients_.data() + tile.group->prior, tile.dout, R, tile.group->prior_parameters);
+  } else if (tile.kind == Tile::Kind::dispersion) {
+    const auto scale = static_cast<float>(step_.reconstruction / static_cast<double>(R));
     shared_log_dispersion_backward(gradients_.data() + model_.shared_log_dispersion, model_.spec().likelihood,
                                    model_.shared_log_dispersion_raw(), workspace_->shared_log_dispersion, tile.dout,
                                    scale, R, model_.spec().input);
@@ -206,7 +257,7 @@ void Trainer::tile_update(const Tile& tile) {
   for_each_stretch(tile, [&](std::size_t offset, std::size_t n) {
     optimizer_.update(model_.parameters().data(), gradients_.data(), offset, n);
   });
-  if (tile.layer == nullptr || !tile.layer->backward_input || !wants_transposed_copy()) return;
+  if (tile.kind != Tile::Kind::weight || !tile.layer->backward_input || !wants_transposed_copy()) return;
   const DenseLayer& layer = *tile.layer;
   const Panels to = model_.transposed(layer);
   const ConstPanels from = std::as_const(model_).weight(layer);
@@ -236,9 +287,9 @@ void Trainer::weights_pass(std::size_t rows, ThreadPool& pool) {
   pool.run(tiles_.size(), [&](std::size_t i, std::size_t) { tile_update(tiles_[i]); });
 }
 
-Terms Trainer::epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bool>& cancelled,
+Terms Trainer::epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
                      const EpochEvents& events) {
-  const std::size_t rows = data.rows();
+  const std::size_t rows = examples.rows();
   const std::size_t batch_size = std::min(spec_.batch_size, rows);
   const std::size_t batches = (rows + batch_size - 1) / batch_size;
   prepare(batch_size);
@@ -255,18 +306,20 @@ Terms Trainer::epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bo
     if (cancelled.load(std::memory_order_relaxed)) throw Cancelled();
     if (events.batch_begin) events.batch_begin(batch);
     const std::size_t first = batch * batch_size, count = std::min(batch_size, rows - first);
-    if (!rows_pass(data, order.data() + first, count, pool, &cancelled, nullptr, model_.steps_trained)) {
+    const double step = 1.0 / static_cast<double>(batches), done = static_cast<double>(batch) * step;
+    step_.begin(model_.spec(), count, static_cast<double>(model_.epochs_trained) + done);
+    if (!rows_pass(examples, {order.data() + first, nullptr, model_.steps_trained}, count, pool, &cancelled)) {
       throw Cancelled();
     }
-    const Terms terms = batch_terms(count);
+    const Terms terms = this->terms(count);
     if (!std::isfinite(terms.loss)) throw diverged(batch);
     if (batch == 0) take_snapshot();
-    const double step = 1.0 / static_cast<double>(batches);
-    optimizer_.begin_step(schedule_factor(spec_.schedule, fit_epochs_ + static_cast<double>(batch) * step, step));
+    optimizer_.begin_step(schedule_factor(spec_.schedule, fit_epochs_ + done, step));
     weights_pass(count, pool);
     refresh_likelihood(model_, *workspace_);
+    update_baseline(count);
     ++model_.steps_trained;
-    elbo_add(total, terms);
+    add(total, terms);
     if (events.batch_end) events.batch_end(batch, terms);
     if (events.between_steps) events.between_steps();
   }
@@ -274,17 +327,26 @@ Terms Trainer::epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bo
   if (!model_.parameters_are_finite()) throw diverged(batches - 1);
   fit_epochs_ += 1.0;
   ++model_.epochs_trained;
-  return elbo_average(total, model_.spec().objective);
+  return average(total);
 }
 
-Terms Trainer::gradient(const Dataset& data, ThreadPool& pool, const float* epsilon, std::uint32_t step) {
-  prepare(data.rows());
-  rows_pass(data, nullptr, data.rows(), pool, nullptr, epsilon, step);
+void Trainer::update_baseline(std::size_t rows) {
+  const ObjectiveSpec& objective = model_.spec().objective;
+  if (objective.estimator != Estimator::scoreFunction || objective.baseline != Baseline::movingAverage) return;
+  score_function_update(step_.baseline, workspace_->log_weight.data(), objective.baseline_decay, rows,
+                        workspace_->draws());
+}
+
+Terms Trainer::gradient(const Examples& examples, ThreadPool& pool, const float* epsilon, std::uint32_t step) {
+  const std::size_t rows = examples.rows();
+  prepare(rows);
+  step_.begin(model_.spec(), rows, static_cast<double>(model_.epochs_trained));
+  rows_pass(examples, {nullptr, epsilon, step}, rows, pool, nullptr);
   const double clip_value = spec_.clip_value;
   spec_.clip_value = 0.0;
-  pool.run(tiles_.size(), [&](std::size_t i, std::size_t) { tile_gradient(tiles_[i], data.rows()); });
+  pool.run(tiles_.size(), [&](std::size_t i, std::size_t) { tile_gradient(tiles_[i], rows); });
   spec_.clip_value = clip_value;
-  return batch_terms(data.rows());
+  return terms(rows);
 }
 
 }  // namespace aevb

@@ -1,9 +1,10 @@
 // Steps and epochs. One step is two passes over numbered tasks, with one barrier between them:
 //
-//   rows      each task takes some rows through the whole network and back (network.h)
+//   rows      each task takes some rows through the whole network and back (training_rows.h)
 //   weights   each task sums one tile of one weight's gradient over all rows, and updates that tile in place
 //
-// Clipping by norm needs the whole gradient before the first update, and so a third pass.
+// Clipping by norm needs the whole gradient before the first update, and so a third pass. An objective that couples the
+// rows of a batch needs all of them before the first goes back: then the rows' pass is two, with the coupling between.
 #pragma once
 
 #include <atomic>
@@ -14,14 +15,15 @@
 #include <stdexcept>
 #include <vector>
 
-#include "dataset.h"
 #include "math/aligned.h"
 #include "math/thread_pool.h"
 #include "model.h"
-#include "network.h"
-#include "objective/elbo.h"
+#include "objective/coupling.h"
+#include "objective/objective.h"
 #include "optimizer/optimizer.h"
+#include "rows.h"
 #include "spec.h"
+#include "workspace.h"
 
 namespace aevb {
 
@@ -58,18 +60,21 @@ class Trainer {
   void begin_fit(const TrainSpec& spec);
 
   // One epoch over the data. Throws Diverged or Cancelled.
-  Terms epoch(const Dataset& data, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
+  Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
 
   // The loss and its gradient over all rows as one batch, into gradients(); nothing else changes. epsilon
-  // [rows · samples, Z] row-major, or null for that of training step `step`.
-  Terms gradient(const Dataset& data, ThreadPool& pool, const float* epsilon, std::uint32_t step);
+  // [rows · samples, N] row-major, or null for that of training step `step`, which decides every other draw too.
+  Terms gradient(const Examples& examples, ThreadPool& pool, const float* epsilon, std::uint32_t step);
   const AlignedFloats& gradients() const { return gradients_; }
   std::size_t batch_size() const { return spec_.batch_size; }
 
  private:
-  // A tile of one tensor's gradient: `rows` of the weight from `first_row` on, in the panel `panel`.
+  // A tile of one tensor's gradient: `rows` of the weight from `first_row` on, in the panel `panel`. Or all of what is
+  // no weight: the likelihood's shared log-dispersions, or the parameters of a group's prior.
   struct Tile {
-    const DenseLayer* layer;      // null: the likelihood's shared log-variances
+    enum class Kind { weight, dispersion, prior } kind;
+    const DenseLayer* layer;      // weight
+    const LatentGroup* group;     // prior
     ConstPanels inp, dout;        // of all rows
     std::size_t draws;            // rows of these for each datum
     std::size_t first_row, rows;  // of the weight
@@ -81,10 +86,18 @@ class Trainer {
   void prepare_optimizer();
   void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros = {});
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
+  // What a pass over rows draws from.
+  struct Draws {
+    const std::uint32_t* index;  // of the rows, or null for all in their order
+    const float* epsilon;        // row-major, or null
+    std::uint32_t step;
+  };
   // Gathers and passes rows forward and backward; false where cancelled.
-  bool rows_pass(const Dataset& data, const std::uint32_t* index, std::size_t rows, ThreadPool& pool,
-                 const std::atomic<bool>* cancelled, const float* epsilon, std::uint32_t step);
-  Terms batch_terms(std::size_t rows) const;
+  bool rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+                 const std::atomic<bool>* cancelled);
+  void load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count);
+  Terms terms(std::size_t rows) const;
+  void update_baseline(std::size_t rows);
   void weights_pass(std::size_t rows, ThreadPool& pool);
   void tile_gradient(const Tile& tile, std::size_t rows);
   void tile_update(const Tile& tile);
@@ -100,6 +113,8 @@ class Trainer {
   std::vector<Tile> tiles_;
   std::vector<double> squares_;  // of each tile's gradient
   std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<Coupling> coupling_;  // where the objective has one
+  Step step_{model_};
 
   // What to return to: the beginning of the last epoch whose first loss was finite. Parameters are known to be good
   // only once a loss has been computed with them.
@@ -110,6 +125,7 @@ class Trainer {
     std::uint64_t epochs_trained = 0;
     std::uint32_t steps_trained = 0;
     double fit_epochs = 0.0;
+    BaselineState baseline;
   };
   void take_snapshot();
   void restore_snapshot();

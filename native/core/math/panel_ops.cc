@@ -82,6 +82,30 @@ void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
   }
 }
 
+// `factor` null: the rows become zero, whatever they were.
+static void scale_or_clear(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; c += rows.width) {
+    float* row = rows.data + c / rows.width * rows.stride;
+    for (std::size_t r = 0; r < R; ++r, row += rows.width) {
+      const F32 by = set(factor == nullptr ? 0.0f : scale * factor[r]);
+      std::size_t i = 0;
+      for (; i + F32::size <= rows.width; i += F32::size) {
+        store(row + i, factor == nullptr ? zero() : by * load(row + i));
+      }
+      if (i < rows.width) {
+        const int lanes = static_cast<int>(rows.width - i);
+        store_partial(row + i, factor == nullptr ? zero() : by * load_partial(row + i, lanes), lanes);
+      }
+    }
+  }
+}
+
+void scale_rows(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {
+  scale_or_clear(rows, factor, scale, R, C);
+}
+
+void clear(Panels rows, std::size_t R, std::size_t C) { scale_or_clear(rows, nullptr, 0.0f, R, C); }
+
 AEVB_AFTER_KERNELS
 
 #if AEVB_LAST_TARGET
@@ -92,6 +116,12 @@ void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) { AEVB
 void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
   AEVB_DISPATCH(column_sums)(sums, inp, R, C);
 }
+
+void scale_rows(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {
+  AEVB_DISPATCH(scale_rows)(rows, factor, scale, R, C);
+}
+
+void clear(Panels rows, std::size_t R, std::size_t C) { AEVB_DISPATCH(clear)(rows, R, C); }
 
 }  // namespace aevb
 #endif

@@ -13,4 +13,10 @@ void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C);
 // sums[C] = Σ over R rows of inp[R, C], row after row; overwrites.
 void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C);
 
+// rows[R, C] *= scale · factor[R], a factor for each row; in place, the padding too.
+void scale_rows(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C);
+
+// rows[R, C] = 0, and the padding too.
+void clear(Panels rows, std::size_t R, std::size_t C);
+
 }  // namespace aevb

@@ -1,0 +1,161 @@
+#include "objective/coupling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "latent/latent.h"
+#include "latent/prior_sample.h"
+#include "math/columns.h"
+#include "math/gemm.h"
+#include "math/panel_ops.h"
+#include "network.h"
+#include "objective/mmd.h"
+#include "objective/total_correlation.h"
+
+namespace aevb {
+
+namespace {
+
+// As many rows as a task of the rows passes takes (trainer.cc).
+constexpr std::size_t STRETCH = ZEROS_RUN;
+
+}  // namespace
+
+Coupling::Coupling(const Model& model, std::size_t rows, std::size_t draws) : model_(model), draws_(draws) {
+  const ObjectiveSpec& objective = model.spec().objective;
+  const std::size_t R = rows * draws, Z = model.latent_width;
+  for (const LatentGroup& group : model.latents) mean_kl_.emplace_back(latent_dimensions(group.spec));
+  value_.resize(R);
+  const bool discrepancy = objective.mmd > 0.0, correlation = objective.total_correlation > 0.0;
+  const std::size_t width = matrix_width(Z), panels = cache_lines(panel_count(Z, width) * width * R);
+  const std::size_t mmd_tables = discrepancy ? cache_lines(mmd_table_floats(R, Z)) : 0;
+  const std::size_t tables = correlation ? cache_lines(total_correlation_table_floats(R, rows, Z)) : 0;
+  scratch_floats_ = cache_lines(std::max(discrepancy ? mmd_scratch_floats(R) : 0,
+                                         correlation ? total_correlation_scratch_floats(R, rows, Z) : 0));
+  if (!discrepancy && !correlation) return;
+  memory_ = AlignedFloats(2 * panels + mmd_tables + tables + (R + STRETCH - 1) / STRETCH * scratch_floats_);
+  dz_ = {memory_.data(), R * width, width};
+  prior_ = {memory_.data() + panels, R * width, width};
+  tables_ = memory_.data() + 2 * panels;
+  correlation_tables_ = tables_ + mmd_tables;
+  scratch_ = correlation_tables_ + tables;
+}
+
+template <typename Body>
+void Coupling::for_each_stretch(std::size_t R, ThreadPool& pool, Body body) const {
+  pool.run((R + STRETCH - 1) / STRETCH, [&](std::size_t task, std::size_t) {
+    const std::size_t first = task * STRETCH;
+    body(first, std::min(STRETCH, R - first), scratch_ + task * scratch_floats_);
+  });
+}
+
+void Coupling::couple(const Workspace& workspace, Step& step, std::size_t rows, std::size_t data_rows,
+                      std::uint32_t training_step, ThreadPool& pool) {
+  const ObjectiveSpec& objective = model_.spec().objective;
+  addition_ = 0.0;
+  rows_ = rows;
+  if (objective.free_bits != FreeBits::none || objective.capacity_weight > 0.0) {
+    weigh_divergence(workspace, step, rows);
+  }
+  if (dz_.data == nullptr) return;
+  const std::size_t R = rows * draws_;
+  clear(dz_, R, model_.latent_width);
+  if (objective.mmd > 0.0) discrepancy(workspace, R, training_step, pool);
+  if (objective.total_correlation > 0.0) total_correlation(workspace, rows, data_rows, pool);
+}
+
+void Coupling::weigh_divergence(const Workspace& workspace, Step& step, std::size_t rows) {
+  const ObjectiveSpec& objective = model_.spec().objective;
+  const bool densities = needs_densities(model_.spec());
+  const auto count = static_cast<double>(rows);
+  double total = 0.0;
+  for (std::size_t i = 0; i < mean_kl_.size(); ++i) {
+    const LatentActivity& activity = workspace.latents[i];
+    std::vector<double>& mean = mean_kl_[i];
+    std::fill(mean.begin(), mean.end(), 0.0);
+    if (densities) {
+      // Not of its dimensions: the draws' densities are of the whole group, and stand as its first.
+      for (std::size_t r = 0; r < rows * draws_; ++r) mean[0] += activity.log_posterior[r] - activity.log_prior[r];
+      mean[0] /= static_cast<double>(draws_);
+    } else {
+      for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t d = 0; d < mean.size(); ++d) mean[d] += activity.kl[row * mean.size() + d];
+      }
+    }
+    for (double& value : mean) value /= count;
+    total += std::accumulate(mean.begin(), mean.end(), 0.0);
+  }
+  if (objective.capacity_weight > 0.0) {
+    const double sign = total > step.capacity ? 1.0 : total < step.capacity ? -1.0 : 0.0;
+    for (std::vector<float>& weights : step.kl_weight) {
+      std::fill(weights.begin(), weights.end(), static_cast<float>(objective.capacity_weight * sign / count));
+    }
+    addition_ += objective.capacity_weight * std::abs(total - step.capacity) - step.beta * total;
+    return;
+  }
+  const double free_nats = objective.free_nats;
+  for (std::size_t i = 0; i < mean_kl_.size(); ++i) {
+    const std::vector<double>& mean = mean_kl_[i];
+    std::vector<float>& weights = step.kl_weight[i];
+    if (objective.free_bits == FreeBits::group) {
+      const double of_group = std::accumulate(mean.begin(), mean.end(), 0.0);
+      // Where the divergence is not a number, nothing is free: it must be seen in the loss.
+      if (of_group <= free_nats) std::fill(weights.begin(), weights.end(), 0.0f);
+      addition_ += step.beta * (std::max(of_group, free_nats) - of_group);
+      continue;
+    }
+    for (std::size_t d = 0; d < mean.size(); ++d) {
+      if (mean[d] <= free_nats) weights[d] = 0.0f;
+      addition_ += step.beta * (std::max(mean[d], free_nats) - mean[d]);
+    }
+  }
+}
+
+void Coupling::discrepancy(const Workspace& workspace, std::size_t R, std::uint32_t training_step, ThreadPool& pool) {
+  const ModelSpec& spec = model_.spec();
+  const std::size_t Z = model_.latent_width;
+  sample_prior(prior_, model_, spec.seed, Purpose::discrepancy, training_step, 0, R);
+  mmd_tables(tables_, workspace.z, prior_, R, Z);
+  for_each_stretch(R, pool, [&](std::size_t first, std::size_t count, float* scratch) {
+    mmd_rows(value_.data(), dz_, tables_, static_cast<float>(spec.objective.mmd), scratch, first, count, R, Z);
+  });
+  addition_ += spec.objective.mmd *
+               std::accumulate(value_.begin(), value_.begin() + static_cast<std::ptrdiff_t>(R), 0.0);
+}
+
+void Coupling::total_correlation(const Workspace& workspace, std::size_t rows, std::size_t data_rows,
+                                 ThreadPool& pool) {
+  const LatentGroup& group = model_.latents[0];
+  const HeadViews heads(workspace.latents[0], 0);
+  const double weight = model_.spec().objective.total_correlation;
+  const std::size_t R = rows * draws_, Z = group.width;
+  const auto scale = static_cast<float>(weight / static_cast<double>(R));
+  total_correlation_tables(correlation_tables_, group.spec.type, workspace.z, heads.out[0], heads.out[1], R, rows, Z);
+  for_each_stretch(R, pool, [&](std::size_t first, std::size_t count, float* scratch) {
+    total_correlation_rows(value_.data(), dz_, correlation_tables_, group.spec.type, scale, data_rows, scratch, first,
+                           count, R, rows, Z);
+  });
+  addition_ += weight * std::accumulate(value_.begin(), value_.begin() + static_cast<std::ptrdiff_t>(R), 0.0) /
+               static_cast<double>(R);
+}
+
+void Coupling::backward_z(Workspace& workspace, std::size_t first, std::size_t count) const {
+  if (dz_.data == nullptr) return;
+  const std::size_t row = first * draws_;
+  place_columns_add(workspace.dz.from_row(row), 0, dz_.from_row(row), count * draws_, model_.latent_width);
+}
+
+void Coupling::backward_heads(const Panels* dheads, std::size_t first, std::size_t count) const {
+  const double weight = model_.spec().objective.total_correlation;
+  if (weight <= 0.0) return;
+  const LatentGroup& group = model_.latents[0];
+  const std::size_t R = rows_ * draws_;
+  // The views begin at this stretch's first row, and the function counts from the batch's.
+  const auto of_batch = [&](Panels stretch) { return Panels{stretch.data - first * stretch.width, stretch.stride, stretch.width}; };
+  total_correlation_heads(of_batch(dheads[0]), of_batch(dheads[1]), correlation_tables_, group.spec.type,
+                          static_cast<float>(weight / static_cast<double>(R)),
+                          scratch_ + first / STRETCH * scratch_floats_, first, count, R, rows_, group.width);
+}
+
+}  // namespace aevb

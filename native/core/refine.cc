@@ -1,0 +1,149 @@
+#include "refine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "for_rows.h"
+#include "latent/latent.h"
+#include "likelihood/likelihood.h"
+#include "math/gemm.h"
+#include "network.h"
+#include "optimizer/update.h"
+#include "training_rows.h"
+
+namespace aevb {
+
+namespace {
+
+ObjectiveSpec plain_elbo(const ModelSpec& spec, std::size_t samples) {
+  ObjectiveSpec objective;
+  objective.samples = samples;
+  for (const LatentSpec& latent : spec.latents) {
+    if (!latent_has_analytic_kl(latent)) objective.kl = KlType::monteCarlo;
+  }
+  return objective;
+}
+
+void draw_noise(const Model& model, Workspace& workspace, std::size_t count, std::uint64_t seed, Purpose purpose,
+                std::size_t step, std::size_t row) {
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    latent_noise(workspace.latents[i].epsilon, model.latents[i].spec, count * workspace.draws(), seed, purpose,
+                 static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(row * workspace.draws()),
+                 static_cast<std::uint32_t>(i));
+  }
+}
+
+// The ELBO of the rows [0, count) with the heads as they are; `row` is the first one's number.
+void evaluate(double* elbo, const Model& model, Workspace& workspace, std::uint64_t seed, std::size_t row,
+              std::size_t count) {
+  const std::size_t L = workspace.draws(), passes = (REFINE_EVALUATION_DRAWS + L - 1) / L;
+  std::fill_n(elbo, count, 0.0);
+  for (std::size_t pass = 0; pass < passes; ++pass) {
+    draw_noise(model, workspace, count, seed, Purpose::evaluate, pass, row);
+    sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
+    divergence_rows(model, workspace, 0, count);
+    decode_rows(model, workspace, 0, count);
+    likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
+                       workspace.shared_log_dispersion, workspace.target, count, L, model.spec().input);
+    for (std::size_t r = 0; r < count; ++r) {
+      double reconstruction = 0.0;
+      for (std::size_t l = 0; l < L; ++l) reconstruction += workspace.reconstruction[r * L + l];
+      elbo[r] -= (reconstruction / static_cast<double>(L) + workspace.kl[r]) / static_cast<double>(passes);
+    }
+  }
+}
+
+// Adam's moments of one head, in the head's own panels.
+struct Moments {
+  AlignedFloats first, second;
+};
+
+class Ascent {
+ public:
+  Ascent(const Model& model, Workspace& workspace, const Refinement& refinement)
+      : model_(model), workspace_(workspace), refinement_(refinement), step_(model) {
+    step_.begin(model.spec(), 1, std::numeric_limits<double>::infinity());
+    for (const LatentGroup& group : model.latents) {
+      for (const DenseLayer& head : group.heads) {
+        const std::size_t size = panel_count(head.out, matrix_width(head.out)) * matrix_width(head.out) *
+                                 workspace.rows();
+        moments_.push_back({AlignedFloats(size), AlignedFloats(size)});
+      }
+    }
+  }
+
+  // Step `index` (from 0) of the rows [0, count).
+  void take(std::size_t index, std::size_t row, std::size_t count) {
+    draw_noise(model_, workspace_, count, refinement_.seed, Purpose::refine, index, row);
+    sample_rows(model_, workspace_, Sampling::training, step_.temperature.data(), 0, count);
+    divergence_rows(model_, workspace_, 0, count);
+    // As a batch of one: each row has an ascent of its own.
+    backward_to_heads(model_, workspace_, step_, nullptr, 0, count, 1);
+    const AdamStep step = adam_step(index);
+    std::size_t head = 0;
+    for (std::size_t i = 0; i < model_.latents.size(); ++i) {
+      for (std::size_t j = 0; j < model_.latents[i].heads.size(); ++j, ++head) {
+        const LayerActivity& activity = workspace_.latents[i].heads[j];
+        const std::size_t panels = panel_count(model_.latents[i].heads[j].out, activity.out.width);
+        update(activity, moments_[head], panels, count, step);
+      }
+    }
+  }
+
+ private:
+  AdamStep adam_step(std::size_t index) const {
+    constexpr double BETA1 = 0.9, BETA2 = 0.999;
+    const double t = static_cast<double>(index) + 1.0;
+    const double rate = refinement_.learning_rate * 0.5 *
+                        (1.0 + std::cos(std::numbers::pi * (t - 1.0) / static_cast<double>(refinement_.steps)));
+    AdamStep step{};
+    step.beta2 = static_cast<float>(BETA2);
+    step.one_minus_beta1 = static_cast<float>(1.0 - BETA1);
+    step.one_minus_beta2 = static_cast<float>(1.0 - BETA2);
+    step.epsilon = 1e-8f;
+    step.gradient_scale = 1.0f;
+    step.step_size = static_cast<float>(rate / (1.0 - std::pow(BETA1, t)));
+    step.inverse_sqrt_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(BETA2, t)));
+    step.shrink = 1.0f;
+    return step;
+  }
+
+  static void update(const LayerActivity& head, Moments& moments, std::size_t panels, std::size_t count,
+                     const AdamStep& step) {
+    for (std::size_t p = 0; p < panels; ++p) {
+      const std::size_t offset = p * head.out.stride;
+      adam_update(head.out.data + offset, moments.first.data() + offset, moments.second.data() + offset,
+                  head.dout.data + offset, count * head.out.width, step);
+    }
+  }
+
+  const Model& model_;
+  Workspace& workspace_;
+  const Refinement& refinement_;
+  Step step_;
+  std::vector<Moments> moments_;
+};
+
+}  // namespace
+
+void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
+            const Examples& examples, const Refinement& refinement) {
+  const Model model = inference.model.with_objective(plain_elbo(inference.model.spec(), refinement.samples));
+  for_rows(inference, model, examples.rows(), ROWS_PER_TASK, refinement.samples, true,
+           [&](Workspace& workspace, std::size_t first, std::size_t count) {
+             load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
+             encode_rows(model, workspace, 0, count);
+             evaluate(before + first, model, workspace, refinement.seed, first, count);
+             Ascent ascent(model, workspace, refinement);
+             for (std::size_t i = 0; i < refinement.steps; ++i) {
+               if (inference.cancelled.load(std::memory_order_relaxed)) return;
+               ascent.take(i, first, count);
+             }
+             evaluate(after + first, model, workspace, refinement.seed, first, count);
+             write_posterior(model, workspace, heads, mean, first, count);
+           });
+}
+
+}  // namespace aevb

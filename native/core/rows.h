@@ -1,0 +1,45 @@
+// Rows of data on their way into a pass: gathered, made binary or one-hot, corrupted, and their condition beside them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "dataset.h"
+#include "model.h"
+#include "workspace.h"
+
+namespace aevb {
+
+// Data and, of a conditional model, what is known of each row beside it.
+struct Examples {
+  Dataset data;
+  std::optional<Dataset> condition;
+
+  std::size_t rows() const { return data.rows(); }
+};
+
+// What is drawn on the way.
+struct Preparation {
+  std::uint64_t seed = 0;
+  bool binarize = false;      // a stochastic binarisation is drawn with `epoch`; else values stay between 0 and 1
+  std::uint32_t epoch = 0;
+  bool corrupt = false;       // with `step`
+  std::uint32_t step = 0;
+};
+
+// Columns of a row of data: of numbers, or of class numbers.
+std::size_t data_columns(const ModelSpec& spec);
+// Columns of a row of a condition: the condition's width, or 1 for a class number.
+std::size_t condition_columns(const ModelSpec& spec);
+
+// Rows `index`[0, count) of the examples, or from `from` on where index is null, become the workspace's target, input
+// and condition from row `first` on.
+void load_rows(const Model& model, Workspace& workspace, const Examples& examples, const Preparation& preparation,
+               const std::uint32_t* index, std::size_t from, std::size_t first, std::size_t count);
+
+// The condition alone.
+void load_condition(const Model& model, Workspace& workspace, const Dataset& condition, const std::uint32_t* index,
+                    std::size_t from, std::size_t first, std::size_t count);
+
+}  // namespace aevb

@@ -1,0 +1,114 @@
+#include "workspace.h"
+
+#include "latent/latent.h"
+#include "layers/activation.h"
+#include "likelihood/likelihood.h"
+#include "math/gemm.h"
+#include "objective/objective.h"
+
+namespace aevb {
+
+namespace {
+
+// Hands out panels of one stretch of memory; counts only, as long as there is none.
+class Carver {
+ public:
+  explicit Carver(float* memory) : memory_(memory) {}
+
+  Panels panels(std::size_t rows, std::size_t cols) {
+    const std::size_t width = matrix_width(cols);
+    return {floats(panel_count(cols, width) * width * rows), rows * width, width};
+  }
+  float* floats(std::size_t count) {
+    float* data = memory_ == nullptr ? nullptr : memory_ + used_;
+    used_ += cache_lines(count);
+    return data;
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  float* memory_;
+  std::size_t used_ = 0;
+};
+
+// Stretches of rows that work at the same time, each with scratch of its own.
+std::size_t stretches(std::size_t rows) { return (rows + ZEROS_RUN - 1) / ZEROS_RUN; }
+
+void carve(Workspace& workspace, const Model& model, Carver& carver, bool training) {
+  const ModelSpec& spec = model.spec();
+  const std::size_t rows = workspace.rows(), draws = workspace.draws();
+  const std::size_t D = spec.input, C = spec.condition.width;
+  const auto layer_activity = [&](const DenseLayer& layer, std::size_t layer_rows) {
+    LayerActivity activity;
+    activity.out = carver.panels(layer_rows, layer.out);
+    if (training && activation_reads_input(layer.activation)) activity.pre = carver.panels(layer_rows, layer.out);
+    if (training) activity.dout = carver.panels(layer_rows, layer.out);
+    return activity;
+  };
+  workspace.input = carver.panels(rows, D + C);
+  workspace.target =
+      training && spec.corruption.type != CorruptionType::none ? carver.panels(rows, D) : workspace.input;
+  if (spec.likelihood.codes) workspace.codes = carver.panels(rows, spec.likelihood.classes.size());
+  if (C > 0) workspace.condition = carver.panels(rows, C);
+  if (spec.condition.classes) workspace.condition_code = carver.panels(rows, 1);
+  workspace.encoder.clear();
+  for (const DenseLayer& layer : model.encoder) workspace.encoder.push_back(layer_activity(layer, rows));
+  workspace.z = carver.panels(rows * draws, model.latent_width + C);
+  if (training) workspace.dz = carver.panels(rows * draws, model.latent_width + C);
+  const bool alone = model.latents.size() == 1;
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    const LatentGroup& group = model.latents[i];
+    LatentActivity& activity = workspace.latents[i];
+    activity.heads.clear();
+    for (const DenseLayer& layer : group.heads) activity.heads.push_back(layer_activity(layer, rows));
+    activity.epsilon = carver.panels(rows * draws, group.noise_width);
+    // A condition stands behind z in the same panels and does not disturb.
+    activity.z = alone ? workspace.z : carver.panels(rows * draws, group.width);
+    if (training) {
+      // The condition's columns of the gradient would be read as padding, which must be zero.
+      activity.dz = alone && C == 0 ? workspace.dz : carver.panels(rows * draws, group.width);
+      if (group.prior_parameters > 0) activity.dprior = carver.panels(rows * draws, group.prior_parameters);
+      activity.weight = carver.floats(rows * draws);
+    }
+    activity.scratch = carver.floats(stretches(rows) * cache_lines(latent_scratch_floats(group.spec)));
+  }
+  workspace.decoder.clear();
+  for (const DenseLayer& layer : model.decoder) workspace.decoder.push_back(layer_activity(layer, rows * draws));
+  workspace.heads.clear();
+  for (const DenseLayer& layer : model.heads) workspace.heads.push_back(carver.panels(rows * draws, layer.out));
+  if (training) workspace.draw_weight = carver.floats(rows * draws);
+  const std::size_t width = matrix_width(D);
+  workspace.shared_log_dispersion = carver.floats(panel_count(D, width) * width);
+}
+
+}  // namespace
+
+Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bool training)
+    : zeros(rows, model.spec().input + model.spec().condition.width, training),
+      latents(model.latents.size()),
+      reconstruction(rows * draws),
+      kl(rows),
+      rows_(rows),
+      draws_(draws) {
+  for (std::size_t i = 0; i < latents.size(); ++i) {
+    latents[i].kl.resize(rows * latent_dimensions(model.latents[i].spec));
+    latents[i].log_posterior.resize(rows * draws);
+    latents[i].log_prior.resize(rows * draws);
+  }
+  if (model.spec().condition.classes) condition_classes = {model.spec().condition.width};
+  log_weight.resize(rows * draws);
+  bound.resize(rows);
+  Carver count(nullptr);
+  carve(*this, model, count, training);
+  memory_ = AlignedFloats(count.used());
+  Carver give(memory_.data());
+  carve(*this, model, give, training);
+  refresh_likelihood(model, *this);
+}
+
+void refresh_likelihood(const Model& model, Workspace& workspace) {
+  fill_shared_log_dispersion(workspace.shared_log_dispersion, model.spec().likelihood,
+                             model.shared_log_dispersion_raw(), model.spec().input);
+}
+
+}  // namespace aevb
