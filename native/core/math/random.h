@@ -18,6 +18,8 @@ enum class Purpose : std::uint32_t {
   evaluate = 4,    // step 0; row: datum · L + l
   prior = 5,       // sample(): step 0; row: which sample
   importance = 6,  // logLikelihood(): step: datum; row: which draw
+  corruption = 8,  // step: training step; row: in the batch; lane: column / 4
+  binarize = 9,    // step: epoch, or 0 where the draw is fixed; row: of the data set; lane: column / 4
 };
 
 struct Philox {
