@@ -63,7 +63,7 @@ class Model {
 
   // The layers in the order of the forward pass.
   std::vector<DenseLayer> encoder, decoder;
-  DenseLayer mean, log_variance;           // the posterior's heads
+  std::vector<LatentGroup> latents;
   std::vector<DenseLayer> heads;           // the likelihood's
   std::size_t shared_log_dispersion = 0;   // offset of the likelihood's own log-variance parameters
   std::size_t shared_log_dispersions = 0;  // and how many there are

@@ -308,10 +308,10 @@ Layers model_layers(const ModelSpec& spec) {
   Layers layers;
   layers.encoder = dense_stack("encoder", spec.input, spec.encoder);
   const std::size_t encoded = layers.encoder.empty() ? spec.input : layers.encoder.back().out;
-  layers.mean = head("latent.mean", encoded, spec.latent.units);
-  layers.log_variance = head("latent.logVariance", encoded, spec.latent.units);
-  layers.decoder = dense_stack("decoder", spec.latent.units, spec.decoder);
-  const std::size_t decoded = layers.decoder.empty() ? spec.latent.units : layers.decoder.back().out;
+  layers.mean = head("latent.mean", encoded, spec.latents[0].units);
+  layers.log_variance = head("latent.logVariance", encoded, spec.latents[0].units);
+  layers.decoder = dense_stack("decoder", spec.latents[0].units, spec.decoder);
+  const std::size_t decoded = layers.decoder.empty() ? spec.latents[0].units : layers.decoder.back().out;
   if (spec.likelihood.type == LikelihoodType::bernoulli) {
     layers.heads = {head("likelihood.logits", decoded, spec.input)};
   } else {
@@ -471,7 +471,7 @@ Terms forward(const ModelSpec& spec, const Parameters& parameters, const Vector&
 Terms forward_backward(const ModelSpec& spec, const Parameters& parameters, const Vector& x, const Vector& epsilon,
                        std::size_t B, Parameters* gradient) {
   const std::size_t L = spec.objective.samples;
-  const std::size_t Z = spec.latent.units;
+  const std::size_t Z = spec.latents[0].units;
   const Layers layers = model_layers(spec);
 
   const std::vector<Trace> encoder = stack_forward(layers.encoder, parameters, x, B);
@@ -527,7 +527,7 @@ Vector negative_log_likelihood(const ModelSpec& spec, const Parameters& paramete
 
 Vector log_likelihood(const ModelSpec& spec, const Parameters& parameters, const Vector& x, const Vector& epsilon,
                       std::size_t B, std::size_t K) {
-  const std::size_t Z = spec.latent.units;
+  const std::size_t Z = spec.latents[0].units;
   const Posterior posterior = encode(spec, parameters, x, B);
   const Vector z = gaussian_sample(epsilon, posterior.mean, posterior.log_variance, B, K, Z);
   const Vector loss = negative_log_likelihood(spec, parameters, x, z, B, K);

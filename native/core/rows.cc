@@ -2,6 +2,7 @@
 
 #include "binarize.h"
 #include "corruption.h"
+#include "dataset.h"
 #include "likelihood/likelihood.h"
 #include "math/columns.h"
 #include "one_hot.h"

@@ -52,7 +52,7 @@ class Infers : public testing::TestWithParam<std::tuple<test::NamedSpec, test::B
 };
 
 TEST_P(Infers, EncodesDecodesAndReconstructs) {
-  const std::size_t Z = spec.latent.units, D = spec.input;
+  const std::size_t Z = spec.latents[0].units, D = spec.input;
   const reference::Posterior posterior = reference::encode(spec, parameters, x, ROWS);
   std::vector<float> mean(ROWS * Z), log_variance(ROWS * Z), out(ROWS * D);
   inference.encode(mean.data(), log_variance.data(), data);
@@ -68,7 +68,7 @@ TEST_P(Infers, EncodesDecodesAndReconstructs) {
 TEST_P(Infers, SamplesFromThePrior) {
   std::vector<float> out(70 * spec.input);
   inference.sample(out.data(), 70, 42);
-  const Vector z = reference::normals(70, spec.latent.units, 42, Purpose::prior, 0, 0);
+  const Vector z = reference::normals(70, spec.latents[0].units, 42, Purpose::prior, 0, 0);
   expect_close(out.data(), reference::decode(spec, parameters, z, 70));
 }
 
@@ -76,7 +76,7 @@ TEST_P(Infers, EvaluatesTheBound) {
   for (const std::size_t samples : {1u, 4u}) {
     ModelSpec asked = spec;
     asked.objective.samples = samples;
-    const Vector epsilon = reference::normals(ROWS * samples, spec.latent.units, 6, Purpose::evaluate, 0, 0);
+    const Vector epsilon = reference::normals(ROWS * samples, spec.latents[0].units, 6, Purpose::evaluate, 0, 0);
     const reference::Terms expected = reference::forward(asked, parameters, x, epsilon, ROWS);
     const Terms terms = inference.evaluate(data, samples, 6);
     EXPECT_EQ(terms.examples, ROWS);
@@ -89,7 +89,7 @@ TEST_P(Infers, EvaluatesTheBound) {
 TEST_P(Infers, ScoresAnomaliesByTheBoundAtTheMean) {
   const reference::Posterior posterior = reference::encode(spec, parameters, x, ROWS);
   Vector expected = reference::negative_log_likelihood(spec, parameters, x, posterior.mean, ROWS, 1);
-  const Vector kl = reference::gaussian_kl(posterior.mean, posterior.log_variance, ROWS, spec.latent.units);
+  const Vector kl = reference::gaussian_kl(posterior.mean, posterior.log_variance, ROWS, spec.latents[0].units);
   for (std::size_t i = 0; i < ROWS; ++i) expected[i] += kl[i];
   std::vector<double> score(ROWS);
   inference.anomaly_score(score.data(), data);
@@ -97,7 +97,7 @@ TEST_P(Infers, ScoresAnomaliesByTheBoundAtTheMean) {
 }
 
 TEST_P(Infers, EstimatesTheLikelihood) {
-  const std::size_t rows = 3, samples = 150, Z = spec.latent.units;  // one whole pass of draws and a rest
+  const std::size_t rows = 3, samples = 150, Z = spec.latents[0].units;  // one whole pass of draws and a rest
   Vector epsilon;
   for (std::uint32_t row = 0; row < rows; ++row) {
     const Vector draws = reference::normals(samples, Z, 8, Purpose::importance, row, 0);

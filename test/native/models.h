@@ -23,7 +23,7 @@ inline std::vector<NamedSpec> model_specs() {
   ModelSpec plain;
   plain.input = 53;
   plain.encoder = {{19, Activation::relu}};
-  plain.latent.units = 5;
+  plain.latents[0].units = 5;
   plain.decoder = {{21, Activation::relu}};
   plain.seed = 11;
   std::vector<NamedSpec> all{{"bernoulli", plain}};
@@ -63,7 +63,7 @@ inline std::vector<NamedSpec> model_specs() {
     spec.input = 201;
     spec.encoder = {{130, Activation::relu}};
     spec.decoder = {{145, Activation::relu}};
-    spec.latent.units = 50;
+    spec.latents[0].units = 50;
   });
   return all;
 }

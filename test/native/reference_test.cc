@@ -207,7 +207,7 @@ std::vector<ModelCase> model_cases() {
           model.name =
               likelihood_name + depth.name + "Samples" + std::to_string(samples) + "Beta" + std::to_string(beta);
           model.spec.input = 5;
-          model.spec.latent.units = 2;
+          model.spec.latents[0].units = 2;
           model.spec.encoder = depth.encoder;
           model.spec.decoder = depth.decoder;
           model.spec.likelihood = likelihood;
@@ -221,7 +221,7 @@ std::vector<ModelCase> model_cases() {
     ModelCase model;
     model.name = std::string("Activation_") + name;
     model.spec.input = 6;
-    model.spec.latent.units = 3;
+    model.spec.latents[0].units = 3;
     model.spec.encoder = {{7, activation}};
     model.spec.decoder = {{5, activation}};
     cases.push_back(model);
@@ -247,7 +247,7 @@ TEST_P(ReferenceModelGradient, IsTheDifferenceOfTheLoss) {
   Random random(6);
   Parameters parameters = random_parameters(spec, &random);
   const Vector x = random.vector(B * spec.input, 0.0, 1.0);
-  const Vector epsilon = random.vector(B * spec.objective.samples * spec.latent.units, -2.0, 2.0);
+  const Vector epsilon = random.vector(B * spec.objective.samples * spec.latents[0].units, -2.0, 2.0);
 
   Parameters gradient;
   const Terms terms = forward_backward(spec, parameters, x, epsilon, B, &gradient);
@@ -272,7 +272,7 @@ TEST(ReferenceModel, NamesItsParametersAsPyTorchDoes) {
   ModelSpec spec;
   spec.input = 6;
   spec.encoder = {{5, Activation::relu}, {4, Activation::relu}};
-  spec.latent.units = 2;
+  spec.latents[0].units = 2;
   spec.decoder = {{3, Activation::relu}};
   const auto table = [&spec] {
     std::string text;
@@ -303,14 +303,14 @@ TEST(ReferenceModel, AveragesOverItsRowsAndDraws) {
   for (const auto& [name, likelihood] : every_likelihood()) {
     ModelSpec spec;
     spec.input = 4;
-    spec.latent.units = 2;
+    spec.latents[0].units = 2;
     spec.encoder = {{3, Activation::tanh}};
     spec.decoder = {{3, Activation::silu}};
     spec.likelihood = likelihood;
     Random random(7);
     const Parameters parameters = random_parameters(spec, &random);
     const Vector x = random.vector(2 * spec.input, 0.0, 1.0);
-    const Vector epsilon = random.vector(2 * 2 * spec.latent.units, -2.0, 2.0);
+    const Vector epsilon = random.vector(2 * 2 * spec.latents[0].units, -2.0, 2.0);
     spec.objective.samples = 2;
     const Terms together = forward(spec, parameters, x, epsilon, 2);
 
@@ -482,7 +482,7 @@ class LinearGaussian {
 
   LinearGaussian(std::size_t D, std::size_t Z, double widening) : D_(D), Z_(Z) {
     spec.input = D;
-    spec.latent.units = Z;
+    spec.latents[0].units = Z;
     spec.encoder = {};
     spec.decoder = {{3, Activation::identity}};
     spec.likelihood.type = LikelihoodType::gaussian;

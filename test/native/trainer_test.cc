@@ -55,7 +55,7 @@ TEST_P(WholeModel, HasTheGradientOfTheReference) {
     Trainer trainer(model);
     ThreadPool pool(2);
     const Vector x = some_rows(spec, rows);
-    const Vector epsilon = test::Random(3).floats(rows * spec.objective.samples * spec.latent.units, -2.0, 2.0);
+    const Vector epsilon = test::Random(3).floats(rows * spec.objective.samples * spec.latents[0].units, -2.0, 2.0);
     const Terms terms = trainer.gradient(dataset(spec, x), pool, test::to_floats(epsilon).data(), 0);
     reference::Parameters expected;
     const reference::Terms plain =
@@ -88,7 +88,7 @@ TEST_P(WholeModel, TakesTheStepsOfTheReference) {
       const std::size_t count = std::min<std::size_t>(20, rows - first);
       const Vector batch(x.begin() + static_cast<std::ptrdiff_t>(first * spec.input),
                          x.begin() + static_cast<std::ptrdiff_t>((first + count) * spec.input));
-      const Vector epsilon = reference::normals(count * L, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
+      const Vector epsilon = reference::normals(count * L, spec.latents[0].units, spec.seed, Purpose::epsilon, step, 0);
       reference::Parameters gradient;
       loss += reference::forward_backward(spec, expected, batch, epsilon, count, &gradient).loss *
               static_cast<double>(count);
@@ -210,7 +210,7 @@ TEST_P(TrainedBy, FollowsTheReference) {
   spec.input = 30;
   spec.encoder = {{11, Activation::tanh}};
   spec.decoder = {{12, Activation::tanh}};
-  spec.latent.units = 3;
+  spec.latents[0].units = 3;
   spec.likelihood.type = LikelihoodType::gaussian;
   spec.likelihood.dispersion = DispersionType::perFeature;
   Model model(spec);
@@ -227,7 +227,7 @@ TEST_P(TrainedBy, FollowsTheReference) {
     for (std::size_t batch = 0; batch < 2; ++batch, ++step) {
       const auto begin = x.begin() + static_cast<std::ptrdiff_t>(batch * 16 * spec.input);
       const Vector part(begin, begin + static_cast<std::ptrdiff_t>(16 * spec.input));
-      const Vector epsilon = reference::normals(16, spec.latent.units, spec.seed, Purpose::epsilon, step, 0);
+      const Vector epsilon = reference::normals(16, spec.latents[0].units, spec.seed, Purpose::epsilon, step, 0);
       reference::Parameters gradient;
       reference::forward_backward(spec, expected, part, epsilon, 16, &gradient);
       const double rate = train.optimizer.learning_rate *

@@ -20,6 +20,8 @@ enum class Purpose : std::uint32_t {
   importance = 6,  // logLikelihood(): step: datum; row: which draw
   corruption = 8,  // step: training step; row: in the batch; lane: column / 4
   binarize = 9,    // step: epoch, or 0 where the draw is fixed; row: of the data set; lane: column / 4
+  discrepancy = 10,  // the prior's draws that z is held to. step: training step; row: which draw; lane: unit / 4
+  refine = 11,       // refine()'s draws. step: of the ascent; row: datum · L + l; lane: unit / 4
 };
 
 struct Philox {
