@@ -169,7 +169,9 @@ static void one_row(double* value, Panels dz, const Tables<float>& table, float 
     store(logs, load(tops + d) + log(load(sums + d)));
     for (std::size_t i = 0; i < F32::size && d + i < Z; ++i) {
       table.marginal[(d + i) * table.draws + row] = logs[i];
-      marginals += static_cast<double>(logs[i]) - log_of_all;
+      // standardise() hides an infinite z, which 0 · z shows.
+      const double z = static_cast<double>(table.z[(d + i) * table.draws + row]);
+      marginals += static_cast<double>(logs[i]) - log_of_all + 0.0 * z;
     }
   }
   float logs[F32::size];
