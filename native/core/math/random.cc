@@ -53,10 +53,61 @@ AEVB_INLINE void box_muller(I32 word_0, I32 word_1, float* cosines, float* sines
   store(sines, radius * sine);
 }
 
+// s = min(u, 1 − u), and the sign bit where u > ½.
+struct NearerEnd {
+  F32 distance;
+  I32 sign;
+};
+AEVB_INLINE NearerEnd nearer_end(I32 word) {
+  const I32 all_or_none = set_int(0) - shift_right<31>(word);
+  return {(from_int(word ^ all_or_none) + set(0.5f)) * set(0x1p-32f), word & set_int(INT32_MIN)};
+}
+AEVB_INLINE F32 with_sign(F32 a, I32 sign) { return float_of(bits_of(a) ^ sign); }
+
+// log(1 − s) for 0 ≤ s ≤ ½.
+AEVB_INLINE F32 log1m_of_half(F32 s) {
+  const Mask far = less(set(0x1.2bec34p-2f), s);  // 1 − √½
+  return log_reduced(select(far, fnma(set(2.0f), s, set(1.0f)), -s), select(far, set(-1.0f), zero()));
+}
+
+// What makes numbers of a block's words: four in each lane, of which lane i lies at number[.][i].
+struct NormalNumbers {
+  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+    box_muller(word[0], word[1], number[0], number[1]);
+    box_muller(word[2], word[3], number[2], number[3]);
+  }
+};
+struct LaplaceNumbers {
+  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+    for (int i = 0; i < 4; ++i) {
+      const NearerEnd end = nearer_end(word[i]);
+      store(number[i], with_sign(log(end.distance + end.distance), end.sign));
+    }
+  }
+};
+struct LogisticNumbers {
+  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+    for (int i = 0; i < 4; ++i) {
+      const NearerEnd end = nearer_end(word[i]);
+      store(number[i], with_sign(log(end.distance) - log1m_of_half(end.distance), end.sign));
+    }
+  }
+};
+struct GumbelNumbers {
+  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+    for (int i = 0; i < 4; ++i) {
+      const NearerEnd end = nearer_end(word[i]);
+      const Mask upper = less(zero(), from_int(shift_right<31>(end.sign)));
+      store(number[i], -log(-select(upper, log1m_of_half(end.distance), log(end.distance))));
+    }
+  }
+};
+
 // Every lane makes one block of four numbers; blocks are counted through a row and on into the next one, so that all
 // lanes are busy however few columns there are.
-void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
-                 std::uint32_t step, std::uint32_t first_row) {
+template <typename Numbers>
+static void fill_numbers(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                         std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
   if (cols == 0) return;
   const std::size_t row_blocks = (cols + 3) / 4;
   std::size_t next_row = 0;
@@ -70,7 +121,7 @@ void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t s
     for (; count < F32::size && next_row < rows; ++count) {
       row[count] = next_row;
       block[count] = next_block;
-      counter_lane[count] = static_cast<std::int32_t>(next_block);
+      counter_lane[count] = static_cast<std::int32_t>(first_lane + static_cast<std::uint32_t>(next_block));
       counter_row[count] = static_cast<std::int32_t>(first_row + static_cast<std::uint32_t>(next_row));
       if (++next_block == row_blocks) {
         next_block = 0;
@@ -79,16 +130,15 @@ void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t s
     }
     I32 word[4] = {load_int(counter_lane), load_int(counter_row)};
     philox_lanes(word, seed, purpose, step);
-    float normal[4][F32::size];
-    box_muller(word[0], word[1], normal[0], normal[1]);
-    box_muller(word[2], word[3], normal[2], normal[3]);
+    float number[4][F32::size];
+    Numbers::of(word, number);
     for (int lane = 0; lane < count; ++lane) {
       const std::size_t col = 4 * block[lane];
       if (out.width % 4 == 0 && col + 4 <= cols) {
         float* four = row_of(out, col / out.width, row[lane]) + col % out.width;
-        for (int i = 0; i < 4; ++i) four[i] = normal[i][lane];
+        for (int i = 0; i < 4; ++i) four[i] = number[i][lane];
       } else {
-        for (std::size_t i = 0; i < 4 && col + i < cols; ++i) out.at(row[lane], col + i) = normal[i][lane];
+        for (std::size_t i = 0; i < 4 && col + i < cols; ++i) out.at(row[lane], col + i) = number[i][lane];
       }
     }
   }
@@ -96,6 +146,26 @@ void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t s
     const std::size_t last = cols / out.width;
     for (std::size_t r = 0; r < rows; ++r) zero_padding(row_of(out, last, r), cols % out.width, out.width);
   }
+}
+
+void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  fill_numbers<NormalNumbers>(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_laplace(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                  std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  fill_numbers<LaplaceNumbers>(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_logistic(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                   std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  fill_numbers<LogisticNumbers>(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_gumbel(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  fill_numbers<GumbelNumbers>(out, rows, cols, seed, purpose, step, first_row, first_lane);
 }
 
 AEVB_AFTER_KERNELS
@@ -120,8 +190,23 @@ Philox philox(std::uint64_t seed, Purpose purpose, std::uint32_t step, std::uint
 }
 
 void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
-                 std::uint32_t step, std::uint32_t first_row) {
-  AEVB_DISPATCH(fill_normal)(out, rows, cols, seed, purpose, step, first_row);
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  AEVB_DISPATCH(fill_normal)(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_laplace(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                  std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  AEVB_DISPATCH(fill_laplace)(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_logistic(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                   std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  AEVB_DISPATCH(fill_logistic)(out, rows, cols, seed, purpose, step, first_row, first_lane);
+}
+
+void fill_gumbel(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {
+  AEVB_DISPATCH(fill_gumbel)(out, rows, cols, seed, purpose, step, first_row, first_lane);
 }
 
 }  // namespace aevb

@@ -35,9 +35,25 @@ Philox philox(std::uint64_t seed, Purpose purpose, std::uint32_t step, std::uint
 inline float uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
 // out[rows, cols] ~ N(0, 1); overwrites. Row r, columns 4 i to 4 i + 3 come from the block with row first_row + r and
-// lane i, by Box and Muller's transform of its words (w0, w1) and (w2, w3):
+// lane first_lane + i, by Box and Muller's transform of its words (w0, w1) and (w2, w3):
 //   a = (float(w0 >> 1) + ½) · 2⁻³¹,  t = 2π · (w1 >> 8) · 2⁻²⁴,  √(−2 ln a) · (cos t, sin t)
 void fill_normal(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
-                 std::uint32_t step, std::uint32_t first_row);
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane = 0);
+
+// The same blocks, and one word w for each column. The uniform number u = (w + ½) · 2⁻³² is taken by its distance to
+// the nearer end, which a float holds exactly enough however small it is:
+//   m = w or, where its first bit is set, ~w;   s = (float(m) + ½) · 2⁻³² = min(u, 1 − u) in (0, ½]
+
+// Standard Laplace, density ½ e^−|x|:  ± log 2s, positive where u > ½.
+void fill_laplace(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                  std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane = 0);
+
+// Standard logistic, density e^−x/(1 + e^−x)²:  log u − log(1 − u).
+void fill_logistic(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                   std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane = 0);
+
+// Standard Gumbel, distribution function exp(−e^−x):  −log(−log u).
+void fill_gumbel(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
+                 std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane = 0);
 
 }  // namespace aevb

@@ -1,0 +1,127 @@
+// The registry of posteriors and priors: which heads the encoder ends in, how z is drawn, and the densities of one
+// group of latent variables. A new posterior is a file pair beside this one and a case in each function here.
+//
+// B data, L draws of each, Z = latent_width(spec) columns of z. Row b L + l of anything with B L rows is draw l of
+// datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
+// latent_prior_parameters floats, and is not read where there are none. `scratch` is latent_scratch_floats floats.
+// Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are not bounded: where
+// an exponential of them overflows, the result is not finite.
+//
+// What overwrites a gradient leaves zeros in its padding; what adds to one does not touch the padding.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "math/panels.h"
+#include "math/random.h"
+#include "spec.h"
+
+namespace aevb {
+
+struct LatentHead {
+  const char* name;
+  std::size_t units;
+};
+
+// gaussian: mean, logVariance [U]; with a full covariance L Lᵀ logVariance is the logarithm of L's squared diagonal,
+// and a third head, cholesky [U (U − 1)/2], holds the entries below it, row by row, where U > 1. laplace, logistic:
+// mean, logScale [U]. categorical: logits [U classes]. bernoulli: logits [U].
+std::vector<LatentHead> latent_heads(const LatentSpec& spec);
+
+std::size_t latent_width(const LatentSpec& spec);        // columns of z
+std::size_t latent_noise_width(const LatentSpec& spec);  // columns of epsilon
+std::size_t latent_dimensions(const LatentSpec& spec);   // KL terms of a row: U, or 1 for a full covariance
+std::size_t latent_scratch_floats(const LatentSpec& spec);
+
+struct PriorTensor {
+  const char* name;
+  std::vector<std::size_t> shape;
+};
+
+// normal, learned: mean, logVariance [U]. mixture of K: logits [K], mean, logVariance [K, U]. Discrete variables have a
+// uniform prior, whatever spec.prior says.
+std::vector<PriorTensor> latent_prior_tensors(const LatentSpec& spec);
+
+// Floats of all of them, one after another without gaps.
+std::size_t latent_prior_parameters(const LatentSpec& spec);
+
+// normal: what spec.prior says, or N(0, 1). mixture: equal shares, variances 1, and means ~ N(0, 1) from Philox with
+// purpose `initialize` and, as step, the place of the mixture's means in the parameter table: first_tensor + 1.
+void latent_prior_initialize(float* prior, const LatentSpec& spec, std::uint64_t seed, std::uint32_t first_tensor);
+
+// Whether KL(q ‖ p) has a closed form: not for a mixture.
+bool latent_has_analytic_kl(const LatentSpec& spec);
+
+// eps[R, latent_noise_width] ~ what z is made of; overwrites. gaussian N(0, 1), laplace standard Laplace, logistic and
+// bernoulli standard logistic, categorical standard Gumbel: see math/random.h. Columns 4 i to 4 i + 3 have the lane
+// i + (group << 20), so that groups side by side differ; group < 4096.
+void latent_noise(Panels eps, const LatentSpec& spec, std::size_t R, std::uint64_t seed, Purpose purpose,
+                  std::uint32_t step, std::uint32_t first_row, std::uint32_t group);
+
+struct LatentState {
+  float temperature = 1.0f;    // of relaxed variables
+  bool discrete = false;       // variables are 0 or 1: evaluation
+  bool deterministic = false;  // eps counts as 0, and the temperature as 1: means, and probabilities unless discrete
+};
+
+// z[B L, Z] ~ q(z|x); overwrites. Discrete variables are relaxed unless the state says `discrete` or, in a state that
+// is not deterministic, the specification `straight_through`: then z is 0 or 1.
+void latent_sample(Panels z, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
+                   const LatentState& state, std::size_t B, std::size_t L);
+
+// z[B, Z] = the posterior's mean; overwrites. categorical, bernoulli: the probabilities.
+void latent_mean(Panels z, const LatentSpec& spec, const ConstPanels* heads, std::size_t B);
+
+// log_q[B L] = log q(z|x); overwrites. z is what latent_sample has made of eps, from which numbers take (z − mean)/σ as
+// it was before rounding; with eps.data null any z will do, but not for a full covariance. Of discrete variables it is
+// the logarithm of a probability mass where they are 0 or 1, and linear in z between: Σ_k z_k log π_k.
+void latent_log_posterior(double* log_q, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z,
+                          ConstPanels eps, std::size_t B, std::size_t L);
+
+// log_p[R] = log p(z); overwrites. Discrete variables: −units log classes, −units log 2.
+void latent_log_prior(double* log_p, const LatentSpec& spec, const float* prior, ConstPanels z, std::size_t R);
+
+// kl[B, latent_dimensions] = KL(q(z|x) ‖ p(z)), row-major; overwrites. Only where latent_has_analytic_kl.
+void latent_kl(double* kl, const LatentSpec& spec, const ConstPanels* heads, const float* prior, std::size_t B);
+
+// --- backward ---
+
+// dz[B L, Z] += weight[B L] · ∂log q/∂z at fixed heads.
+void latent_log_posterior_backward_z(Panels dz, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z,
+                                     ConstPanels eps, const float* weight, float* scratch, std::size_t B,
+                                     std::size_t L);
+
+// dheads += Σ_l weight[B L] · ∂log q/∂heads at fixed z.
+void latent_log_posterior_backward_heads(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads,
+                                         ConstPanels z, ConstPanels eps, const float* weight, float* scratch,
+                                         std::size_t B, std::size_t L);
+
+// dz[R, Z] += weight[R] · ∂log p/∂z. Where the prior has parameters, row r of dprior [R, latent_prior_parameters] is
+// overwritten with weight[r] · ∂log p/∂prior.
+void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec, const float* prior, ConstPanels z,
+                               const float* weight, std::size_t R);
+
+// dheads = Σ_l (∂z/∂heads)ᵀ dz; overwrites. z, eps and the state are those of latent_sample. Where z is 0 or 1, the
+// derivative is that of the relaxed value (Bengio et al., Estimating or Propagating Gradients Through Stochastic
+// Neurons (2013); Jang et al., Categorical Reparameterization with Gumbel-Softmax (2017), section 2.2).
+void latent_sample_backward(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
+                            ConstPanels z, ConstPanels dz, const LatentState& state, std::size_t B, std::size_t L);
+
+// dheads += weight[latent_dimensions] · ∂KL. Where the prior has parameters, row b of dprior [B,
+// latent_prior_parameters] is overwritten with the weighted gradient of row b's divergence.
+void latent_kl_backward(const Panels* dheads, Panels dprior, const LatentSpec& spec, const ConstPanels* heads,
+                        const float* prior, const float* weight, std::size_t B);
+
+// --- each dimension by itself: gaussian with a diagonal covariance, laplace, logistic ---
+
+// out[Z] = log q(z_d|x_j), the density of any z[Z] under the posterior of row j; overwrites. Plain loops in double.
+void latent_log_density_dims(float* out, const LatentSpec& spec, const ConstPanels* heads, std::size_t j,
+                             const float* z);
+
+// dz, dmean, dspread[Z] = the derivatives of each dimension's log q; overwrites.
+void latent_log_density_dims_backward(float* dz, float* dmean, float* dspread, const LatentSpec& spec,
+                                      const ConstPanels* heads, std::size_t j, const float* z);
+
+}  // namespace aevb
