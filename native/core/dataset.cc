@@ -49,7 +49,7 @@ std::optional<BadCell> Dataset::check(Domain domain) const {
   return std::nullopt;
 }
 
-void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count) const {
+void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count, int) const {
   if (bytes_) {
     gather_rows(out, bytes_->data() + first_ * columns_, index, count, columns_);
   } else {
@@ -57,7 +57,7 @@ void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count) 
   }
 }
 
-void Dataset::copy(Panels out, std::size_t first, std::size_t count) const {
+void Dataset::copy(Panels out, std::size_t first, std::size_t count, int) const {
   if (bytes_) {
     gather_rows(out, bytes_->data() + (first_ + first) * columns_, nullptr, count, columns_);
   } else {

@@ -40,9 +40,9 @@ class Dataset {
   std::optional<BadCell> check(Domain domain) const;
 
   // out[count, columns] = the rows index[0, count).
-  void gather(Panels out, const std::uint32_t* index, std::size_t count) const;
+  void gather(Panels out, const std::uint32_t* index, std::size_t count, int = 0) const;
   // out[count, columns] = the rows first, first + 1, ...
-  void copy(Panels out, std::size_t first, std::size_t count) const;
+  void copy(Panels out, std::size_t first, std::size_t count, int=0) const;
 
  private:
   Dataset() = default;

@@ -187,7 +187,7 @@ void Inference::encode(const std::vector<float*>& heads, float* mean, const Exam
 
 void Inference::decode(float* out, const Dataset& z, const Dataset* condition, const Drawing& drawing) const {
   for_rows(*this, z.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    z.copy(workspace.z, first, count, Scale::unit);
+    z.copy(workspace.z, first, count);
     if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, count);
     write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, count);
   });

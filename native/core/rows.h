@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "dataset.h"
 #include "model.h"
@@ -13,6 +14,10 @@ namespace aevb {
 
 // Data and, of a conditional model, what is known of each row beside it.
 struct Examples {
+  // Rows without a condition are examples as they are.
+  Examples(Dataset of_data, std::optional<Dataset> of_condition = {})
+      : data(std::move(of_data)), condition(std::move(of_condition)) {}
+
   Dataset data;
   std::optional<Dataset> condition;
 

@@ -46,8 +46,9 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
     return activity;
   };
   workspace.input = carver.panels(rows, D + C);
+  // As wide as the input, for panels of the same width.
   workspace.target =
-      training && spec.corruption.type != CorruptionType::none ? carver.panels(rows, D) : workspace.input;
+      training && spec.corruption.type != CorruptionType::none ? carver.panels(rows, D + C) : workspace.input;
   if (spec.likelihood.codes) workspace.codes = carver.panels(rows, spec.likelihood.classes.size());
   if (C > 0) workspace.condition = carver.panels(rows, C);
   if (spec.condition.classes) workspace.condition_code = carver.panels(rows, 1);

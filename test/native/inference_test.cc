@@ -54,20 +54,21 @@ class Infers : public testing::TestWithParam<std::tuple<test::NamedSpec, test::B
 TEST_P(Infers, EncodesDecodesAndReconstructs) {
   const std::size_t Z = spec.latents[0].units, D = spec.input;
   const reference::Posterior posterior = reference::encode(spec, parameters, x, ROWS);
-  std::vector<float> mean(ROWS * Z), log_variance(ROWS * Z), out(ROWS * D);
-  inference.encode(mean.data(), log_variance.data(), data);
+  std::vector<float> head(ROWS * Z), mean(ROWS * Z), log_variance(ROWS * Z), out(ROWS * D);
+  inference.encode({head.data(), log_variance.data()}, mean.data(), data);
+  EXPECT_EQ(head, mean);
   expect_close(mean.data(), posterior.mean);
   expect_close(log_variance.data(), posterior.log_variance);
-  inference.reconstruct(out.data(), data);
+  inference.reconstruct(out.data(), data, {});
   expect_close(out.data(), reference::decode(spec, parameters, posterior.mean, ROWS));
   const Vector z = test::Random(9).floats(ROWS * Z, -2.0, 2.0);
-  inference.decode(out.data(), Dataset(test::to_floats(z).data(), ROWS, Z));
+  inference.decode(out.data(), Dataset(test::to_floats(z).data(), ROWS, Z), nullptr, {});
   expect_close(out.data(), reference::decode(spec, parameters, z, ROWS));
 }
 
 TEST_P(Infers, SamplesFromThePrior) {
   std::vector<float> out(70 * spec.input);
-  inference.sample(out.data(), 70, 42);
+  inference.sample(out.data(), nullptr, 70, nullptr, 42, {});
   const Vector z = reference::normals(70, spec.latents[0].units, 42, Purpose::prior, 0, 0);
   expect_close(out.data(), reference::decode(spec, parameters, z, 70));
 }
