@@ -86,17 +86,17 @@ Vector standardized(const LatentSpec& spec, const Heads& heads, const Vector& z,
       continue;
     }
     double rest = z[r * U + i] - heads[0][b * U + i];
-    for (std::size_t j = 0; j < i; ++j) rest -= factor[i * U + j] * u[j];
+    for (std::size_t j = 0; j < i && full_covariance(spec); ++j) rest -= factor[i * U + j] * u[j];
     u[i] = rest / factor[i * U + i];
   }
   return u;
 }
 
 // L⁻ᵀ ψ[U]
-Vector solve_transposed(Vector a, const Vector& factor) {
+Vector solve_transposed(const LatentSpec& spec, Vector a, const Vector& factor) {
   const std::size_t U = a.size();
   for (std::size_t i = U; i-- > 0;) {
-    for (std::size_t k = i + 1; k < U; ++k) a[i] -= factor[k * U + i] * a[k];
+    for (std::size_t k = i + 1; k < U && full_covariance(spec); ++k) a[i] -= factor[k * U + i] * a[k];
     a[i] /= factor[i * U + i];
   }
   return a;
@@ -332,7 +332,9 @@ Vector latent_kl(const LatentSpec& spec, const Heads& heads, const Vector& prior
   const std::size_t K = columns_of(spec);
   const std::size_t dimensions = latent_dimensions(spec);
   Vector kl(B * dimensions);
+  const Normal normal = normal_prior(spec, prior);
   for (std::size_t b = 0; b < B; ++b) {
+    const Vector factor = discrete_variables(spec) ? Vector{} : factor_of(spec, heads, b);
     for (std::size_t i = 0; i < U; ++i) {
       double value = 0.0;
       if (spec.type == PosteriorType::bernoulli) {
@@ -343,8 +345,6 @@ Vector latent_kl(const LatentSpec& spec, const Heads& heads, const Vector& prior
         value += std::log(static_cast<double>(K));
       } else {
         // −entropy of q, and the expectation of −log p.
-        const Normal normal = normal_prior(spec, prior);
-        const Vector factor = factor_of(spec, heads, b);
         double variance = 0.0;
         for (std::size_t j = 0; j <= i; ++j) variance += factor[i * U + j] * factor[i * U + j];
         const double difference = heads[0][b * U + i] - normal.mean[i];
@@ -377,7 +377,7 @@ Vector latent_log_posterior_backward_z(const LatentSpec& spec, const Heads& head
       const Vector factor = factor_of(spec, heads, b);
       slope = standardized(spec, heads, z, eps, factor, b, r);
       for (double& value : slope) value = standard_score(spec.type, value);
-      slope = solve_transposed(slope, factor);
+      slope = solve_transposed(spec, slope, factor);
     }
     for (std::size_t i = 0; i < Z; ++i) dz[r * Z + i] = weight[r] * slope[i];
   }
@@ -410,7 +410,7 @@ Heads latent_log_posterior_backward_heads(const LatentSpec& spec, const Heads& h
       const Vector u = standardized(spec, heads, z, eps, factor, b, r);
       Vector score = u;
       for (double& value : score) value = standard_score(spec.type, value);
-      const Vector a = solve_transposed(score, factor);
+      const Vector a = solve_transposed(spec, score, factor);
       for (std::size_t i = 0; i < Z; ++i) {
         const double diagonal = factor[i * Z + i];
         dheads[0][b * Z + i] -= weight[r] * a[i];
@@ -506,7 +506,9 @@ KlGradient latent_kl_backward(const LatentSpec& spec, const Heads& heads, const 
   const std::size_t K = columns_of(spec);
   const std::size_t P = latent_prior_parameters(spec);
   KlGradient gradient{zero_heads(heads), Vector(B * P)};
+  const Normal normal = normal_prior(spec, prior);
   for (std::size_t b = 0; b < B; ++b) {
+    const Vector factor = discrete_variables(spec) ? Vector{} : factor_of(spec, heads, b);
     for (std::size_t i = 0; i < U; ++i) {
       const double scale = weight[weight.size() == 1 ? 0 : i];
       if (spec.type == PosteriorType::bernoulli) {
@@ -520,8 +522,6 @@ KlGradient latent_kl_backward(const LatentSpec& spec, const Heads& heads, const 
           gradient.dheads[0][(b * U + i) * K + k] = scale * shares[k] * (std::log(shares[k]) - mean);
         }
       } else {
-        const Normal normal = normal_prior(spec, prior);
-        const Vector factor = factor_of(spec, heads, b);
         const double precision = std::exp(-normal.log_variance[i]);
         const double difference = heads[0][b * U + i] - normal.mean[i];
         const double variance = standard_variance(spec.type) * factor[i * U + i] * factor[i * U + i];

@@ -36,12 +36,12 @@ AEVB_INLINE F32 load_scores(const Scores& scores, const Part& part, int lanes) {
   return set(scores.per_temperature) * v;
 }
 
-// The largest of the lanes; one that is NaN may go unseen.
-AEVB_INLINE float largest(F32 a) {
+// The largest of the first lanes; one that is NaN may go unseen.
+AEVB_INLINE float largest(F32 a, int lanes) {
   float values[F32::size];
   store(values, a);
   float top = values[0];
-  for (int i = 1; i < F32::size; ++i) top = values[i] > top ? values[i] : top;
+  for (int i = 1; i < lanes; ++i) top = values[i] > top ? values[i] : top;
   return top;
 }
 
@@ -58,7 +58,7 @@ AEVB_INLINE Softmax softmax_of(const Scores& scores, Part variable) {
     tops = max(tops, select(first_lanes(lanes), load_scores(scores, part, lanes), lowest));
     next_part(&part, lanes, width);
   }
-  const float top = largest(tops);
+  const float top = largest(tops, F32::size);
   F32 totals = zero();
   for (Part part = variable; part.left > 0;) {
     const int lanes = part_lanes(part, width);
@@ -81,7 +81,28 @@ AEVB_INLINE void next_variable(Part* variable, std::size_t K, std::size_t width)
   }
 }
 
+// The same of a variable that is one vector, as most are: what the passes share stays in registers. In the other lanes
+// `e` is 0 and `score` anything.
+struct OneVector {
+  F32 score, e, total;  // score − top, e^(score − top), and its sum in every lane
+};
+AEVB_INLINE OneVector one_vector(const Scores& scores, const Part& variable, int lanes) {
+  const F32 all = load_scores(scores, variable, lanes);
+  const F32 score = all - set(largest(all, lanes));
+  const F32 e = select(first_lanes(lanes), exp(score), zero());
+  return {score, e, set(sum(e))};
+}
+AEVB_INLINE bool is_one_vector(const Part& variable, std::size_t width) {
+  return static_cast<std::size_t>(part_lanes(variable, width)) == variable.left;
+}
+
 AEVB_INLINE void relaxed_draw(Panels z, const Scores& scores, Part variable, std::size_t r) {
+  if (is_one_vector(variable, z.width)) {
+    const int lanes = static_cast<int>(variable.left);
+    const OneVector one = one_vector(scores, variable, lanes);
+    store_partial(at_part(z, variable, r), one.e / one.total, lanes);
+    return;
+  }
   const Softmax softmax = softmax_of(scores, variable);
   const F32 scale = set(1.0f) / set(softmax.total);
   while (variable.left > 0) {
@@ -256,8 +277,8 @@ void categorical_latent_log_mass_backward_logits(Panels dlogits, ConstPanels log
 
 namespace {
 
-// Σ_k π_k (score_k − top), which is Σ π log π plus the logarithm of the total.
-AEVB_INLINE double mean_score(const Scores& scores, const Softmax& softmax, Part variable) {
+// Σ_k e^(score_k − top) (score_k − top): over the total it is Σ π log π plus the total's logarithm.
+AEVB_INLINE double sum_of_scores(const Scores& scores, const Softmax& softmax, Part variable) {
   const std::size_t width = scores.logits.width;
   double total = 0.0;
   while (variable.left > 0) {
@@ -266,21 +287,36 @@ AEVB_INLINE double mean_score(const Scores& scores, const Softmax& softmax, Part
     total += column_sum<false>(exp(score) * score, lanes);
     next_part(&variable, lanes, width);
   }
-  return total / static_cast<double>(softmax.total);
+  return total;
 }
 
 }  // namespace
 
 void categorical_latent_kl(double* kl, ConstPanels logits, std::size_t B, std::size_t V, std::size_t K) {
-  const double log_classes = std::log(static_cast<double>(K));
+  const float log_classes = static_cast<float>(std::log(static_cast<double>(K)));
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
-    for (std::size_t v = 0; v < V; ++v) {
-      const Softmax softmax = softmax_of(scores, variable);
-      kl[b * V + v] =
-          mean_score(scores, softmax, variable) - std::log(static_cast<double>(softmax.total)) + log_classes;
-      next_variable(&variable, K, logits.width);
+    // As many variables as there are lanes share one logarithm.
+    for (std::size_t first = 0; first < V; first += F32::size) {
+      const std::size_t count = V - first < F32::size ? V - first : F32::size;
+      float means[F32::size] = {}, totals[F32::size] = {};
+      for (std::size_t v = 0; v < count; ++v) {
+        if (is_one_vector(variable, logits.width)) {
+          const OneVector one = one_vector(scores, variable, static_cast<int>(K));
+          means[v] = sum(select(first_lanes(static_cast<int>(K)), one.e * one.score, zero()));
+          totals[v] = sum(one.e);
+        } else {
+          const Softmax softmax = softmax_of(scores, variable);
+          means[v] = static_cast<float>(sum_of_scores(scores, softmax, variable));
+          totals[v] = softmax.total;
+        }
+        next_variable(&variable, K, logits.width);
+      }
+      const F32 total = load(totals);
+      float each[F32::size];
+      store(each, load(means) / total - log(total) + set(log_classes));
+      for (std::size_t v = 0; v < count; ++v) kl[b * V + first + v] = static_cast<double>(each[v]);
     }
   }
 }
@@ -291,16 +327,25 @@ void categorical_latent_kl_backward(Panels dlogits, ConstPanels logits, const fl
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
     for (std::size_t v = 0; v < V; ++v) {
-      const Softmax softmax = softmax_of(scores, variable);
-      const F32 scale = set(weight[v]) / set(softmax.total);
       // Both logarithms have the same normaliser, which falls out of their difference.
-      const F32 mean = set(static_cast<float>(mean_score(scores, softmax, variable)));
-      for (Part part = variable; part.left > 0;) {
-        const int lanes = part_lanes(part, logits.width);
-        const F32 score = load_scores(scores, part, lanes) - set(softmax.top);
-        float* to = at_part(dlogits, part, b);
-        store_partial(to, fma(scale * exp(score), score - mean, load_partial(to, lanes)), lanes);
-        next_part(&part, lanes, logits.width);
+      if (is_one_vector(variable, logits.width)) {
+        const int lanes = static_cast<int>(K);
+        const OneVector one = one_vector(scores, variable, lanes);
+        const F32 mean = set(sum(select(first_lanes(lanes), one.e * one.score, zero()))) / one.total;
+        float* to = at_part(dlogits, variable, b);
+        store_partial(to, fma(set(weight[v]) / one.total * one.e, one.score - mean, load_partial(to, lanes)), lanes);
+      } else {
+        const Softmax softmax = softmax_of(scores, variable);
+        const F32 scale = set(weight[v]) / set(softmax.total);
+        const double total = sum_of_scores(scores, softmax, variable);
+        const F32 mean = set(static_cast<float>(total / static_cast<double>(softmax.total)));
+        for (Part part = variable; part.left > 0;) {
+          const int lanes = part_lanes(part, logits.width);
+          const F32 score = load_scores(scores, part, lanes) - set(softmax.top);
+          float* to = at_part(dlogits, part, b);
+          store_partial(to, fma(scale * exp(score), score - mean, load_partial(to, lanes)), lanes);
+          next_part(&part, lanes, logits.width);
+        }
       }
       next_variable(&variable, K, logits.width);
     }

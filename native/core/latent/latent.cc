@@ -18,7 +18,10 @@ bool discrete_variables(const LatentSpec& spec) {
   return spec.type == PosteriorType::categorical || spec.type == PosteriorType::bernoulli;
 }
 
-bool full_covariance(const LatentSpec& spec) { return spec.type == PosteriorType::gaussian && spec.full_covariance; }
+// One unit has no covariance.
+bool full_covariance(const LatentSpec& spec) {
+  return spec.type == PosteriorType::gaussian && spec.full_covariance && spec.units > 1;
+}
 
 bool learned_normal(const LatentSpec& spec) {
   return !discrete_variables(spec) && spec.prior.type == PriorType::normal && spec.prior.learned;

@@ -25,9 +25,9 @@ struct LatentHead {
   std::size_t units;
 };
 
-// gaussian: mean, logVariance [U]; with a full covariance L Lᵀ logVariance is the logarithm of L's squared diagonal,
-// and a third head, cholesky [U (U − 1)/2], holds the entries below it, row by row, where U > 1. laplace, logistic:
-// mean, logScale [U]. categorical: logits [U classes]. bernoulli: logits [U].
+// gaussian: mean, logVariance [U]; with a full covariance L Lᵀ and U > 1 logVariance is the logarithm of L's squared
+// diagonal, and a third head, cholesky [U (U − 1)/2], holds the entries below it, row by row. laplace, logistic: mean,
+// logScale [U]. categorical: logits [U classes]. bernoulli: logits [U].
 std::vector<LatentHead> latent_heads(const LatentSpec& spec);
 
 std::size_t latent_width(const LatentSpec& spec);        // columns of z
