@@ -5,11 +5,13 @@ import { saveModel } from './checkpoint/save.js'
 import {
   asDataset,
   checkedRows,
-  checkedRowsNow,
   type Dataset,
   type Domain,
   isBytes,
   type MatrixLike,
+  type RowsNow,
+  refuseBadCell,
+  rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { expected, translate } from './errors.js'
@@ -153,12 +155,12 @@ export class VAE {
    */
   encodeSync(x: MatrixLike): Encoding {
     this.#gate.checkReadable('encodeSync')
-    const rows = checkedRowsNow(this.#dataset(x), 'x', this.#domain)
-    try {
-      return this.#encoding(this.#model.encodeNow(rows), rows.rows)
-    } catch (error) {
-      throw translate(error)
-    }
+    const { input, latent } = this.#parsed.spec
+    const domain = this.#domain
+    const { native, rows } = rowsNow(x, 'x', input, domain)
+    const { encoding, bad } = this.#encodeNow(native, rows * latent.units, domain)
+    refuseBadCell(bad, 'x', domain)
+    return this.#encoding(encoding, rows)
   }
 
   /** The mean of p(x|z), [rows, ...input], for each row of `z`, [rows, latent units]: numbers, not bytes. */
@@ -259,6 +261,15 @@ export class VAE {
       { data: values[name] as Float32Array, shape: [...shape] },
     ])
     return Object.fromEntries(named)
+  }
+
+  #encodeNow(rows: RowsNow['native'], length: number, domain: Domain) {
+    try {
+      const encoding = { mean: new Float32Array(length), logVariance: new Float32Array(length) }
+      return { encoding, bad: this.#model.encodeNow(rows, domain, encoding.mean, encoding.logVariance) }
+    } catch (error) {
+      throw translate(error)
+    }
   }
 
   #run<T>(start: (model: NativeModel) => Job<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -44,6 +44,16 @@ void for_rows(const Inference& inference, std::size_t rows, std::size_t rows_per
   if (inference.cancelled.load(std::memory_order_relaxed)) throw Cancelled();
 }
 
+// Mean and log-variance of q(z|x) for the rows [first, first + count) of the data, to row-major memory.
+void write_encoding(const Model& model, Workspace& workspace, float* mean, float* log_variance, const Dataset& data,
+                    std::size_t first, std::size_t count) {
+  const std::size_t Z = model.spec().latent.units;
+  data.copy(workspace.x, first, count);
+  encode_rows(model, workspace, 0, count);
+  scatter_rows(mean, workspace.mean.out, count, Z);
+  scatter_rows(log_variance, workspace.log_variance.out, count, Z);
+}
+
 // The likelihood's mean for the rows [0, count) of the workspace, to row-major memory.
 void write_mean(const Model& model, Workspace& workspace, float* out, std::size_t count) {
   decode_rows(model, workspace, 0, count);
@@ -119,11 +129,12 @@ Terms Inference::evaluate(const Dataset& data, std::size_t samples, std::uint64_
 void Inference::encode(float* mean, float* log_variance, const Dataset& data) const {
   const std::size_t Z = model.spec().latent.units;
   for_rows(*this, data.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    data.copy(workspace.x, first, count);
-    encode_rows(model, workspace, 0, count);
-    scatter_rows(mean + first * Z, workspace.mean.out, count, Z);
-    scatter_rows(log_variance + first * Z, workspace.log_variance.out, count, Z);
+    write_encoding(model, workspace, mean + first * Z, log_variance + first * Z, data, first, count);
   });
+}
+
+void RowEncoder::encode(float* mean, float* log_variance, const Dataset& data) {
+  write_encoding(model_, workspace_, mean, log_variance, data, 0, 1);
 }
 
 void Inference::decode(float* out, const Dataset& z) const {

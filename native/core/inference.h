@@ -13,6 +13,7 @@
 #include "dataset.h"
 #include "math/thread_pool.h"
 #include "model.h"
+#include "network.h"
 #include "trainer.h"
 
 namespace aevb {
@@ -42,6 +43,20 @@ struct Inference {
   // by log-sum-exp in double. variance[rows]: of that estimate, by the delta method, Var(w) / (S mean(w)²).
   void log_likelihood(double* log_likelihood, double* variance, const Dataset& data, std::size_t samples,
                       std::uint64_t seed) const;
+};
+
+// Inference::encode of one row, for whom an answer is waited for: the workspace is kept from call to call. Each thread
+// wants one of its own.
+class RowEncoder {
+ public:
+  explicit RowEncoder(const Model& model) : model_(model), workspace_(model, 1, 1, false) {}
+
+  // mean[Z], log_variance[Z], of the first row of `data`.
+  void encode(float* mean, float* log_variance, const Dataset& data);
+
+ private:
+  const Model& model_;
+  Workspace workspace_;
 };
 
 }  // namespace aevb
