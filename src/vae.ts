@@ -1,7 +1,5 @@
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
-import { readModel } from './checkpoint/load.js'
-import { saveModel } from './checkpoint/save.js'
 import {
   asDataset,
   checkedRows,
@@ -223,7 +221,10 @@ export class VAE {
   async save(folder: string | URL): Promise<void> {
     const { leftover } = this.#gate
     if (leftover) await leftover
-    await saveModel(folder, this.config, this.#model.parameterTable, () => this.#read('save'))
+    // Before anything else is awaited: the next epoch may have begun by then.
+    const parameters = this.#read('save')
+    const { saveModel } = await import('./checkpoint/save.js')
+    await saveModel(folder, this.config, this.#model.parameterTable, parameters)
   }
 
   /**
@@ -233,6 +234,7 @@ export class VAE {
    * @throws VAEError 'CHECKPOINT_MISSING', 'CHECKPOINT_VERSION' or 'CHECKPOINT_INVALID', which says what is wrong.
    */
   static async load(folder: string | URL): Promise<VAE> {
+    const { readModel } = await import('./checkpoint/load.js')
     const { config, parameters } = await readModel(folder)
     const vae = new VAE(config)
     try {
