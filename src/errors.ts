@@ -74,7 +74,7 @@ export function cut(text: string): string {
 
 /** Names the known option nearest to a misspelt one, or all of them where none is near. */
 export function unknownOption(key: string, owner: string, known: readonly string[]): string {
-  // Loaded for the first misspelt option: at once it would be a sixth of what importing the package takes.
+  // Loaded for the first misspelt option: at once it would be a good part of what importing the package takes.
   const { distance } = createRequire(import.meta.url)('fastest-levenshtein') as typeof import('fastest-levenshtein')
   const lower = cut(key).toLowerCase()
   const ranked = known.map((name) => ({ name, far: distance(lower, name.toLowerCase()) })).sort((a, b) => a.far - b.far)
