@@ -90,7 +90,12 @@ function throughputByThreads() {
         axis: { tickMinStep: 1, format: 'd' },
       },
       y: gflops(),
-      color: { field: 'curve', title: null, scale: { domain: names, range: ['#555', ...distinct] } },
+      color: {
+        field: 'curve',
+        title: null,
+        scale: { domain: names, range: ['#555', ...distinct] },
+        legend: { symbolType: 'stroke' },
+      },
       strokeDash: {
         field: 'curve',
         title: null,
@@ -117,6 +122,7 @@ function throughputOfGrid(x, curve, text) {
     title: { text, subtitle: ['784-WIDTH-10-WIDTH-784 on MNIST; dashed: measured peak', subtitle] },
     data: { values },
     facet: { column: { field: 'of', sort: [...peaks.keys()].sort((a, b) => a - b).map(plural) } },
+    spacing: 32,
     spec: {
       width: 300,
       height: 280,
@@ -133,7 +139,7 @@ function throughputOfGrid(x, curve, text) {
               type: 'quantitative',
               title: x === 'width' ? 'width of the hidden layers' : 'rows of a batch',
               scale: { type: 'log', base: 2, domain: [ticks[0], ticks.at(-1)], nice: false },
-              axis: { values: ticks, format: ',d' },
+              axis: { values: ticks, format: ',d', labelOverlap: false, labelFlush: false },
             },
             y: gflops({ zero: true }),
             color: { field: curve, type: 'ordinal', scale: { scheme: ordered, reverse: true } },
@@ -150,12 +156,13 @@ function throughputOfGrid(x, curve, text) {
  */
 function roofline() {
   const names = {
-    reference: 'reference model, training',
-    inference: 'reference model, 10,000 rows',
-    latency: 'reference model, one row',
-    tabular: 'small table, training',
-    grid: 'widths and batches, training',
+    reference: 'reference: training',
+    inference: 'reference: 10,000 rows',
+    latency: 'reference: one row',
+    tabular: 'small table: training',
+    grid: 'widths and batches: training',
   }
+  const colors = { ...Object.fromEntries(Object.keys(names).map((trial, i) => [trial, distinct[i]])), grid: '#aaa' }
   const keys = ['trial', 'label', 'threads']
   const points = of(Object.keys(names), keys).filter(
     ({ flopPerByte, threads }) => flopPerByte !== undefined && bandwidths.has(threads),
@@ -180,47 +187,60 @@ function roofline() {
   })
   const texts = threads.map((count) => ({
     of: plural(count),
-    flopPerByte: domain[1],
-    gflops: peaks.get(count),
     text: `${peaks.get(count).toFixed(0)} GFLOP/s, ${bandwidths.get(count).toFixed(1)} GB/s`,
   }))
-  const drawn = Object.values(names).filter((name) => values.some(({ kind }) => kind === name))
+  const drawn = Object.keys(names).filter((trial) => points.some((point) => point.trial === trial))
+  const labels = drawn.map((trial) => names[trial])
+  const heights = [...values, ...roofs].map(({ gflops }) => gflops)
+  const [lowest, highest] = [Math.floor(Math.log10(Math.min(...heights))), Math.ceil(Math.log10(Math.max(...heights)))]
+  const decades = Array.from({ length: highest - lowest + 1 }, (_, i) => 10 ** (lowest + i))
   const x = {
     field: 'flopPerByte',
     type: 'quantitative',
     title: 'FLOP per byte, dense count, nothing kept in a cache',
     scale: { type: 'log', base: 2, domain, nice: false },
-    axis: { format: '~r', tickCount: 8 },
+    axis: { format: '~r', tickCount: 8, labelOverlap: true },
   }
-  const y = gflops({ type: 'log', nice: true })
+  const y = {
+    ...gflops({ type: 'log', domain: [decades[0], decades.at(-1)] }),
+    axis: { values: decades.flatMap((ten) => [ten, 2 * ten, 5 * ten]), format: '~r' },
+  }
+  // What lies above is drawn later: the many points of the grid below those of the other trials.
+  const marks = (filter, size) => ({
+    transform: [{ filter }],
+    mark: { type: 'point', size },
+    encoding: {
+      x,
+      y,
+      color: {
+        field: 'kind',
+        title: null,
+        scale: { domain: labels, range: drawn.map((trial) => colors[trial]) },
+        legend: { orient: 'bottom', columns: 3, labelLimit: 0, symbolOpacity: 1 },
+      },
+      shape: { field: 'kind', title: null, scale: { domain: labels } },
+    },
+  })
   return {
-    title: { text: 'Roofline', subtitle: ['measured peak; bandwidth of a copy, read and written bytes', subtitle] },
+    title: {
+      text: 'Roofline',
+      subtitle: ['roofs: measured peak, and bandwidth of a copy; zeros that are left out count as done', subtitle],
+    },
     facet: { column: { field: 'of', sort: threads.map(plural) } },
     data: { values: [...values, ...roofs.map((roof) => ({ ...roof, roof: true })), ...texts] },
+    spacing: 32,
     spec: {
       width: 340,
       height: 300,
       layer: [
-        {
-          transform: [{ filter: 'datum.roof' }],
-          mark: { type: 'line', color: '#555' },
-          encoding: { x, y },
-        },
+        { transform: [{ filter: 'datum.roof' }], mark: { type: 'line', color: '#555' }, encoding: { x, y } },
         {
           transform: [{ filter: 'isValid(datum.text)' }],
-          mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -5, fontSize: 11, color: '#555' },
-          encoding: { x, y, text: { field: 'text' } },
+          mark: { type: 'text', align: 'left', fontSize: 11, color: '#555', x: 10, y: 14 },
+          encoding: { text: { field: 'text' } },
         },
-        {
-          transform: [{ filter: 'isValid(datum.kind)' }],
-          mark: { type: 'point' },
-          encoding: {
-            x,
-            y,
-            color: { field: 'kind', title: null, scale: { domain: drawn, range: distinct } },
-            shape: { field: 'kind', title: null, scale: { domain: drawn } },
-          },
-        },
+        marks(`datum.kind === '${names.grid}'`, 35),
+        marks(`isValid(datum.kind) && datum.kind !== '${names.grid}'`, 70),
       ],
     },
   }
