@@ -34,7 +34,7 @@ export async function measure({ rows, threads, repeats }) {
   // The array is let go with this line, but memory has held it beside the core's copy by then.
   const data = await manyDigits(rows)
   const vae = new VAE(reference.config)
-  const few = rows > BESIDE.rows ? data.slice(0, BESIDE.rows) : await manyDigits(BESIDE.rows)
+  const few = rows >= BESIDE.rows ? data.slice(0, BESIDE.rows) : await manyDigits(BESIDE.rows)
   const beside = async () => {
     const samples = []
     for (let i = 0; i < BESIDE.epochs; ++i) samples.push((await epochSeconds(vae, few, { threads })) / few.rows)
