@@ -6,13 +6,6 @@
 //                    threads that the peak is measured with where it is not `threads`
 //   measure(one)     the result of one case: { seconds, samples, ... } (lib/measure.mjs)
 //   peers(one)       may be left out: the programs of bench/peers that do the same (runPeer in lib/processes.mjs)
-//
-//   npm run bench                                  every trial
-//   npm run bench -- --quick                       smaller and fewer: does it work, not how fast is it
-//   npm run bench -- --only reference,tabular      some trials, by the names of their files
-//   npm run bench -- --threads 1,2                 these numbers of threads, in trials that vary them
-//   npm run bench -- --peers --rounds 5            each peer in turn with ours, five times around (peers/setup.sh first)
-//   npm run bench -- --out FILE.json               in place of bench/results/<date>.json
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -25,6 +18,7 @@ import { printHeader, printRow } from './lib/table.mjs'
 
 /** The files of bench/trials, in the order of the table. */
 const TRIALS = [
+  'memory',
   'reference',
   'threads',
   'busy',
@@ -37,6 +31,14 @@ const TRIALS = [
   'import',
 ]
 
+const USAGE = `npm run bench                                  every trial
+npm run bench -- --quick                       smaller and fewer: does it work, not how fast is it
+npm run bench -- --only reference,tabular      some trials: ${TRIALS.join(', ')}
+npm run bench -- --threads 1,2                 these numbers of threads, in trials that vary them
+npm run bench -- --peers --rounds 5            each peer in turn with ours, five times around (peers/setup.sh first)
+npm run bench -- --out FILE.json               in place of bench/results/<date>.json
+npm run bench -- --help                        this`
+
 const here = dirname(fileURLToPath(import.meta.url))
 const started = new Date()
 const { values } = parseArgs({
@@ -47,8 +49,13 @@ const { values } = parseArgs({
     out: { type: 'string' },
     quick: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  console.log(USAGE)
+  process.exit()
+}
 const rounds = Number(values.rounds ?? (values.peers && !values.quick ? 3 : 1))
 
 const machine = describeMachine()

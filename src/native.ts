@@ -88,14 +88,21 @@ export interface BatchEnd extends Terms {
   readonly batch: number
 }
 
+/** A cell outside its domain. */
+export interface BadCell {
+  readonly row: number
+  readonly column: number
+  readonly value: number
+}
+
 /** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
 export interface NativeDataset {
   readonly rows: number
   readonly columns: number
   /** The first cell outside the domain ('real': finite; 'unit': within [0, 1]), or null. */
-  check(domain: 'real' | 'unit'): Job<{ row: number; column: number; value: number } | null>
+  check(domain: 'real' | 'unit'): Job<BadCell | null>
   /** The same on the calling thread. */
-  checkNow(domain: 'real' | 'unit'): { row: number; column: number; value: number } | null
+  checkNow(domain: 'real' | 'unit'): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
 }
@@ -141,8 +148,16 @@ export interface NativeModel {
   evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number }): Job<Terms>
   /** Row-major [rows, latent units]. */
   encode(data: NativeDataset, options: { threads: number }): Job<{ mean: Float32Array; logVariance: Float32Array }>
-  /** The same on the calling thread alone. Throws where a job is training. */
-  encodeNow(data: NativeDataset): { mean: Float32Array; logVariance: Float32Array }
+  /**
+   * The same on the calling thread alone, into `mean` and `logVariance`. The cells of a typed array are checked first: the
+   * first outside the domain is returned, and nothing written. Throws where a job is training.
+   */
+  encodeNow(
+    rows: NativeDataset | FlatArray,
+    domain: 'real' | 'unit',
+    mean: Float32Array,
+    logVariance: Float32Array,
+  ): BadCell | null
   /** `z` has `latent.units` columns. The mean of p(x|z), row-major. */
   decode(z: NativeDataset, options: { threads: number }): Job<Float32Array>
   reconstruct(data: NativeDataset, options: { threads: number }): Job<Float32Array>

@@ -1,15 +1,15 @@
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
-import { readModel } from './checkpoint/load.js'
-import { saveModel } from './checkpoint/save.js'
 import {
   asDataset,
   checkedRows,
-  checkedRowsNow,
   type Dataset,
   type Domain,
   isBytes,
   type MatrixLike,
+  type RowsNow,
+  refuseBadCell,
+  rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { expected, translate } from './errors.js'
@@ -153,12 +153,12 @@ export class VAE {
    */
   encodeSync(x: MatrixLike): Encoding {
     this.#gate.checkReadable('encodeSync')
-    const rows = checkedRowsNow(this.#dataset(x), 'x', this.#domain)
-    try {
-      return this.#encoding(this.#model.encodeNow(rows), rows.rows)
-    } catch (error) {
-      throw translate(error)
-    }
+    const { input, latent } = this.#parsed.spec
+    const domain = this.#domain
+    const { native, rows } = rowsNow(x, 'x', input, domain)
+    const { encoding, bad } = this.#encodeNow(native, rows * latent.units, domain)
+    refuseBadCell(bad, 'x', domain)
+    return this.#encoding(encoding, rows)
   }
 
   /** The mean of p(x|z), [rows, ...input], for each row of `z`, [rows, latent units]: numbers, not bytes. */
@@ -221,7 +221,10 @@ export class VAE {
   async save(folder: string | URL): Promise<void> {
     const { leftover } = this.#gate
     if (leftover) await leftover
-    await saveModel(folder, this.config, this.#model.parameterTable, () => this.#read('save'))
+    // Before anything else is awaited: the next epoch may have begun by then.
+    const parameters = this.#read('save')
+    const { saveModel } = await import('./checkpoint/save.js')
+    await saveModel(folder, this.config, this.#model.parameterTable, parameters)
   }
 
   /**
@@ -231,6 +234,7 @@ export class VAE {
    * @throws VAEError 'CHECKPOINT_MISSING', 'CHECKPOINT_VERSION' or 'CHECKPOINT_INVALID', which says what is wrong.
    */
   static async load(folder: string | URL): Promise<VAE> {
+    const { readModel } = await import('./checkpoint/load.js')
     const { config, parameters } = await readModel(folder)
     const vae = new VAE(config)
     try {
@@ -259,6 +263,15 @@ export class VAE {
       { data: values[name] as Float32Array, shape: [...shape] },
     ])
     return Object.fromEntries(named)
+  }
+
+  #encodeNow(rows: RowsNow['native'], length: number, domain: Domain) {
+    try {
+      const encoding = { mean: new Float32Array(length), logVariance: new Float32Array(length) }
+      return { encoding, bad: this.#model.encodeNow(rows, domain, encoding.mean, encoding.logVariance) }
+    } catch (error) {
+      throw translate(error)
+    }
   }
 
   #run<T>(start: (model: NativeModel) => Job<T>, signal: AbortSignal | undefined): Promise<T> {

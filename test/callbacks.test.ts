@@ -165,16 +165,14 @@ describe('that throw', () => {
   test('in a batch stop the training there, with no further call', async () => {
     let calls = 0
     const vae = new VAE(small)
-    const end = train(
-      vae,
-      {
-        onBatchEnd(batch) {
-          calls++
-          if (batch === 1) throw new Error('enough')
-        },
+    // An epoch of more steps than there may be calls waiting (256), so that it cannot end before the first throws.
+    const callbacks = {
+      onBatchEnd(batch: number) {
+        calls++
+        if (batch === 1) throw new Error('enough')
       },
-      { batchSize: 1, epochs: 1000 },
-    )
+    }
+    const end = vae.fit(curve(1000), { batchSize: 1, epochs: 1000, verbose: false, callbacks })
     await expect(end).rejects.toThrow('enough')
     expect(calls).toBe(2)
     expect(vae.history.epochs).toHaveLength(0)

@@ -54,6 +54,16 @@ describe.each(configs)('the model %j', (config) => {
   })
 })
 
+test('what is saved are the parameters of the moment of the call', async () => {
+  const vae = new VAE(small)
+  const before = bits(vae)
+  const saved = vae.save(folder)
+  await vae.fit(x, { epochs: 1, verbose: false })
+  await saved
+  expect(bits(await VAE.load(folder))).toEqual(before)
+  expect(bits(vae)).not.toEqual(before)
+})
+
 test('a loaded model trains on', async () => {
   const vae = new VAE(small)
   await vae.fit(x, { epochs: 30, batchSize: 10, verbose: false })

@@ -38,14 +38,21 @@ describe('encodeSync', () => {
     const { mean, logVariance } = await vae.encode(x)
     expect(vae.encodeSync(x)).toEqual({ mean, logVariance })
     const one = rowsOf(x, 7, 8)
-    expect(vae.encodeSync(one)).toEqual(await vae.encode(one))
+    const wanted = await vae.encode(one)
+    for (const form of [one, one.data, Float64Array.from(one.data), [[...one.data]], new Dataset(one)]) {
+      expect(vae.encodeSync(form)).toEqual(wanted)
+    }
+    const bytes = Uint8Array.from({ length: 24 }, (_, i) => 10 * i)
+    expect(vae.encodeSync(bytes)).toEqual(await vae.encode(bytes))
   })
 
   test('refuses what encode refuses', () => {
     expect(() => vae.encodeSync(new Float32Array(13))).toThrow(RangeError)
     const bad = new Float32Array(24)
     bad[15] = Number.NaN
+    expect(() => vae.encodeSync(bad)).toThrow(RangeError)
     expect(() => vae.encodeSync(bad)).toThrow(/row 1, column 3/)
+    expect(() => vae.encodeSync(new Dataset(bad, { columns: 12 }))).toThrow(/row 1, column 3/)
   })
 
   test('refuses while an epoch runs, and works between two', async () => {

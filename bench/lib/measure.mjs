@@ -8,9 +8,9 @@ import { median } from './statistics.mjs'
  *
  * A shared machine gives more now and less then, so the peak is measured before and after each repeat, and the fraction
  * is that of the two's mean. `flop`: floating-point operations in a unit, counted as if all were dense; left out where
- * they mean nothing, and so is the peak then.
+ * they mean nothing, and so is the peak then. `bytes`: what a unit moves (lib/models.mjs), for the roofline.
  */
-export async function measureRepeats({ threads, repeats, warmup = 1, flop, once }) {
+export async function measureRepeats({ threads, repeats, warmup = 1, flop, bytes, once }) {
   for (let i = 0; i < warmup; ++i) await once()
   const peak = () => (flop === undefined ? undefined : native.peak(threads))
   const samples = []
@@ -24,6 +24,7 @@ export async function measureRepeats({ threads, repeats, warmup = 1, flop, once 
   return {
     ...result,
     gflops: flop / result.seconds / 1e9,
+    flopPerByte: bytes && flop / bytes,
     peakGflops: median(peaks) / 1e9,
     fraction: median(samples.map((seconds, i) => (2 * flop) / seconds / (peaks[i] + peaks[i + 1]))),
   }

@@ -4,13 +4,24 @@
 export function model({ input = 784, hidden = 200, latent = 10, likelihood = 'bernoulli' } = {}) {
   const encoder = input * hidden + hidden * 2 * latent
   const decoder = latent * hidden + hidden * input
+  const weights = encoder + decoder
+  // A row's numbers in the workspace: layers and heads with their gradients; the data and the noise have none.
+  const activations = 2 * (2 * hidden + 2 * latent + latent) + input + latent + input
+  const dataBytes = likelihood === 'bernoulli' ? 1 : 4
   return {
     config: { input, encoder: [hidden], latent, decoder: [hidden], likelihood },
     // Per row, dense: a multiplication and an addition for each weight.
     encodeFlop: 2 * encoder,
     decodeFlop: 2 * decoder,
     // Forward, gradient of the weights, and gradient of the inputs but for the first layer, whose input is the data.
-    trainFlop: 2 * (3 * (encoder + decoder) - input * hidden),
+    trainFlop: 2 * (3 * weights - input * hidden),
+    // Bytes per row, as if no cache kept anything from one pass to the next or from one step to the next. A training
+    // step reads the data; writes and reads the activations; reads the weights and their transposes, writes the
+    // gradient, reads and writes the weights and Adam's two moments, and writes the transposes.
+    trainBytes: (batch) =>
+      input * dataBytes + 4 * (2 * activations + (8 * weights + 2 * (weights - input * hidden)) / batch),
+    encodeBytes: (rows, inputBytes = dataBytes) => input * inputBytes + 4 * (2 * latent + encoder / rows),
+    decodeBytes: (rows) => 4 * (latent + input + decoder / rows),
   }
 }
 

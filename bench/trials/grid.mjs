@@ -25,7 +25,7 @@ export function cases({ quick, threads, available }) {
 }
 
 export async function measure({ width, batch, threads, repeats }) {
-  const { config, trainFlop } = model({ hidden: width })
+  const { config, trainFlop, trainBytes } = model({ hidden: width })
   const wanted = Math.max(4 * batch, WORK / trainFlop)
   const data = await digits(batch * Math.floor(Math.min(wanted, 60_000) / batch))
   const vae = new VAE(config)
@@ -33,6 +33,7 @@ export async function measure({ width, batch, threads, repeats }) {
     threads,
     repeats,
     flop: trainFlop,
+    bytes: trainBytes(batch),
     // The rate is low enough for the widest model: a step that diverged would stop the measurement.
     once: async () => (await epochSeconds(vae, data, { threads, batchSize: batch, learningRate: 1e-4 })) / data.rows,
   })

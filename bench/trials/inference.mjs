@@ -25,6 +25,7 @@ export async function measure({ method, threads, repeats }) {
     threads,
     repeats,
     flop: ROWS * (method === 'encode' ? reference.encodeFlop : reference.decodeFlop),
+    bytes: ROWS * (method === 'encode' ? reference.encodeBytes(ROWS) : reference.decodeBytes(ROWS)),
     once: () => timed(() => vae[method](rows, { threads })),
   })
 }

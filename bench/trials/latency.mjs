@@ -25,6 +25,7 @@ export async function measure({ method, threads, repeats }) {
     threads,
     repeats,
     flop: method.startsWith('encode') ? reference.encodeFlop : reference.decodeFlop,
+    bytes: method.startsWith('encode') ? reference.encodeBytes(1, 4) : reference.decodeBytes(1),
     once: async () => {
       const seconds = new Float64Array(CALLS)
       for (let i = 0; i < CALLS; ++i) {

@@ -7,6 +7,7 @@ import { epochSeconds, measureRepeats } from '../lib/measure.mjs'
 import { reference } from '../lib/models.mjs'
 
 const ROWS = 60_000
+const BATCH = 128
 
 export const title = 'reference model, one epoch of 60,000 rows in batches of 128'
 
@@ -24,7 +25,8 @@ export async function measure({ data, threads, repeats }) {
     threads,
     repeats,
     flop: reference.trainFlop * rows.rows,
-    once: () => epochSeconds(vae, rows, { threads }),
+    bytes: reference.trainBytes(BATCH) * rows.rows,
+    once: () => epochSeconds(vae, rows, { threads, batchSize: BATCH }),
   })
   return { ...result, loss: vae.history.epochs.at(-1).loss, dataMegabytes: (rows.rows * rows.columns) / 2 ** 20 }
 }

@@ -24,7 +24,7 @@ export function cases({ quick, threads }) {
 }
 
 export async function measure({ threads, peakThreads, repeats }) {
-  const { config, trainFlop } = model({ input: 16, hidden: 32, latent: 4, likelihood: 'gaussian' })
+  const { config, trainFlop, trainBytes } = model({ input: 16, hidden: 32, latent: 4, likelihood: 'gaussian' })
   const data = table(ROWS, config.input, config.latent)
   const vae = new VAE(config)
   const steps = EPOCHS * Math.ceil(ROWS / BATCH)
@@ -33,6 +33,7 @@ export async function measure({ threads, peakThreads, repeats }) {
     threads: peakThreads,
     repeats,
     flop: (trainFlop * ROWS * EPOCHS) / steps,
+    bytes: (trainBytes(BATCH) * ROWS * EPOCHS) / steps,
     // All of `fit`, as its caller waits for it.
     once: async () => (await timed(() => vae.fit(data, options))) / steps,
   })

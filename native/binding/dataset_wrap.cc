@@ -5,18 +5,12 @@
 #include <utility>
 
 #include "addon.h"
+#include "array_view.h"
 #include "errors.h"
 
 namespace aevb::binding {
 
 namespace {
-
-template <typename Element>
-std::unique_ptr<Dataset> copy_of(const Napi::TypedArray& array, std::size_t columns) {
-  // Data() honours the view's offset into its buffer; the buffer's own Data() would not.
-  const auto typed = array.As<Napi::TypedArrayOf<Element>>();
-  return std::make_unique<Dataset>(typed.Data(), typed.ElementLength() / columns, columns);
-}
 
 Domain domain_of(const Napi::Value& value) {
   return value.IsString() && value.As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
@@ -49,38 +43,8 @@ DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Data
     dataset_.reset(info[0].As<Napi::External<Dataset>>().Data());
     return;
   }
-  if (!info[0].IsTypedArray() || !info[1].IsNumber()) {
-    throw Napi::TypeError::New(info.Env(), "Expected a typed array and a number of columns for new Dataset");
-  }
-  const auto array = info[0].As<Napi::TypedArray>();
-  const double columns = info[1].As<Napi::Number>().DoubleValue();
-  const auto elements = static_cast<double>(array.ElementLength());
-  if (!(columns >= 1.0 && elements >= columns) ||
-      elements / columns != static_cast<double>(array.ElementLength() / static_cast<std::size_t>(columns))) {
-    throw Napi::RangeError::New(info.Env(), "Expected at least one whole row for new Dataset");
-  }
-  const auto width = static_cast<std::size_t>(columns);
-  if (array.ElementLength() / width > UINT32_MAX) {
-    throw Napi::RangeError::New(info.Env(), "Expected fewer than 2^32 rows for new Dataset");
-  }
-  try {
-    switch (array.TypedArrayType()) {
-      case napi_float32_array:
-        dataset_ = copy_of<float>(array, width);
-        break;
-      case napi_float64_array:
-        dataset_ = copy_of<double>(array, width);
-        break;
-      case napi_uint8_array:
-      case napi_uint8_clamped_array:
-        dataset_ = copy_of<std::uint8_t>(array, width);
-        break;
-      default:
-        throw Napi::TypeError::New(info.Env(), "Expected Float32Array, Float64Array or Uint8Array for new Dataset");
-    }
-  } catch (const std::exception&) {
-    throw_in_javascript(info.Env(), std::current_exception());
-  }
+  if (!info[1].IsNumber()) throw Napi::TypeError::New(info.Env(), "Expected a number of columns for new Dataset");
+  dataset_ = std::make_unique<Dataset>(of_array(info[0], info[1].As<Napi::Number>().DoubleValue(), true));
   // Else the collector would see a small object, and let gigabytes of them wait.
   bytes_ = static_cast<std::int64_t>(dataset_->bytes());
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
@@ -94,6 +58,38 @@ Dataset DatasetWrap::from(const Napi::Value& value) {
     throw Napi::TypeError::New(env, "Expected a Dataset");
   }
   return *Unwrap(value.As<Napi::Object>())->dataset_;
+}
+
+Dataset DatasetWrap::of_array(const Napi::Value& value, double columns, bool copy) {
+  const Napi::Env env = value.Env();
+  const ArrayView array = view_of(value);
+  const auto elements = static_cast<double>(array.length);
+  if (!(columns >= 1.0 && elements >= columns) ||
+      elements / columns != static_cast<double>(array.length / static_cast<std::size_t>(columns))) {
+    throw Napi::RangeError::New(env, "Expected at least one whole row");
+  }
+  const auto width = static_cast<std::size_t>(columns);
+  const std::size_t rows = array.length / width;
+  if (rows > UINT32_MAX) throw Napi::RangeError::New(env, "Expected fewer than 2^32 rows");
+  try {
+    switch (array.type) {
+      case napi_float32_array: {
+        const auto* floats = static_cast<const float*>(array.data);
+        return copy ? Dataset(floats, rows, width) : Dataset::borrow(floats, rows, width);
+      }
+      case napi_float64_array:
+        return Dataset(static_cast<const double*>(array.data), rows, width);
+      case napi_uint8_array:
+      case napi_uint8_clamped_array: {
+        const auto* bytes = static_cast<const std::uint8_t*>(array.data);
+        return copy ? Dataset(bytes, rows, width) : Dataset::borrow(bytes, rows, width);
+      }
+      default:
+        throw Napi::TypeError::New(env, "Expected a Float32Array, Float64Array or Uint8Array of rows");
+    }
+  } catch (const std::exception&) {
+    throw_in_javascript(env, std::current_exception());
+  }
 }
 
 Napi::Value DatasetWrap::rows(const Napi::CallbackInfo& info) {
@@ -114,8 +110,10 @@ Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
   return executor.submit(info.Env(), std::move(job));
 }
 
-Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) {
-  return cell_object(info.Env(), dataset_->check(domain_of(info[0])));
+Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(*dataset_, info[0]); }
+
+Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain) {
+  return cell_object(domain.Env(), data.check(domain_of(domain)));
 }
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {

@@ -17,6 +17,11 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
 
   // The dataset of an argument. Throws a TypeError where it is none.
   static Dataset from(const Napi::Value& value);
+  // A typed array's rows: a copy, or where they are as long as no JavaScript runs (float64 is always copied). Throws a
+  // TypeError or RangeError for what is no array of whole rows.
+  static Dataset of_array(const Napi::Value& array, double columns, bool copy);
+  // The first cell outside the domain that the argument names, as `check` tells it: { row, column, value } or null.
+  static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain);
 
  private:
   Napi::Value rows(const Napi::CallbackInfo& info);

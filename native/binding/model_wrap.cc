@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "array_view.h"
 #include "dataset_wrap.h"
 #include "errors.h"
 #include "read_spec.h"
@@ -57,6 +58,15 @@ Napi::Float32Array new_floats(Napi::Env env, std::size_t rows, std::size_t colum
 
 Napi::Float64Array new_doubles(Napi::Env env, std::size_t count) {
   return new_array<Napi::Float64Array>(env, "Float64Array", static_cast<double>(count));
+}
+
+// Where an answer of this many numbers goes.
+float* floats_of(const Napi::Value& value, std::size_t elements) {
+  const ArrayView view = view_of(value);
+  if (view.type != napi_float32_array || view.length != elements) {
+    throw Napi::TypeError::New(value.Env(), "Expected a Float32Array of " + std::to_string(elements) + " elements");
+  }
+  return static_cast<float*>(view.data);
 }
 
 Napi::Object tensors_object(Napi::Env env, const Model& model, const float* arena) {
@@ -309,23 +319,33 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   refuse_while(training_jobs_ > 0, env);
-  const Dataset data = rows_of(info, live_->model.spec().input);
-  const std::size_t units = live_->model.spec().latent.units;
-  auto mean = new_floats(env, data.rows(), units);
-  auto log_variance = new_floats(env, data.rows(), units);
+  const ModelSpec& spec = live_->model.spec();
+  // No JavaScript runs before this is over, so an array is read where it is.
+  const bool is_array = info[0].IsTypedArray();
+  const Dataset data =
+      is_array ? DatasetWrap::of_array(info[0], static_cast<double>(spec.input), false) : rows_of(info, spec.input);
+  if (is_array) {
+    const Napi::Value bad = DatasetWrap::bad_cell(data, info[1]);
+    if (!bad.IsNull()) return bad;
+  }
+  const std::size_t elements = data.rows() * spec.latent.units;
+  float* const mean = floats_of(info[2], elements);
+  float* const log_variance = floats_of(info[3], elements);
   try {
-    // Without helpers: to wake one takes longer than most of what is asked for in this way.
-    ThreadPool pool(1);
-    const std::atomic<bool> never{false};
     const FlushDenormals flush;
-    Inference{live_->model, pool, never}.encode(mean.Data(), log_variance.Data(), data);
+    if (data.rows() == 1) {
+      if (row_encoder_ == nullptr) row_encoder_ = std::make_unique<RowEncoder>(live_->model);
+      row_encoder_->encode(mean, log_variance, data);
+    } else {
+      // Without helpers: to wake one takes longer than most of what is asked for in this way.
+      ThreadPool pool(1);
+      const std::atomic<bool> never{false};
+      Inference{live_->model, pool, never}.encode(mean, log_variance, data);
+    }
   } catch (const std::exception&) {
     throw_in_javascript(env, std::current_exception());
   }
-  Napi::Object answer = Napi::Object::New(env);
-  answer.Set("mean", mean);
-  answer.Set("logVariance", log_variance);
-  return answer;
+  return env.Null();
 }
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {

@@ -62,6 +62,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
                     std::initializer_list<Napi::Object> kept);
 
   std::shared_ptr<LiveModel> live_;
+  std::unique_ptr<RowEncoder> row_encoder_;   // of encodeNow, on the JavaScript thread
   std::size_t jobs_ = 0, training_jobs_ = 0;  // not settled yet
   std::int64_t bytes_ = 0;                    // that the garbage collector has been told of
   // Last, so that its thread has ended before what that works on goes.

@@ -1,25 +1,54 @@
 #include "dataset.h"
 
 #include <cmath>
+#include <limits>
 
 #include "math/gather.h"
 
 namespace aevb {
 
-Dataset::Dataset(const float* values, std::size_t rows, std::size_t columns)
-    : rows_(rows),
-      columns_(columns),
-      floats_(std::make_shared<const std::vector<float>>(values, values + rows * columns)) {}
+namespace {
 
-Dataset::Dataset(const double* values, std::size_t rows, std::size_t columns)
-    : rows_(rows),
-      columns_(columns),
-      floats_(std::make_shared<const std::vector<float>>(values, values + rows * columns)) {}
+template <typename Value, typename Source>
+std::shared_ptr<const Value> copy_of(const Source* values, std::size_t count) {
+  const auto copy = std::make_shared<const std::vector<Value>>(values, values + count);
+  return {copy, copy->data()};
+}
 
-Dataset::Dataset(const std::uint8_t* values, std::size_t rows, std::size_t columns)
-    : rows_(rows),
-      columns_(columns),
-      bytes_(std::make_shared<const std::vector<std::uint8_t>>(values, values + rows * columns)) {}
+// Without an owner, so that nothing is counted or let go.
+template <typename Value>
+std::shared_ptr<const Value> borrowed(const Value* values) {
+  return {std::shared_ptr<void>(), values};
+}
+
+}  // namespace
+
+Dataset::Dataset(const float* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  floats_ = copy_of<float>(values, rows * columns);
+  owned_bytes_ = rows * columns * sizeof(float);
+}
+
+Dataset::Dataset(const double* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  floats_ = copy_of<float>(values, rows * columns);
+  owned_bytes_ = rows * columns * sizeof(float);
+}
+
+Dataset::Dataset(const std::uint8_t* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  bytes_ = copy_of<std::uint8_t>(values, rows * columns);
+  owned_bytes_ = rows * columns;
+}
+
+Dataset Dataset::borrow(const float* values, std::size_t rows, std::size_t columns) {
+  Dataset data(rows, columns);
+  data.floats_ = borrowed(values);
+  return data;
+}
+
+Dataset Dataset::borrow(const std::uint8_t* values, std::size_t rows, std::size_t columns) {
+  Dataset data(rows, columns);
+  data.bytes_ = borrowed(values);
+  return data;
+}
 
 Dataset Dataset::slice(std::size_t from, std::size_t to) const {
   Dataset part(*this);
@@ -30,17 +59,21 @@ Dataset Dataset::slice(std::size_t from, std::size_t to) const {
 
 std::optional<BadCell> Dataset::check(Domain domain) const {
   if (!floats_) return std::nullopt;  // every byte is in both domains
-  const float* values = floats_->data() + first_ * columns_;
+  const float* values = floats_.get() + first_ * columns_;
   for (std::size_t row = 0; row < rows_; ++row) {
     const float* cells = values + row * columns_;
     // Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
-    bool good = true;
+    int good = 1;
     if (domain == Domain::unit) {
-      for (std::size_t i = 0; i < columns_; ++i) good &= cells[i] >= 0.0f && cells[i] <= 1.0f;
+      for (std::size_t i = 0; i < columns_; ++i) {
+        good &= static_cast<int>(cells[i] >= 0.0f) & static_cast<int>(cells[i] <= 1.0f);
+      }
     } else {
-      for (std::size_t i = 0; i < columns_; ++i) good &= std::isfinite(cells[i]);
+      for (std::size_t i = 0; i < columns_; ++i) {
+        good &= static_cast<int>(std::abs(cells[i]) <= std::numeric_limits<float>::max());
+      }
     }
-    if (good) continue;
+    if (good != 0) continue;
     for (std::size_t i = 0; i < columns_; ++i) {
       const bool cell_good = domain == Domain::unit ? cells[i] >= 0.0f && cells[i] <= 1.0f : std::isfinite(cells[i]);
       if (!cell_good) return BadCell{row, i, static_cast<double>(cells[i])};
@@ -49,19 +82,19 @@ std::optional<BadCell> Dataset::check(Domain domain) const {
   return std::nullopt;
 }
 
-void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count, int) const {
+void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count) const {
   if (bytes_) {
-    gather_rows(out, bytes_->data() + first_ * columns_, index, count, columns_);
+    gather_rows(out, bytes_.get() + first_ * columns_, index, count, columns_);
   } else {
-    gather_rows(out, floats_->data() + first_ * columns_, index, count, columns_);
+    gather_rows(out, floats_.get() + first_ * columns_, index, count, columns_);
   }
 }
 
-void Dataset::copy(Panels out, std::size_t first, std::size_t count, int) const {
+void Dataset::copy(Panels out, std::size_t first, std::size_t count) const {
   if (bytes_) {
-    gather_rows(out, bytes_->data() + (first_ + first) * columns_, nullptr, count, columns_);
+    gather_rows(out, bytes_.get() + (first_ + first) * columns_, nullptr, count, columns_);
   } else {
-    gather_rows(out, floats_->data() + (first_ + first) * columns_, nullptr, count, columns_);
+    gather_rows(out, floats_.get() + (first_ + first) * columns_, nullptr, count, columns_);
   }
 }
 

@@ -1,4 +1,4 @@
-// Rows of numbers owned by the core. uint8 values stay uint8 and count as value / 255.
+// Rows of numbers, owned by the core or borrowed for a while. uint8 values stay uint8 and count as value / 255.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,14 @@ class Dataset {
   Dataset(const float* values, std::size_t rows, std::size_t columns);
   Dataset(const double* values, std::size_t rows, std::size_t columns);
   Dataset(const std::uint8_t* values, std::size_t rows, std::size_t columns);
+  // The caller's memory, which must stay as it is while this or a slice of it is used.
+  static Dataset borrow(const float* values, std::size_t rows, std::size_t columns);
+  static Dataset borrow(const std::uint8_t* values, std::size_t rows, std::size_t columns);
 
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
-  // Of the memory that this and its slices share.
-  std::size_t bytes() const { return floats_ ? floats_->size() * sizeof(float) : bytes_->size(); }
+  // Of the memory that this and its slices share, unless it is borrowed.
+  std::size_t bytes() const { return owned_bytes_; }
 
   // Rows [from, to) of the same memory.
   Dataset slice(std::size_t from, std::size_t to) const;
@@ -40,16 +43,16 @@ class Dataset {
   std::optional<BadCell> check(Domain domain) const;
 
   // out[count, columns] = the rows index[0, count).
-  void gather(Panels out, const std::uint32_t* index, std::size_t count, int = 0) const;
+  void gather(Panels out, const std::uint32_t* index, std::size_t count) const;
   // out[count, columns] = the rows first, first + 1, ...
-  void copy(Panels out, std::size_t first, std::size_t count, int=0) const;
+  void copy(Panels out, std::size_t first, std::size_t count) const;
 
  private:
-  Dataset() = default;
+  Dataset(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {}
 
-  std::size_t rows_ = 0, columns_ = 0, first_ = 0;
-  std::shared_ptr<const std::vector<float>> floats_;  // one of the two
-  std::shared_ptr<const std::vector<std::uint8_t>> bytes_;
+  std::size_t rows_, columns_, first_ = 0, owned_bytes_ = 0;
+  std::shared_ptr<const float> floats_;  // one of the two
+  std::shared_ptr<const std::uint8_t> bytes_;
 };
 
 }  // namespace aevb

@@ -121,11 +121,18 @@ void write_posterior(const Model& model, const Workspace& workspace, const std::
       const std::size_t units = group.heads[j].out;
       scatter_rows(heads[head] + first * units, activity.heads[j].out, count, units);
     }
+    if (mean == nullptr) continue;
     const HeadViews views(activity, 0);
     latent_mean(activity.z, group.spec, views.out, count);
     if (activity.z.data != workspace.z.data) place_columns(workspace.z, group.first, activity.z, count, group.width);
   }
-  scatter_rows(mean + first * model.latent_width, workspace.z, count, model.latent_width);
+  if (mean != nullptr) scatter_rows(mean + first * model.latent_width, workspace.z, count, model.latent_width);
+}
+
+void RowEncoder::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) {
+  load_rows(model_, workspace_, examples, {}, nullptr, 0, 0, 1);
+  encode_rows(model_, workspace_, 0, 1);
+  write_posterior(model_, workspace_, heads, mean, 0, 1);
 }
 
 Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const {

@@ -14,6 +14,7 @@
 #include "model.h"
 #include "rows.h"
 #include "trainer.h"
+#include "workspace.h"
 
 namespace aevb {
 
@@ -55,8 +56,22 @@ struct Inference {
                       std::uint64_t seed) const;
 };
 
+// Inference::encode of one row, for whom an answer is waited for: the workspace is kept from call to call. Each thread
+// wants one of its own.
+class RowEncoder {
+ public:
+  explicit RowEncoder(const Model& model) : model_(model), workspace_(model, 1, 1, false) {}
+
+  // Of the first row of the examples.
+  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples);
+
+ private:
+  const Model& model_;
+  Workspace workspace_;
+};
+
 // The heads of the rows [0, count) of a workspace and the posterior's mean, to row-major memory from row `first` on: see
-// Inference::encode.
+// Inference::encode. mean null: the heads alone.
 void write_posterior(const Model& model, const Workspace& workspace, const std::vector<float*>& heads, float* mean,
                      std::size_t first, std::size_t count);
 

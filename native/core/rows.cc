@@ -14,9 +14,9 @@ namespace {
 void fetch(Panels out, const Dataset& data, Scale scale, const std::uint32_t* index, std::size_t from,
            std::size_t count) {
   if (index != nullptr) {
-    data.gather(out, index, count, (int)scale);
+    data.gather(out, index, count, scale);
   } else {
-    data.copy(out, from, count, (int)scale);
+    data.copy(out, from, count, scale);
   }
 }
 

@@ -19,15 +19,13 @@ import { readConfig } from './load.js'
 import { encodeHeader } from './safetensors.js'
 import { readTensorFile } from './tensor-file.js'
 
-/** `read` copies the parameters; it is called before anything else is awaited. */
 export async function saveModel(
   folder: unknown,
   config: VAEConfig,
   table: readonly ParameterShape[],
-  read: () => Readonly<Record<string, Float32Array>>,
+  parameters: Readonly<Record<string, Float32Array>>,
 ): Promise<void> {
   const path = folderPath(folder)
-  const parameters = read()
   const pieces = table.flatMap(({ name }) => chunks(parameters[name] as Float32Array))
   const document = encodeDocument(config, await hash(pieces))
   // 'pt' tells other readers that names and layouts are PyTorch's.

@@ -1,8 +1,9 @@
 /** Rows that the core owns: copied once, used by as many calls as one likes. */
 
 import { expected, translate } from '../errors.js'
-import { type NativeDataset, native } from '../native.js'
+import { type BadCell, type NativeDataset, native } from '../native.js'
 import { integer, optional, options, parse } from '../options/schema.js'
+import type { FlatArray } from '../tensor.js'
 import { run } from '../training/jobs.js'
 import { refuseTooLarge } from './float32.js'
 import { flatten, isByteArray, type Matrix } from './matrix.js'
@@ -115,17 +116,32 @@ export async function checkedRows(
   return native
 }
 
-/** The same, on the calling thread. */
-export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
-  const { native, checked } = heldBy(dataset)
+/** Rows as they are, for a call that is over before anything can change them. */
+export interface RowsNow {
+  readonly native: NativeDataset | FlatArray
+  readonly rows: number
+}
+
+/**
+ * The rows of `value`, each of `columns` numbers, on the calling thread. The cells of a Dataset are checked, those of
+ * anything else are not: a native Dataset made for them would cost as much as encoding a row.
+ */
+export function rowsNow(value: unknown, name: string, columns: number, domain: Domain): RowsNow {
+  if (!(value instanceof Dataset)) {
+    const matrix = flatten(value, name, columns, forms)
+    refuseTooLarge(value, matrix, name)
+    return { native: matrix.data, rows: matrix.rows }
+  }
+  const { native, checked } = heldBy(asDataset(value, name, columns))
   if (!checked.has(domain)) {
     refuseBadCell(native.checkNow(domain), name, domain)
     remember(checked, domain)
   }
-  return native
+  return { native, rows: native.rows }
 }
 
-function refuseBadCell(cell: ReturnType<NativeDataset['checkNow']>, name: string, domain: Domain): void {
+/** Throws a RangeError for what the core has found. */
+export function refuseBadCell(cell: BadCell | null, name: string, domain: Domain): void {
   if (!cell) return
   const what = domain === 'real' ? 'a finite number' : 'a number from 0 to 1, as a Bernoulli likelihood needs,'
   throw new RangeError(expected(what, `${name} (row ${cell.row}, column ${cell.column})`, cell.value))

@@ -54,7 +54,7 @@ export function freshFolders() {
       return join(this.path, 'model.safetensors')
     },
     save(value: number, passed = config) {
-      return saveModel(this.path, passed, table, () => parameters(value))
+      return saveModel(this.path, passed, table, parameters(value))
     },
   }
   beforeAll(async () => {

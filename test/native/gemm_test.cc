@@ -49,13 +49,17 @@ class GemmTest : public testing::TestWithParam<test::Backend> {
 const std::vector<std::size_t> SIZES{1, 2, 3, 7, 8, 9, 11, 12, 13, 15, 16, 17, 31, 33, 47, 48, 49, 95, 96, 97, 130};
 
 std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> shapes(std::mt19937& random) {
-  std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> all{{1, 1, 1}, {128, 784, 200}, {32, 200, 784}};
+  std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> all{
+      {1, 1, 1}, {128, 784, 200}, {32, 200, 784}, {1, 784, 200}};
   std::uniform_int_distribution<std::size_t> pick(0, SIZES.size() - 1);
   for (int i = 0; i < 120; ++i) all.emplace_back(SIZES[pick(random)], SIZES[pick(random)], SIZES[pick(random)]);
   for (const std::size_t size : SIZES) {
     all.emplace_back(size, 17, 50);
     all.emplace_back(17, size, 50);
     all.emplace_back(17, 50, size);
+    // A single row takes many panels at once.
+    all.emplace_back(1, size, 97);
+    all.emplace_back(1, 50, 5 * size);
   }
   return all;
 }
@@ -124,16 +128,18 @@ TEST_P(GemmTest, MultipliesByATranspose) {
 
 TEST_P(GemmTest, GivesTheSameBitsForRowsAloneAndTogether) {
   if (GetParam().gemm == Gemm::cblas) GTEST_SKIP() << "a CBLAS does not promise it; callers do not rely on it there";
-  const std::size_t M = 67, K = 203, N = 149;
-  const Matrix a(M, K, random, 0.0f), b(K, N, random, 0.0f);
-  Matrix whole(M, N, random, 0.0f), parts(M, N, random, 0.0f);
-  multiply(whole.panels, a.panels, b.panels, M, K, N, false);
-  for (std::size_t first = 0, count = 1; first < M; first += count, count = count % 13 + 1) {
-    const std::size_t rows = std::min(count, M - first);
-    multiply(parts.panels.from_row(first), a.panels.from_row(first), b.panels, rows, K, N, false);
-  }
-  for (std::size_t r = 0; r < M; ++r) {
-    for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(whole.panels.at(r, c), parts.panels.at(r, c));
+  const std::size_t M = 67, K = 203;
+  for (const std::size_t N : {40, 96, 149, 310, 500}) {
+    const Matrix a(M, K, random, 0.0f), b(K, N, random, 0.0f);
+    Matrix whole(M, N, random, 0.0f), parts(M, N, random, 0.0f);
+    multiply(whole.panels, a.panels, b.panels, M, K, N, false);
+    for (std::size_t first = 0, count = 1; first < M; first += count, count = count % 13 + 1) {
+      const std::size_t rows = std::min(count, M - first);
+      multiply(parts.panels.from_row(first), a.panels.from_row(first), b.panels, rows, K, N, false);
+    }
+    for (std::size_t r = 0; r < M; ++r) {
+      for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(whole.panels.at(r, c), parts.panels.at(r, c)) << N;
+    }
   }
 }
 

@@ -66,6 +66,23 @@ TEST_P(Infers, EncodesDecodesAndReconstructs) {
   expect_close(out.data(), reference::decode(spec, parameters, z, ROWS));
 }
 
+TEST_P(Infers, EncodesOneRowAsItDoesMany) {
+  if (std::get<1>(GetParam()).gemm == Gemm::cblas) GTEST_SKIP() << "a CBLAS may sum a single row in another order";
+  const std::size_t Z = spec.latent.units;
+  std::vector<float> mean(ROWS * Z), log_variance(ROWS * Z), mean_of_one(Z), log_variance_of_one(Z);
+  inference.encode(mean.data(), log_variance.data(), data);
+  const std::vector<float> floats = test::to_floats(x);
+  RowEncoder encoder(model);
+  for (const std::size_t row : {std::size_t{0}, std::size_t{70}, ROWS - 1}) {
+    encoder.encode(mean_of_one.data(), log_variance_of_one.data(),
+                   Dataset::borrow(floats.data() + row * spec.input, 1, spec.input));
+    for (std::size_t i = 0; i < Z; ++i) {
+      ASSERT_EQ(mean_of_one[i], mean[row * Z + i]);
+      ASSERT_EQ(log_variance_of_one[i], log_variance[row * Z + i]);
+    }
+  }
+}
+
 TEST_P(Infers, SamplesFromThePrior) {
   std::vector<float> out(70 * spec.input);
   inference.sample(out.data(), nullptr, 70, nullptr, 42, {});

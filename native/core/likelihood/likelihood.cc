@@ -121,9 +121,3 @@ void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_
 }
 
 }  // namespace aevb
-
-namespace aevb {
-const char* log_dispersion_name(const LikelihoodSpec&) { return "logVariance"; }
-Scale data_scale(const LikelihoodSpec&) { return Scale::unit; }
-void likelihood_draw(Panels, const LikelihoodSpec&, const Panels*, const float*, const double*, std::size_t, std::size_t, unsigned long, unsigned) {}
-}

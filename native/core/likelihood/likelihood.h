@@ -37,9 +37,4 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
 // heads[0][B, D] becomes the mean of p(x|z).
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D);
 
-// STUB
-enum class Scale { unit, integer };
-const char* log_dispersion_name(const LikelihoodSpec& spec);
-Scale data_scale(const LikelihoodSpec& spec);
-void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared, const double* trials, std::size_t R, std::size_t D, unsigned long seed, unsigned first_row);
 }  // namespace aevb

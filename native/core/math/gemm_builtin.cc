@@ -163,9 +163,77 @@ AEVB_INLINE void column_panel(float* c, const float* a, std::size_t a_stride, co
   }
 }
 
+// A single row has too few sums in one panel to hide how long a multiply-add takes, so it takes up to ROW_PANELS of
+// them side by side. Each sum goes over k in the same order as in a tile.
+constexpr int ROW_PANELS = SUMS / VECTORS < 6 ? SUMS / VECTORS : 6;
+
+// c[1, PANELS panels, the last of LAST vectors] (+)= Σ_k a(0, k) b(k, ·).
+template <int PANELS, int LAST, bool SKIP>
+AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t count, bool accumulate, Skip skip) {
+  constexpr int VALUES = (PANELS - 1) * VECTORS + LAST;
+  F32 sum[VALUES];
+#pragma GCC unroll 32
+  for (int v = 0; v < VALUES; ++v) {
+    sum[v] = accumulate ? load(c.data + v / VECTORS * c.stride + v % VECTORS * F32::size) : zero();
+  }
+  const float* a_run = a.data;
+  const float* b_run = b.data;
+  for (std::size_t k = 0; k < count; k += WIDTH) {
+    const std::size_t run = count - k < WIDTH ? count - k : WIDTH;
+    // All of a run: none of its bits is beyond 63, for no panel is so wide.
+    std::uint64_t left = SKIP ? *skip.word : (std::uint64_t{1} << run) - 1;
+    skip.word += SKIP ? skip.run_stride : 0;
+    for (; left != 0; left &= left - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(left));
+      const F32 factor = set(a_run[i]);
+      const float* b_row = b_run + i * WIDTH;
+#pragma GCC unroll 32
+      for (int v = 0; v < VALUES; ++v) {
+        sum[v] = fma(factor, load(b_row + v / VECTORS * b.stride + v % VECTORS * F32::size), sum[v]);
+      }
+    }
+    a_run += a.stride;
+    b_run += run * WIDTH;
+  }
+#pragma GCC unroll 32
+  for (int v = 0; v < VALUES; ++v) store(c.data + v / VECTORS * c.stride + v % VECTORS * F32::size, sum[v]);
+}
+
+template <int PANELS, bool SKIP>
+AEVB_INLINE void row_panels(Panels c, ConstPanels a, ConstPanels b, std::size_t count, std::size_t panels,
+                            std::size_t last, bool accumulate, Skip skip) {
+  if (panels < PANELS) {
+    if constexpr (PANELS > 1) row_panels<PANELS - 1, SKIP>(c, a, b, count, panels, last, accumulate, skip);
+  } else if (last == VECTORS) {
+    row_tile<PANELS, VECTORS, SKIP>(c, a, b, count, accumulate, skip);
+  } else if (VECTORS > 3 && last == 3) {
+    row_tile < PANELS, VECTORS<3 ? VECTORS : 3, SKIP>(c, a, b, count, accumulate, skip);
+  } else if (VECTORS > 2 && last == 2) {
+    row_tile < PANELS, VECTORS<2 ? VECTORS : 2, SKIP>(c, a, b, count, accumulate, skip);
+  } else {
+    row_tile<PANELS, 1, SKIP>(c, a, b, count, accumulate, skip);
+  }
+}
+
+template <bool SKIP>
+AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_t K, std::size_t N, bool accumulate,
+                              Zeros zeros) {
+  const std::size_t panels = (N + WIDTH - 1) / WIDTH;
+  const std::size_t vectors = (N + F32::size - 1) / F32::size;
+  // Shared out evenly: one panel left over would take as long as many.
+  const std::size_t stretches = (panels + ROW_PANELS - 1) / ROW_PANELS;
+  for (std::size_t i = 0; i < stretches; ++i) {
+    const std::size_t first = i * panels / stretches, end = (i + 1) * panels / stretches;
+    const std::size_t last = end < panels ? VECTORS : vectors - (panels - 1) * VECTORS;
+    row_panels<ROW_PANELS, SKIP>(c.from_panel(first), a, b.from_panel(first), K, end - first, last, accumulate,
+                                 Skip{zeros.rows, zeros.rows_stride, 1});
+  }
+}
+
 template <bool SKIP>
 AEVB_INLINE void multiply_panels(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                                  bool accumulate, Zeros zeros) {
+  if (M == 1) return multiply_row<SKIP>(c, a, b, K, N, accumulate, zeros);
   for (std::size_t n = 0; n < N; n += WIDTH) {
     float* c_panel = c.data + n / WIDTH * c.stride;
     const float* b_panel = b.data + n / WIDTH * b.stride;
