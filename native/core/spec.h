@@ -128,12 +128,14 @@ struct ConditionSpec {
 };
 
 struct ModelSpec {
-  std::size_t input = 784;  // D, features
+  std::size_t input = 784;  // D, features: the columns of the likelihood's heads
   std::vector<DenseSpec> encoder{{200, Activation::relu}};
-  LatentSpec latent;
+  std::vector<LatentSpec> latents{LatentSpec{}};  // at least one
   std::vector<DenseSpec> decoder{{200, Activation::relu}};
   LikelihoodSpec likelihood;
   ObjectiveSpec objective;
+  CorruptionSpec corruption;
+  ConditionSpec condition;
   Initializer initializer = Initializer::pytorch;
   std::uint64_t seed = 0;
 };
