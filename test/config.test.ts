@@ -344,7 +344,7 @@ describe('a wrong value is named by its path', () => {
     [
       { objective: { bound: 'iwae' } },
       RangeError,
-      "Expected at least 2, over which the bound 'iwae' is, for objective.samples but received undefined of type undefined",
+      "Expected at least 2 draws, of which the bound 'iwae' takes the mean, for objective.samples but received undefined of type undefined",
     ],
     [
       { objective: { deterministic: true, beta: 2 } },

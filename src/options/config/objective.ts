@@ -44,7 +44,7 @@ export interface CyclicalWarmup {
 
 export type Warmup = LinearWarmup | CosineWarmup | CyclicalWarmup
 
-/** Σ max(nats, KL) in place of KL, each KL being the batch's mean (Kingma et al. 2016, section 5 and appendix C.8). */
+/** Σ max(nats, KL) in place of KL, each KL being the batch's mean (Kingma et al. 2016). */
 export interface FreeBits {
   /** Nats, above 0; "bits" is only the method's name. */
   readonly nats: number
@@ -79,8 +79,8 @@ export interface Objective {
   readonly kl?: 'analytic' | 'monteCarlo' | undefined
   /**
    * 'elbo' is the loss above. 'iwae' is −log of the mean over L ≥ 2 draws of p(x, z) / q(z|x), which lies closer to
-   * −log p(x) (Burda et al. 2016); 'dreg' is the same with the doubly reparameterised gradient, whose variance does not
-   * grow against it as L grows (Tucker et al. 2019). With both, `beta` and `warmup` weigh log p(z) − log q(z|x).
+   * −log p(x) (Burda et al. 2016); 'dreg' is the same with the doubly reparameterised gradient, which does not drown in
+   * noise as L grows (Tucker et al. 2019). With both, `beta` and `warmup` weigh log p(z) − log q(z|x).
    * Default: 'elbo'.
    */
   readonly bound?: 'elbo' | 'iwae' | 'dreg' | undefined
@@ -253,7 +253,9 @@ function checkImportanceWeighted(objective: Objective, bound: 'iwae' | 'dreg', l
     throw new RangeError(expected(what, 'objective.estimator', objective.estimator))
   }
   if ((samples ?? 1) < 2) {
-    throw new RangeError(expected(`at least 2, over which the bound '${bound}' is,`, 'objective.samples', samples))
+    throw new RangeError(
+      expected(`at least 2 draws, of which the bound '${bound}' takes the mean,`, 'objective.samples', samples),
+    )
   }
   if (kl === 'analytic') {
     const what = `'monteCarlo', for the bound '${bound}' has no closed form,`
@@ -283,7 +285,7 @@ function checkEstimator(objective: Objective, spec: ObjectiveSpec, latents: read
   }
   refuseBeside(objective, ['totalCorrelation', 'mmd'], "the estimator 'scoreFunction' has no derivative of z")
   if (spec.baseline === 'leaveOneOut' && spec.samples < 2) {
-    const what = "at least 2, as the baseline 'leaveOneOut' compares draws,"
+    const what = "at least 2 draws, which the baseline 'leaveOneOut' compares,"
     throw new RangeError(expected(what, 'objective.samples', objective.samples))
   }
   for (const latent of latents) {
