@@ -19,19 +19,89 @@ export type ActivationName =
 
 export type InitializerName = 'pytorch' | 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal'
 
+/** A group of latent variables as the core sees it. What a type has no use for holds its default. */
+export interface LatentSpec {
+  readonly type: 'gaussian' | 'laplace' | 'logistic' | 'categorical' | 'bernoulli'
+  /** Dimensions; categorical, bernoulli: variables. */
+  readonly units: number
+  readonly fullCovariance: boolean
+  /** categorical: of each variable. */
+  readonly classes: number
+  readonly temperature: {
+    readonly decay: 'constant' | 'linear' | 'exponential'
+    readonly start: number
+    readonly end: number
+    readonly epochs: number
+  }
+  readonly straightThrough: boolean
+  readonly prior: {
+    readonly type: 'standard' | 'normal' | 'mixture'
+    readonly learned: boolean
+    /** normal: one a dimension; elsewhere empty. */
+    readonly mean: readonly number[]
+    readonly variance: readonly number[]
+    /** mixture; elsewhere 0. */
+    readonly components: number
+  }
+}
+
+export interface LikelihoodSpec {
+  readonly type:
+    | 'bernoulli'
+    | 'continuousBernoulli'
+    | 'gaussian'
+    | 'laplace'
+    | 'categorical'
+    | 'multinomial'
+    | 'poisson'
+  /** Where a Gaussian's variance or a Laplace distribution's scale comes from. */
+  readonly dispersion: 'fixed' | 'learned' | 'perFeature' | 'perDatum'
+  readonly fixedDispersion: number
+  readonly logDispersionBounds: readonly [number, number]
+  readonly binarize: 'none' | 'threshold' | 'stochastic'
+  /** categorical: of each variable, which add up to the features; elsewhere empty. */
+  readonly classes: readonly number[]
+  /** categorical: a row of data holds class numbers. */
+  readonly codes: boolean
+  readonly trials: number
+}
+
+export interface ObjectiveSpec {
+  readonly beta: number
+  readonly samples: number
+  readonly bound: 'elbo' | 'iwae' | 'dreg'
+  readonly kl: 'analytic' | 'monteCarlo'
+  readonly estimator: 'reparameterized' | 'scoreFunction'
+  readonly baseline: 'none' | 'movingAverage' | 'leaveOneOut'
+  readonly baselineDecay: number
+  readonly reconstructionWeight: number
+  readonly klWeight: number
+  readonly deterministic: boolean
+  readonly warmup: {
+    readonly type: 'none' | 'linear' | 'cosine' | 'cyclical'
+    readonly epochs: number
+    readonly cycles: number
+    readonly rise: number
+  }
+  readonly freeBits: { readonly per: 'none' | 'dimension' | 'group'; readonly nats: number }
+  /** `weight` 0: not used. */
+  readonly capacity: { readonly weight: number; readonly nats: number; readonly epochs: number }
+  readonly totalCorrelation: number
+  readonly mmd: number
+}
+
 /** A model as the core sees it: every field present, every shorthand spelled out (native/core/spec.h). */
 export interface ModelSpec {
+  /** Features: the columns of the likelihood's heads. */
   readonly input: number
   readonly encoder: readonly { readonly units: number; readonly activation: ActivationName }[]
-  readonly latent: { readonly units: number }
+  readonly latents: readonly LatentSpec[]
   readonly decoder: readonly { readonly units: number; readonly activation: ActivationName }[]
-  readonly likelihood: {
-    readonly type: 'bernoulli' | 'gaussian'
-    readonly variance: 'fixed' | 'learned' | 'perFeature' | 'perDatum'
-    readonly fixedVariance: number
-    readonly logVarianceBounds: readonly [number, number]
-  }
-  readonly objective: { readonly beta: number; readonly samples: number }
+  readonly likelihood: LikelihoodSpec
+  readonly objective: ObjectiveSpec
+  readonly corruption: { readonly type: 'none' | 'gaussian' | 'masking' | 'saltAndPepper'; readonly amount: number }
+  /** `width` 0: the model is not conditional. */
+  readonly condition: { readonly width: number; readonly classes: boolean }
   readonly initializer: InitializerName
   readonly seed: number
 }

@@ -36,16 +36,84 @@ constexpr std::pair<const char*, Initializer> INITIALIZERS[] = {
     {"heNormal", Initializer::heNormal},
 };
 
-constexpr std::pair<const char*, LikelihoodType> LIKELIHOODS[] = {
-    {"bernoulli", LikelihoodType::bernoulli},
-    {"gaussian", LikelihoodType::gaussian},
+constexpr std::pair<const char*, PosteriorType> POSTERIORS[] = {
+    {"gaussian", PosteriorType::gaussian},   {"laplace", PosteriorType::laplace},
+    {"logistic", PosteriorType::logistic},   {"categorical", PosteriorType::categorical},
+    {"bernoulli", PosteriorType::bernoulli},
 };
 
-constexpr std::pair<const char*, DispersionType> VARIANCES[] = {
+constexpr std::pair<const char*, PriorType> PRIORS[] = {
+    {"standard", PriorType::standard},
+    {"normal", PriorType::normal},
+    {"mixture", PriorType::mixture},
+};
+
+constexpr std::pair<const char*, TemperatureDecay> DECAYS[] = {
+    {"constant", TemperatureDecay::constant},
+    {"linear", TemperatureDecay::linear},
+    {"exponential", TemperatureDecay::exponential},
+};
+
+constexpr std::pair<const char*, LikelihoodType> LIKELIHOODS[] = {
+    {"bernoulli", LikelihoodType::bernoulli},     {"continuousBernoulli", LikelihoodType::continuousBernoulli},
+    {"gaussian", LikelihoodType::gaussian},       {"laplace", LikelihoodType::laplace},
+    {"categorical", LikelihoodType::categorical}, {"multinomial", LikelihoodType::multinomial},
+    {"poisson", LikelihoodType::poisson},
+};
+
+constexpr std::pair<const char*, DispersionType> DISPERSIONS[] = {
     {"fixed", DispersionType::fixed},
     {"learned", DispersionType::learned},
     {"perFeature", DispersionType::perFeature},
     {"perDatum", DispersionType::perDatum},
+};
+
+constexpr std::pair<const char*, Binarize> BINARIZATIONS[] = {
+    {"none", Binarize::none},
+    {"threshold", Binarize::threshold},
+    {"stochastic", Binarize::stochastic},
+};
+
+constexpr std::pair<const char*, BoundType> BOUNDS[] = {
+    {"elbo", BoundType::elbo},
+    {"iwae", BoundType::iwae},
+    {"dreg", BoundType::dreg},
+};
+
+constexpr std::pair<const char*, KlType> DIVERGENCES[] = {
+    {"analytic", KlType::analytic},
+    {"monteCarlo", KlType::monteCarlo},
+};
+
+constexpr std::pair<const char*, Estimator> ESTIMATORS[] = {
+    {"reparameterized", Estimator::reparameterized},
+    {"scoreFunction", Estimator::scoreFunction},
+};
+
+constexpr std::pair<const char*, Baseline> BASELINES[] = {
+    {"none", Baseline::none},
+    {"movingAverage", Baseline::movingAverage},
+    {"leaveOneOut", Baseline::leaveOneOut},
+};
+
+constexpr std::pair<const char*, WarmupType> WARMUPS[] = {
+    {"none", WarmupType::none},
+    {"linear", WarmupType::linear},
+    {"cosine", WarmupType::cosine},
+    {"cyclical", WarmupType::cyclical},
+};
+
+constexpr std::pair<const char*, FreeBits> FREE_BITS[] = {
+    {"none", FreeBits::none},
+    {"dimension", FreeBits::dimension},
+    {"group", FreeBits::group},
+};
+
+constexpr std::pair<const char*, CorruptionType> CORRUPTIONS[] = {
+    {"none", CorruptionType::none},
+    {"gaussian", CorruptionType::gaussian},
+    {"masking", CorruptionType::masking},
+    {"saltAndPepper", CorruptionType::saltAndPepper},
 };
 
 constexpr std::pair<const char*, OptimizerType> OPTIMIZERS[] = {
@@ -60,18 +128,139 @@ constexpr std::pair<const char*, ScheduleType> SCHEDULES[] = {
     {"cosine", ScheduleType::cosine},
 };
 
-std::vector<DenseSpec> read_layers(const Napi::Object& object, const char* name) {
+Napi::Array read_array(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (!value.IsArray()) wrong(object.Env(), "an array", name);
-  const auto array = value.As<Napi::Array>();
+  return value.As<Napi::Array>();
+}
+
+// The i-th element of an array of objects.
+Napi::Object object_at(const Napi::Array& array, std::uint32_t i, const char* name) {
+  const Napi::Value value = array.Get(i);
+  if (!value.IsObject()) wrong(array.Env(), "objects", name);
+  return value.As<Napi::Object>();
+}
+
+double number_at(const Napi::Array& array, std::uint32_t i, const char* name) {
+  const Napi::Value value = array.Get(i);
+  if (!value.IsNumber()) wrong(array.Env(), "numbers", name);
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+std::size_t as_size(Napi::Env env, double value, const char* name) {
+  if (!(value >= 0.0 && value <= LARGEST_INTEGER && std::floor(value) == value)) {
+    wrong(env, "an integer of at least 0", name);
+  }
+  return static_cast<std::size_t>(value);
+}
+
+std::vector<double> read_numbers(const Napi::Object& object, const char* name) {
+  const Napi::Array array = read_array(object, name);
+  std::vector<double> numbers;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(number_at(array, i, name));
+  return numbers;
+}
+
+std::vector<std::size_t> read_sizes(const Napi::Object& object, const char* name) {
+  const Napi::Array array = read_array(object, name);
+  std::vector<std::size_t> sizes;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    sizes.push_back(as_size(object.Env(), number_at(array, i, name), name));
+  }
+  return sizes;
+}
+
+std::vector<DenseSpec> read_layers(const Napi::Object& object, const char* name) {
+  const Napi::Array array = read_array(object, name);
   std::vector<DenseSpec> layers;
   for (std::uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value layer = array.Get(i);
-    if (!layer.IsObject()) wrong(object.Env(), "objects", name);
-    layers.push_back({read_size(layer.As<Napi::Object>(), "units"),
-                      read_choice(layer.As<Napi::Object>(), "activation", ACTIVATIONS)});
+    const Napi::Object layer = object_at(array, i, name);
+    layers.push_back({read_size(layer, "units"), read_choice(layer, "activation", ACTIVATIONS)});
   }
   return layers;
+}
+
+// The core reads as many numbers of a prior as there are dimensions, and divides the features among the classes.
+void check_lengths(Napi::Env env, const ModelSpec& spec) {
+  for (const LatentSpec& latent : spec.latents) {
+    const PriorSpec& prior = latent.prior;
+    const std::size_t length = prior.type == PriorType::normal ? latent.units : 0;
+    if (prior.mean.size() != length || prior.variance.size() != length) wrong(env, "one number a dimension", "prior");
+    if (prior.type == PriorType::mixture && prior.components == 0) wrong(env, "at least 1", "components");
+    if (latent.type == PosteriorType::categorical && latent.classes == 0) wrong(env, "at least 1", "classes");
+  }
+  if (spec.likelihood.type != LikelihoodType::categorical) return;
+  std::size_t left = spec.input;
+  for (const std::size_t classes : spec.likelihood.classes) {
+    if (classes == 0 || classes > left) wrong(env, "numbers that add up to input", "classes");
+    left -= classes;
+  }
+  if (left != 0) wrong(env, "numbers that add up to input", "classes");
+}
+
+LatentSpec read_latent(const Napi::Object& object) {
+  LatentSpec spec;
+  spec.type = read_choice(object, "type", POSTERIORS);
+  spec.units = read_size(object, "units");
+  spec.full_covariance = read_bool(object, "fullCovariance");
+  spec.classes = read_size(object, "classes");
+  const Napi::Object temperature = read_object(object, "temperature");
+  spec.temperature.decay = read_choice(temperature, "decay", DECAYS);
+  spec.temperature.start = read_number(temperature, "start");
+  spec.temperature.end = read_number(temperature, "end");
+  spec.temperature.epochs = read_number(temperature, "epochs");
+  spec.straight_through = read_bool(object, "straightThrough");
+  const Napi::Object prior = read_object(object, "prior");
+  spec.prior.type = read_choice(prior, "type", PRIORS);
+  spec.prior.learned = read_bool(prior, "learned");
+  spec.prior.mean = read_numbers(prior, "mean");
+  spec.prior.variance = read_numbers(prior, "variance");
+  spec.prior.components = read_size(prior, "components");
+  return spec;
+}
+
+LikelihoodSpec read_likelihood(const Napi::Object& object) {
+  LikelihoodSpec spec;
+  spec.type = read_choice(object, "type", LIKELIHOODS);
+  spec.dispersion = read_choice(object, "dispersion", DISPERSIONS);
+  spec.fixed_dispersion = read_number(object, "fixedDispersion");
+  const Napi::Array bounds = read_array(object, "logDispersionBounds");
+  spec.log_dispersion_min = number_at(bounds, 0, "logDispersionBounds");
+  spec.log_dispersion_max = number_at(bounds, 1, "logDispersionBounds");
+  spec.binarize = read_choice(object, "binarize", BINARIZATIONS);
+  spec.classes = read_sizes(object, "classes");
+  spec.codes = read_bool(object, "codes");
+  spec.trials = read_size(object, "trials");
+  return spec;
+}
+
+ObjectiveSpec read_objective(const Napi::Object& object) {
+  ObjectiveSpec spec;
+  spec.beta = read_number(object, "beta");
+  spec.samples = read_size(object, "samples");
+  spec.bound = read_choice(object, "bound", BOUNDS);
+  spec.kl = read_choice(object, "kl", DIVERGENCES);
+  spec.estimator = read_choice(object, "estimator", ESTIMATORS);
+  spec.baseline = read_choice(object, "baseline", BASELINES);
+  spec.baseline_decay = read_number(object, "baselineDecay");
+  spec.reconstruction_weight = read_number(object, "reconstructionWeight");
+  spec.kl_weight = read_number(object, "klWeight");
+  spec.deterministic = read_bool(object, "deterministic");
+  const Napi::Object warmup = read_object(object, "warmup");
+  spec.warmup = read_choice(warmup, "type", WARMUPS);
+  spec.warmup_epochs = read_number(warmup, "epochs");
+  spec.warmup_cycles = read_number(warmup, "cycles");
+  spec.warmup_rise = read_number(warmup, "rise");
+  const Napi::Object free_bits = read_object(object, "freeBits");
+  spec.free_bits = read_choice(free_bits, "per", FREE_BITS);
+  spec.free_nats = read_number(free_bits, "nats");
+  const Napi::Object capacity = read_object(object, "capacity");
+  spec.capacity_weight = read_number(capacity, "weight");
+  spec.capacity = read_number(capacity, "nats");
+  spec.capacity_epochs = read_number(capacity, "epochs");
+  spec.total_correlation = read_number(object, "totalCorrelation");
+  spec.mmd = read_number(object, "mmd");
+  return spec;
 }
 
 }  // namespace
@@ -83,11 +272,7 @@ double read_number(const Napi::Object& object, const char* name) {
 }
 
 std::size_t read_size(const Napi::Object& object, const char* name) {
-  const double value = read_number(object, name);
-  if (!(value >= 0.0 && value <= LARGEST_INTEGER && std::floor(value) == value)) {
-    wrong(object.Env(), "an integer of at least 0", name);
-  }
-  return static_cast<std::size_t>(value);
+  return as_size(object.Env(), read_number(object, name), name);
 }
 
 bool read_bool(const Napi::Object& object, const char* name) {
@@ -112,20 +297,23 @@ ModelSpec read_model_spec(const Napi::Object& object) {
   ModelSpec spec;
   spec.input = read_size(object, "input");
   spec.encoder = read_layers(object, "encoder");
-  spec.latent.units = read_size(read_object(object, "latent"), "units");
+  const Napi::Array latents = read_array(object, "latents");
+  spec.latents.clear();
+  for (std::uint32_t i = 0; i < latents.Length(); ++i) {
+    spec.latents.push_back(read_latent(object_at(latents, i, "latents")));
+  }
   spec.decoder = read_layers(object, "decoder");
-  const Napi::Object likelihood = read_object(object, "likelihood");
-  spec.likelihood.type = read_choice(likelihood, "type", LIKELIHOODS);
-  spec.likelihood.dispersion = read_choice(likelihood, "variance", VARIANCES);
-  spec.likelihood.fixed_dispersion = read_number(likelihood, "fixedVariance");
-  const Napi::Object bounds = read_object(likelihood, "logVarianceBounds");
-  spec.likelihood.log_dispersion_min = read_number(bounds, "0");
-  spec.likelihood.log_dispersion_max = read_number(bounds, "1");
-  const Napi::Object objective = read_object(object, "objective");
-  spec.objective.beta = read_number(objective, "beta");
-  spec.objective.samples = read_size(objective, "samples");
+  spec.likelihood = read_likelihood(read_object(object, "likelihood"));
+  spec.objective = read_objective(read_object(object, "objective"));
+  const Napi::Object corruption = read_object(object, "corruption");
+  spec.corruption.type = read_choice(corruption, "type", CORRUPTIONS);
+  spec.corruption.amount = read_number(corruption, "amount");
+  const Napi::Object condition = read_object(object, "condition");
+  spec.condition.width = read_size(condition, "width");
+  spec.condition.classes = read_bool(condition, "classes");
   spec.initializer = read_choice(object, "initializer", INITIALIZERS);
   spec.seed = read_size(object, "seed");
+  check_lengths(object.Env(), spec);
   return spec;
 }
 

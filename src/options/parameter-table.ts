@@ -1,6 +1,7 @@
 /** Names and shapes of a model's parameters, known before any memory is set aside for them. */
 
-import type { ModelSpec } from '../native.js'
+import type { LatentSpec, LikelihoodSpec, ModelSpec } from '../native.js'
+import { latentWidth } from './config/latent.js'
 
 export interface ParameterShape {
   readonly name: string
@@ -20,16 +21,72 @@ export function parameterTable(spec: ModelSpec): ParameterShape[] {
   const stack = (name: string, inputs: number, layers: ModelSpec['encoder']) =>
     layers.reduce((width, layer, i) => linear(`${name}.${i}`, width, layer.units), inputs)
 
-  const encoded = stack('encoder', spec.input, spec.encoder)
-  linear('latent.mean', encoded, spec.latent.units)
-  linear('latent.logVariance', encoded, spec.latent.units)
-  const decoded = stack('decoder', spec.latent.units, spec.decoder)
-  const { type, variance } = spec.likelihood
-  linear(type === 'bernoulli' ? 'likelihood.logits' : 'likelihood.mean', decoded, spec.input)
-  if (variance === 'learned') table.push({ name: 'likelihood.logVariance', shape: [1] })
-  if (variance === 'perFeature') table.push({ name: 'likelihood.logVariance', shape: [spec.input] })
-  if (variance === 'perDatum') linear('likelihood.logVariance', decoded, spec.input)
+  const encoded = stack('encoder', spec.input + spec.condition.width, spec.encoder)
+  spec.latents.forEach((latent, i) => {
+    // As nn.ModuleList would name them; a single group is no list.
+    const prefix = spec.latents.length === 1 ? 'latent' : `latent.${i}`
+    for (const { name, units } of latentHeads(latent)) linear(`${prefix}.${name}`, encoded, units)
+    for (const { name, shape } of priorTensors(latent)) table.push({ name: `${prefix}.prior.${name}`, shape })
+  })
+  const width = spec.latents.reduce((sum, latent) => sum + latentWidth(latent), 0)
+  const decoded = stack('decoder', width + spec.condition.width, spec.decoder)
+  const { head, spread } = likelihoodHeads(spec.likelihood)
+  linear(`likelihood.${head}`, decoded, spec.input)
+  const { dispersion } = spec.likelihood
+  if (dispersion === 'learned') table.push({ name: `likelihood.${spread}`, shape: [1] })
+  if (dispersion === 'perFeature') table.push({ name: `likelihood.${spread}`, shape: [spec.input] })
+  if (dispersion === 'perDatum') linear(`likelihood.${spread}`, decoded, spec.input)
   return table
+}
+
+/** Dense layers that the encoder ends in, for one group. */
+function latentHeads({ type, units, classes, fullCovariance }: LatentSpec): { name: string; units: number }[] {
+  switch (type) {
+    case 'gaussian': {
+      const heads = [
+        { name: 'mean', units },
+        { name: 'logVariance', units },
+      ]
+      // Below the diagonal of one dimension there is nothing.
+      if (fullCovariance && units > 1) heads.push({ name: 'cholesky', units: (units * (units - 1)) / 2 })
+      return heads
+    }
+    case 'laplace':
+    case 'logistic':
+      return [
+        { name: 'mean', units },
+        { name: 'logScale', units },
+      ]
+    case 'categorical':
+      return [{ name: 'logits', units: units * classes }]
+    case 'bernoulli':
+      return [{ name: 'logits', units }]
+  }
+}
+
+/** What a group's prior learns. */
+function priorTensors({ units, prior: { type, learned, components } }: LatentSpec): ParameterShape[] {
+  if (type === 'mixture') {
+    return [
+      { name: 'logits', shape: [components] },
+      { name: 'mean', shape: [components, units] },
+      { name: 'logVariance', shape: [components, units] },
+    ]
+  }
+  if (type === 'normal' && learned) {
+    return [
+      { name: 'mean', shape: [units] },
+      { name: 'logVariance', shape: [units] },
+    ]
+  }
+  return []
+}
+
+/** What the decoder ends in, and what a dispersion is called where the likelihood has one. */
+function likelihoodHeads({ type }: LikelihoodSpec): { head: string; spread: string } {
+  if (type === 'gaussian') return { head: 'mean', spread: 'logVariance' }
+  if (type === 'laplace') return { head: 'mean', spread: 'logScale' }
+  return { head: type === 'poisson' ? 'logRate' : 'logits', spread: '' }
 }
 
 export function elements(shape: readonly number[]): number {

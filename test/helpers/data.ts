@@ -35,7 +35,7 @@ export function bitsOf(data: Float32Array): string {
 }
 
 /** mulberry32: uniform in [0, 1). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

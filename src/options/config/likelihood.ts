@@ -1,0 +1,232 @@
+/** p(x|z): its types, its checks, and its translation into what the core takes. */
+
+import { expected } from '../../errors.js'
+import type { LikelihoodSpec } from '../../native.js'
+import { byType, list, oneOf, optional, options, pair, pick, refuse, type Schema } from '../schema.js'
+import { classCount, logarithm, magnitude, positive } from './numbers.js'
+
+/** p(x|z) = Π Bernoulli(x; sigmoid(logits(z))), for data in [0, 1] (Kingma and Welling 2013, appendix C.1). */
+export interface BernoulliLikelihood {
+  readonly type: 'bernoulli'
+  /**
+   * What happens to values between 0 and 1: 'none' leaves them (the loss is then a cross-entropy); 'threshold' makes
+   * those above one half 1 and others 0; 'stochastic' makes each 1 with its own value as probability (Salakhutdinov and
+   * Murray 2008), drawn anew in each epoch of training. Default: 'none'.
+   */
+  readonly binarize?: 'none' | 'threshold' | 'stochastic' | undefined
+}
+
+/**
+ * p(x|z) = Π C(λ) λ^x (1 − λ)^(1 − x) with λ = sigmoid(logits(z)): a normalised density over [0, 1], for grey values
+ * (Loaiza-Ganem and Cunningham 2019).
+ */
+export interface ContinuousBernoulliLikelihood {
+  readonly type: 'continuousBernoulli'
+}
+
+/** p(x|z) = Π N(x; mean(z), variance), for any finite data (Kingma and Welling 2013, appendix C.2). */
+export interface GaussianLikelihood {
+  readonly type: 'gaussian'
+  /**
+   * Where the variance comes from: a number is that constant; 'learned' is one parameter for all features;
+   * 'perFeature' one for each; 'perDatum' is put out by the decoder for each datum and feature. Default: 'learned'.
+   */
+  readonly variance?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
+  /**
+   * A log-variance that is not a constant stays softly between these two, so that nothing overflows. The lower one also
+   * keeps the density of data without noise from growing without limit. Default: [-10, 10]; within [-80, 80].
+   */
+  readonly logVarianceBounds?: readonly [min: number, max: number] | undefined
+}
+
+/** p(x|z) = Π 1/(2b) exp(−|x − mean(z)| / b), for any finite data: the absolute error, which outliers pull less. */
+export interface LaplaceLikelihood {
+  readonly type: 'laplace'
+  /** Where b comes from, as a Gaussian's `variance`. Default: 'learned'. */
+  readonly scale?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
+  /** Of log b, as a Gaussian's `logVarianceBounds`. Default: [-10, 10]; within [-80, 80]. */
+  readonly logScaleBounds?: readonly [min: number, max: number] | undefined
+}
+
+/** p(x|z) = Π softmax(logits(z))[class of the variable], for data that name one class of several. */
+export interface CategoricalLikelihood {
+  readonly type: 'categorical'
+  /** Classes of each variable, at least 2; a number means that all variables have as many. */
+  readonly classes: number | readonly number[]
+  /**
+   * How a row says its classes. 'oneHot': columns of 0 and a single 1 for each variable, side by side; `input` is the sum
+   * of all classes. 'codes': one class number for each variable, counted from 0; `input` is the number of variables.
+   * Default: 'oneHot'.
+   */
+  readonly coding?: 'oneHot' | 'codes' | undefined
+}
+
+/** p(x|z) = n! Π softmax(logits(z))^x / x!, n = Σ x: counts that share a total, such as the words of a text (Liang et al. 2018). */
+export interface MultinomialLikelihood {
+  readonly type: 'multinomial'
+  /** n of a draw that belongs to no row of data, a positive integer. Default: 1. */
+  readonly trials?: number | undefined
+}
+
+/** p(x|z) = Π rate^x exp(−rate) / x!, with log rate put out by the decoder, for counts (integers of at least 0). */
+export interface PoissonLikelihood {
+  readonly type: 'poisson'
+}
+
+export type Likelihood =
+  | BernoulliLikelihood
+  | ContinuousBernoulliLikelihood
+  | GaussianLikelihood
+  | LaplaceLikelihood
+  | CategoricalLikelihood
+  | MultinomialLikelihood
+  | PoissonLikelihood
+
+/** The likelihoods that need no options. */
+export type LikelihoodName = Exclude<Likelihood['type'], 'categorical'>
+
+/**
+ * What the cells of a model's data may be: any finite number; one within [0, 1]; integers of at least 0; 0 or 1, with
+ * one 1 among each variable's columns; class numbers.
+ */
+export type DataDomain = 'real' | 'unit' | 'counts' | 'oneHot' | 'codes'
+
+const dispersionNames = oneOf(['learned', 'perFeature', 'perDatum'])
+const dispersionNumber = magnitude(", 'learned', 'perFeature' or 'perDatum'")
+const dispersion = optional(
+  pick((input) => (typeof input === 'string' ? dispersionNames : dispersionNumber)) as Schema<
+    number | 'learned' | 'perFeature' | 'perDatum'
+  >,
+)
+const bounds = optional(pair('an array of two numbers, [min, max]', logarithm))
+
+const classList = list('a number of classes or an array with that of each variable', classCount)
+const classes = pick((input) => (typeof input === 'number' ? classCount : classList)) as Schema<
+  number | readonly number[]
+>
+
+const what = 'a likelihood'
+const kinds = byType<Likelihood>(
+  "the name of a likelihood, such as 'bernoulli', or an object such as { type: 'gaussian', variance: 'perFeature' }",
+  {
+    bernoulli: options<BernoulliLikelihood>(what, {
+      type: oneOf(['bernoulli']),
+      binarize: optional(oneOf(['none', 'threshold', 'stochastic'])),
+    }),
+    continuousBernoulli: options<ContinuousBernoulliLikelihood>(what, { type: oneOf(['continuousBernoulli']) }),
+    gaussian: options<GaussianLikelihood>(what, {
+      type: oneOf(['gaussian']),
+      variance: dispersion,
+      logVarianceBounds: bounds,
+    }),
+    laplace: options<LaplaceLikelihood>(what, {
+      type: oneOf(['laplace']),
+      scale: dispersion,
+      logScaleBounds: bounds,
+    }),
+    categorical: options<CategoricalLikelihood>(what, {
+      type: oneOf(['categorical']),
+      classes,
+      coding: optional(oneOf(['oneHot', 'codes'])),
+    }),
+    multinomial: options<MultinomialLikelihood>(what, { type: oneOf(['multinomial']), trials: optional(positive) }),
+    poisson: options<PoissonLikelihood>(what, { type: oneOf(['poisson']) }),
+  },
+)
+const names = oneOf(['bernoulli', 'continuousBernoulli', 'gaussian', 'laplace', 'multinomial', 'poisson'])
+const incomplete = refuse("an object { type: 'categorical', classes: ... }, as classes is missing,")
+
+export const likelihoodSchema = pick((input) => {
+  if (input === 'categorical') return incomplete
+  return typeof input === 'string' ? names : kinds
+}) as Schema<LikelihoodName | Likelihood>
+
+const defaults = {
+  dispersion: 'fixed',
+  fixedDispersion: 1,
+  logDispersionBounds: [-10, 10],
+  binarize: 'none',
+  classes: [],
+  codes: false,
+  trials: 1,
+} as const satisfies Omit<LikelihoodSpec, 'type'>
+
+/** Everything but `classes`, which is as long as a row of data may be: see {@link classesOfVariables}. */
+export function likelihoodSpec(likelihood: Likelihood): LikelihoodSpec {
+  const { type } = likelihood
+  switch (type) {
+    case 'bernoulli':
+      return { ...defaults, type, binarize: likelihood.binarize ?? 'none' }
+    case 'gaussian':
+      return { ...defaults, type, ...dispersionSpec('variance', likelihood.variance, likelihood.logVarianceBounds) }
+    case 'laplace':
+      return { ...defaults, type, ...dispersionSpec('scale', likelihood.scale, likelihood.logScaleBounds) }
+    case 'categorical':
+      return { ...defaults, type, codes: likelihood.coding === 'codes' }
+    case 'multinomial':
+      return { ...defaults, type, trials: likelihood.trials ?? 1 }
+    default:
+      return { ...defaults, type }
+  }
+}
+
+function dispersionSpec(
+  name: 'variance' | 'scale',
+  value: GaussianLikelihood['variance'] = 'learned',
+  bounds: GaussianLikelihood['logVarianceBounds'],
+): Pick<LikelihoodSpec, 'dispersion' | 'fixedDispersion' | 'logDispersionBounds'> {
+  const field = name === 'variance' ? 'likelihood.logVarianceBounds' : 'likelihood.logScaleBounds'
+  if (bounds && typeof value === 'number') {
+    throw new RangeError(expected(`no bounds beside a constant ${name}`, field, bounds))
+  }
+  const [min, max] = bounds ?? defaults.logDispersionBounds
+  if (!(min < max)) throw new RangeError(expected('[min, max] with min below max', field, bounds))
+  return {
+    dispersion: typeof value === 'number' ? 'fixed' : value,
+    fixedDispersion: typeof value === 'number' ? value : 1,
+    logDispersionBounds: [min, max],
+  }
+}
+
+/** Columns of the likelihood's heads, from those of a row of data. */
+export function featuresOf(likelihood: Likelihood, dataColumns: number): number {
+  if (likelihood.type !== 'categorical') return dataColumns
+  const { classes, coding } = likelihood
+  const wrong = (what: string) => new RangeError(expected(what, 'likelihood.classes', classes))
+  if (typeof classes === 'number') {
+    if (coding === 'codes') return dataColumns * classes
+    if (dataColumns % classes !== 0) throw wrong(`a divisor of the ${dataColumns} one-hot columns of input`)
+    return dataColumns
+  }
+  const sum = classes.reduce((total, count) => total + count, 0)
+  if (coding !== 'codes' && sum !== dataColumns) {
+    throw wrong(`classes that add up to the ${dataColumns} one-hot columns of input`)
+  }
+  if (coding === 'codes' && classes.length !== dataColumns) {
+    throw wrong(`one number for each of the ${dataColumns} variables of input`)
+  }
+  return sum
+}
+
+/** Classes of each variable; none for likelihoods of other data. */
+export function classesOfVariables(likelihood: Likelihood, features: number): readonly number[] {
+  if (likelihood.type !== 'categorical') return []
+  const { classes } = likelihood
+  return typeof classes === 'number' ? new Array<number>(features / classes).fill(classes) : classes
+}
+
+export function domainOf(likelihood: Likelihood): DataDomain {
+  switch (likelihood.type) {
+    case 'bernoulli':
+    case 'continuousBernoulli':
+      return 'unit'
+    case 'gaussian':
+    case 'laplace':
+      return 'real'
+    case 'multinomial':
+    case 'poisson':
+      return 'counts'
+    case 'categorical':
+      return likelihood.coding ?? 'oneHot'
+  }
+}
