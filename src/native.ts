@@ -165,14 +165,17 @@ export interface BadCell {
   readonly value: number
 }
 
+/** What the cells of rows may be: see Domain in native/core/dataset.h. */
+export type DomainName = 'real' | 'unit' | 'counts' | 'oneHot' | 'codes'
+
 /** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
 export interface NativeDataset {
   readonly rows: number
   readonly columns: number
-  /** The first cell outside the domain ('real': finite; 'unit': within [0, 1]), or null. */
-  check(domain: 'real' | 'unit'): Job<BadCell | null>
+  /** The first cell outside the domain, or null. `classes`: of each variable, for 'oneHot' and 'codes'. */
+  check(domain: DomainName, classes: readonly number[]): Job<BadCell | null>
   /** The same on the calling thread. */
-  checkNow(domain: 'real' | 'unit'): BadCell | null
+  checkNow(domain: DomainName, classes: readonly number[]): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
 }
@@ -211,43 +214,71 @@ export interface NativeModel {
       readonly batchInterval: number
       readonly onBatchBegin?: (batch: number) => void
       readonly onBatchEnd?: (end: BatchEnd) => void
-    },
+    } & Conditional,
   ): Job<EpochResult>
 
   /** `threads` 0 in all of these: as many as pay. */
-  evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number }): Job<Terms>
-  /** Row-major [rows, latent units]. */
-  encode(data: NativeDataset, options: { threads: number }): Job<{ mean: Float32Array; logVariance: Float32Array }>
+  evaluate(
+    data: NativeDataset,
+    options: { threads: number; samples: number; seed: number } & Conditional,
+  ): Job<Terms>
+  encode(data: NativeDataset, options: { threads: number } & Conditional): Job<Posteriors>
   /**
-   * The same on the calling thread alone, into `mean` and `logVariance`. The cells of a typed array are checked first: the
-   * first outside the domain is returned, and nothing written. Throws where a job is training.
+   * The same on the calling thread alone, into `heads` and, where it is not null, `mean`. The cells of a typed array are
+   * checked first: the first outside the domain is returned, and nothing written. Throws where a job is training.
    */
   encodeNow(
     rows: NativeDataset | FlatArray,
-    domain: 'real' | 'unit',
-    mean: Float32Array,
-    logVariance: Float32Array,
+    domain: DomainName,
+    classes: readonly number[],
+    heads: readonly Float32Array[],
+    mean: Float32Array | null,
+    condition: NativeDataset | undefined,
   ): BadCell | null
-  /** `z` has `latent.units` columns. The mean of p(x|z), row-major. */
-  decode(z: NativeDataset, options: { threads: number }): Job<Float32Array>
-  reconstruct(data: NativeDataset, options: { threads: number }): Job<Float32Array>
-  sample(count: number, options: { threads: number; seed: number }): Job<Float32Array>
+  /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
+  decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
+  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
+  /** `z`: [count, columns of all groups]. */
+  sample(count: number, options: Drawing & Conditional): Job<{ x: Float32Array; z: Float32Array }>
   /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
   logLikelihood(
     data: NativeDataset,
-    options: { threads: number; samples: number; seed: number },
+    options: { threads: number; samples: number; seed: number } & Conditional,
   ): Job<{ perExample: Float64Array; variance: Float64Array }>
   /** Negative ELBO of each row with z at the posterior mean. */
-  anomalyScore(data: NativeDataset, options: { threads: number }): Job<Float64Array>
+  anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array>
+  /** The posteriors after `steps` of gradient ascent on each row's own ELBO, and that bound before and after. */
+  refine(
+    data: NativeDataset,
+    options: { threads: number; steps: number; learningRate: number; samples: number; seed: number } & Conditional,
+  ): Job<Posteriors & { before: Float64Array; after: Float64Array }>
 
   /**
-   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, latent units]) or that
-   * of training step `step`. For tests; changes nothing.
+   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
+   * that of training step `step`. For tests; changes nothing.
    */
   gradient(
     data: NativeDataset,
-    options: { threads: number; epsilon?: Float32Array; step?: number },
+    options: { threads: number; epsilon?: Float32Array; step?: number } & Conditional,
   ): Job<Terms & { gradients: Record<string, Float32Array> }>
+}
+
+/** The condition of each row, of a conditional model. */
+interface Conditional {
+  readonly condition?: NativeDataset | undefined
+}
+
+interface Drawing {
+  readonly threads: number
+  /** Draws from p(x|z) instead of its mean. */
+  readonly draw: boolean
+  readonly seed: number
+}
+
+/** Of each row: the heads of all groups in their order, [rows, units], and the posterior's mean in z, row-major. */
+export interface Posteriors {
+  readonly heads: readonly Float32Array[]
+  readonly mean: Float32Array
 }
 
 export interface NativeAddon {

@@ -1,5 +1,6 @@
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
+import { type ConditionRows, checkedCondition, conditionNow, conditionRows } from './data/condition.js'
 import {
   asDataset,
   checkedRows,
@@ -7,44 +8,41 @@ import {
   type Domain,
   isBytes,
   type MatrixLike,
-  type RowsNow,
+  real,
   refuseBadCell,
   rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { expected, translate } from './errors.js'
+import { type Encoding, encodingOf, headsFor } from './encoding.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
+  type ConditionOptions,
   count,
+  type DrawOptions,
+  drawOptions,
   type EvaluateOptions,
   type LogLikelihoodOptions,
-  type RunOptions,
+  type RefineOptions,
+  refineOptions,
   runOptions,
-  type SeedOptions,
+  type SampleOptions,
+  sampleOptions,
   samplesOptions,
-  seedOptions,
 } from './options/run-options.js'
 import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
 import type { EpochRecord, History, Losses } from './training/callbacks.js'
 import { Gate } from './training/gate.js'
 import { run, throwIfAborted } from './training/jobs.js'
-import { train } from './training/training.js'
+import { type Examples, train } from './training/training.js'
 
 /** The losses over all rows that were given. */
 export interface Evaluation extends Losses {
   /** Rows. */
   readonly examples: number
-}
-
-/** q(z|x) = N(mean, diag(exp(logVariance))) of each row. */
-export interface Encoding {
-  /** [rows, latent units] */
-  readonly mean: Tensor<Float32Array>
-  /** [rows, latent units] */
-  readonly logVariance: Tensor<Float32Array>
 }
 
 /** An estimate of log p(x) in nats. */
@@ -55,6 +53,26 @@ export interface LogLikelihood {
   readonly standardError: number
   /** One a row. */
   readonly perExample: Float64Array
+}
+
+/** What an ascent on each row's own bound has come to. */
+export interface Refinement {
+  /** The posteriors after it. */
+  readonly encoding: Encoding
+  /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
+  readonly before: Float64Array
+  /** And at the refined posterior. */
+  readonly after: Float64Array
+  /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
+  readonly amortizationGap: number
+}
+
+/** Draws from the model, and what they were decoded from. */
+export interface Samples {
+  /** [n, ...input] */
+  readonly x: Tensor<Float32Array>
+  /** [n, latent units] */
+  readonly z: Tensor<Float32Array>
 }
 
 /**
@@ -131,19 +149,24 @@ export class VAE {
     })
   }
 
-  /** The losses on `x`, nats per example, with fresh draws of z that `seed` decides. */
+  /**
+   * The losses on `x`, nats per example, with fresh draws of z that `seed` decides. `loss` weighs the terms as training
+   * does once every warm-up is over, or is the negative importance-weighted bound; what a batch's rows are to each other
+   * (free bits, capacity, total correlation, MMD) has no part in it. Discrete latent variables are discrete here.
+   */
   async evaluate(x: MatrixLike, options?: EvaluateOptions): Promise<Evaluation> {
-    const { signal, ...own } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
-    const rows = await this.#rows(x, signal)
-    const { loss, reconstruction, kl, examples } = await this.#run((model) => model.evaluate(rows, own), signal)
-    return { loss, reconstruction, kl, examples }
+    const { signal, condition: of, ...own } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
+    const { data, condition } = await this.#examples(x, of, signal)
+    const terms = await this.#run((model) => model.evaluate(data, { ...own, condition }), signal)
+    return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl, examples: terms.examples }
   }
 
   /** The posterior q(z|x) of each row. */
-  async encode(x: MatrixLike, options?: RunOptions): Promise<Encoding> {
-    const { signal, threads } = runOptions('encode', options)
-    const rows = await this.#rows(x, signal)
-    return this.#encoding(await this.#run((model) => model.encode(rows, { threads }), signal), rows.rows)
+  async encode(x: MatrixLike, options?: ConditionOptions): Promise<Encoding> {
+    const { signal, threads, condition: of } = runOptions('encode', options)
+    const { data, condition } = await this.#examples(x, of, signal)
+    const posteriors = await this.#run((model) => model.encode(data, { threads, condition }), signal)
+    return encodingOf(this.#parsed.spec.latents, posteriors, data.rows)
   }
 
   /**
@@ -151,38 +174,82 @@ export class VAE {
    *
    * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does).
    */
-  encodeSync(x: MatrixLike): Encoding {
+  encodeSync(x: MatrixLike, options?: Pick<ConditionOptions, 'condition'>): Encoding {
     this.#gate.checkReadable('encodeSync')
-    const { input, latent } = this.#parsed.spec
+    const { dataColumns, spec, latentWidth } = this.#parsed
     const domain = this.#domain
-    const { native, rows } = rowsNow(x, 'x', input, domain)
-    const { encoding, bad } = this.#encodeNow(native, rows * latent.units, domain)
+    const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
+    const given = options === undefined ? undefined : runOptions('encodeSync', options).condition
+    const condition = conditionNow(conditionRows(spec.condition, given, rows))
+    const { heads, mean } = headsFor(spec.latents, rows, latentWidth)
+    let bad = null
+    try {
+      bad = this.#model.encodeNow(native, domain.type, domain.classes, heads, mean, condition)
+    } catch (error) {
+      throw translate(error)
+    }
     refuseBadCell(bad, 'x', domain)
-    return this.#encoding(encoding, rows)
+    return encodingOf(spec.latents, { heads, mean: mean ?? (heads[0] as Float32Array) }, rows)
   }
 
-  /** The mean of p(x|z), [rows, ...input], for each row of `z`, [rows, latent units]: numbers, not bytes. */
-  async decode(z: MatrixLike, options?: RunOptions): Promise<Tensor<Float32Array>> {
-    const { signal, threads } = runOptions('decode', options)
+  /**
+   * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, latent units]:
+   * numbers, not bytes. Of categorical variables it is the probabilities of their classes, [rows, classes of all]; of a
+   * multinomial likelihood the mean of one trial.
+   */
+  async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array>> {
+    const { signal, condition: of, ...own } = drawOptions('decode', options)
     throwIfAborted(signal)
-    const data = asDataset(z, 'z', this.#parsed.spec.latent.units)
+    const data = asDataset(z, 'z', this.#parsed.latentWidth)
     if (isBytes(data)) throw new TypeError(expected('numbers, not bytes that stand for pixels,', 'z', z))
-    const rows = await checkedRows(data, 'z', 'real', signal)
-    return this.#tensor(await this.#run((model) => model.decode(rows, { threads }), signal), rows.rows)
+    const given = conditionRows(this.#parsed.spec.condition, of, data.rows)
+    const rows = await checkedRows(data, 'z', real, signal)
+    const condition = await checkedCondition(given, signal)
+    return this.#tensor(await this.#run((model) => model.decode(rows, { ...own, condition }), signal), rows.rows)
   }
 
-  /** The mean of p(x|z) with z at the posterior mean of each row: [rows, ...input]. */
-  async reconstruct(x: MatrixLike, options?: RunOptions): Promise<Tensor<Float32Array>> {
-    const { signal, threads } = runOptions('reconstruct', options)
-    const rows = await this.#rows(x, signal)
-    return this.#tensor(await this.#run((model) => model.reconstruct(rows, { threads }), signal), rows.rows)
+  /**
+   * The mean of p(x|z), or with `draw` a draw from it, with z at the posterior mean of each row, and discrete variables at
+   * their most probable class: [rows, ...input]. A multinomial's counts add up to those of the row.
+   */
+  async reconstruct(x: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array>> {
+    const { signal, condition: of, ...own } = drawOptions('reconstruct', options)
+    const { data, condition } = await this.#examples(x, of, signal)
+    return this.#tensor(await this.#run((model) => model.reconstruct(data, { ...own, condition }), signal), data.rows)
   }
 
-  /** The mean of p(x|z) for `n` draws of z from the prior, which `seed` decides: [n, ...input]. */
-  async sample(n: number, options?: SeedOptions): Promise<Tensor<Float32Array>> {
+  /**
+   * The mean of p(x|z), or with `draw` a draw from it, for `n` draws of z from the prior, which `seed` decides:
+   * [n, ...input]; with `latent`, z beside it.
+   */
+  async sample(n: number, options: DrawOptions & { readonly latent: true }): Promise<Samples>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array>>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples> {
     const rows = count('n', n)
-    const { signal, ...own } = seedOptions('sample', options)
-    return this.#tensor(await this.#run((model) => model.sample(rows, own), signal), rows)
+    const { signal, condition: of, latent, ...own } = sampleOptions(options)
+    throwIfAborted(signal)
+    const condition = await checkedCondition(conditionRows(this.#parsed.spec.condition, of, rows), signal)
+    const { x, z } = await this.#run((model) => model.sample(rows, { ...own, condition }), signal)
+    const drawn = this.#tensor(x, rows)
+    return latent ? { x: drawn, z: { data: z, shape: [rows, this.#parsed.latentWidth] } } : drawn
+  }
+
+  /**
+   * Classical variational inference for each row: the decoder is held, and the posterior's parameters climb, from the
+   * encoder's answer, towards the best bound of that row alone. The model does not change.
+   */
+  async refine(x: MatrixLike, options?: RefineOptions): Promise<Refinement> {
+    const { signal, condition: of, ...own } = refineOptions(options)
+    this.#refuseDeterministic('refine')
+    const { data, condition } = await this.#examples(x, of, signal)
+    const result = await this.#run((model) => model.refine(data, { ...own, condition }), signal)
+    const { before, after } = result
+    return {
+      encoding: encodingOf(this.#parsed.spec.latents, result, data.rows),
+      before,
+      after,
+      amortizationGap: (sum(after) - sum(before)) / data.rows,
+    }
   }
 
   /**
@@ -190,13 +257,14 @@ export class VAE {
    * (Burda et al. 2015), a lower bound that tightens as `samples` grow.
    */
   async logLikelihood(x: MatrixLike, options?: LogLikelihoodOptions): Promise<LogLikelihood> {
-    const { signal, ...own } = samplesOptions('logLikelihood', 5000, options)
-    const rows = await this.#rows(x, signal)
-    const { perExample, variance } = await this.#run((model) => model.logLikelihood(rows, own), signal)
+    const { signal, condition: of, ...own } = samplesOptions('logLikelihood', 5000, options)
+    this.#refuseDeterministic('logLikelihood')
+    const { data, condition } = await this.#examples(x, of, signal)
+    const { perExample, variance } = await this.#run((model) => model.logLikelihood(data, { ...own, condition }), signal)
     return {
-      mean: sum(perExample) / rows.rows,
+      mean: sum(perExample) / data.rows,
       // Rows are estimated independently, so the variances of their estimates add.
-      standardError: Math.sqrt(sum(variance)) / rows.rows,
+      standardError: Math.sqrt(sum(variance)) / data.rows,
       perExample,
     }
   }
@@ -205,10 +273,10 @@ export class VAE {
    * The negative evidence lower bound of each row with z at the posterior mean, in nats: −log p(x|mean) + KL. Higher is
    * more abnormal; the same row always has the same score.
    */
-  async anomalyScore(x: MatrixLike, options?: RunOptions): Promise<Float64Array> {
-    const { signal, threads } = runOptions('anomalyScore', options)
-    const rows = await this.#rows(x, signal)
-    return this.#run((model) => model.anomalyScore(rows, { threads }), signal)
+  async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array> {
+    const { signal, threads, condition: of } = runOptions('anomalyScore', options)
+    const { data, condition } = await this.#examples(x, of, signal)
+    return this.#run((model) => model.anomalyScore(data, { threads, condition }), signal)
   }
 
   /**
@@ -265,15 +333,6 @@ export class VAE {
     return Object.fromEntries(named)
   }
 
-  #encodeNow(rows: RowsNow['native'], length: number, domain: Domain) {
-    try {
-      const encoding = { mean: new Float32Array(length), logVariance: new Float32Array(length) }
-      return { encoding, bad: this.#model.encodeNow(rows, domain, encoding.mean, encoding.logVariance) }
-    } catch (error) {
-      throw translate(error)
-    }
-  }
-
   #run<T>(start: (model: NativeModel) => Job<T>, signal: AbortSignal | undefined): Promise<T> {
     return run(() => this.#gate.track(start(this.#model)), signal)
   }
@@ -288,47 +347,73 @@ export class VAE {
   }
 
   get #domain(): Domain {
-    return this.#parsed.spec.likelihood.type === 'bernoulli' ? 'unit' : 'real'
+    return { type: this.#parsed.domain, classes: this.#parsed.spec.likelihood.classes }
   }
 
   #dataset(x: unknown, name = 'x'): Dataset {
-    return asDataset(x, name, this.#parsed.spec.input)
+    return asDataset(x, name, this.#parsed.dataColumns)
   }
 
-  async #rows(x: MatrixLike, signal: AbortSignal | undefined) {
+  /** Rows and their condition, every cell checked. */
+  async #examples(x: MatrixLike, condition: unknown, signal: AbortSignal | undefined): Promise<Examples> {
     throwIfAborted(signal)
-    return checkedRows(this.#dataset(x), 'x', this.#domain, signal)
+    const data = this.#dataset(x)
+    const given = conditionRows(this.#parsed.spec.condition, condition, data.rows)
+    return this.#checked(data, given, 'x', 'condition', signal)
+  }
+
+  async #checked(
+    data: Dataset,
+    given: ConditionRows | undefined,
+    name: string,
+    conditionName: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Examples> {
+    const rows = await checkedRows(data, name, this.#domain, signal)
+    return { data: rows, condition: await checkedCondition(given, signal, conditionName) }
   }
 
   /** What to train on, and what to validate on. */
-  async #split(data: Dataset, { validationSplit, validationData, signal }: FitPlan) {
+  async #split(data: Dataset, plan: FitPlan): Promise<{ rows: Examples; validation: Examples | undefined }> {
+    const { validationSplit, validationData, signal } = plan
+    const spec = this.#parsed.spec.condition
     // Every cell is checked before the first step, those of the validation too.
     const other = validationData === undefined ? undefined : this.#dataset(validationData, 'validationData')
-    const all = await checkedRows(data, 'x', this.#domain, signal)
-    const validation = other && (await checkedRows(other, 'validationData', this.#domain, signal))
+    const condition = conditionRows(spec, plan.condition, data.rows)
+    const ofOther = other && conditionRows(spec, plan.validationCondition, other.rows, 'validationCondition')
+    const all = await this.#checked(data, condition, 'x', 'condition', signal)
+    const validation =
+      other && (await this.#checked(other, ofOther, 'validationData', 'validationCondition', signal))
     if (validationSplit === 0) return { rows: all, validation }
     const kept = data.rows - Math.round(data.rows * validationSplit)
     if (kept === 0 || kept === data.rows) {
       const what = `a part that leaves rows on both sides of ${data.rows}`
       throw new RangeError(expected(what, 'validationSplit', validationSplit))
     }
-    return { rows: all.slice(0, kept), validation: all.slice(kept, data.rows) }
+    return { rows: slice(all, 0, kept), validation: slice(all, kept, data.rows) }
+  }
+
+  #refuseDeterministic(method: string): void {
+    if (!this.#parsed.spec.objective.deterministic) return
+    const what = `a model with a posterior for ${method}, which a deterministic one has not,`
+    throw new TypeError(expected(what, 'objective.deterministic', true))
   }
 
   async #mnist(): Promise<Dataset> {
-    const { input } = this.#parsed.spec
-    if (input === 784) return this.#dataset(await mnistTrainingImages())
-    throw new RangeError(expected(`rows of ${input} numbers (MNIST, which is used without x, has 784)`, 'x', undefined))
-  }
-
-  #encoding({ mean, logVariance }: { mean: Float32Array; logVariance: Float32Array }, rows: number): Encoding {
-    const shape = [rows, this.#parsed.spec.latent.units]
-    return { mean: { data: mean, shape }, logVariance: { data: logVariance, shape } }
+    const { dataColumns } = this.#parsed
+    if (dataColumns === 784) return this.#dataset(await mnistTrainingImages())
+    throw new RangeError(expected(`rows of ${dataColumns} numbers (MNIST, which is used without x, has 784)`, 'x', undefined))
   }
 
   #tensor(data: Float32Array, rows: number): Tensor<Float32Array> {
-    return { data, shape: [rows, ...this.#parsed.inputShape] }
+    const { spec, inputShape } = this.#parsed
+    // Class numbers come back as the probabilities of all classes.
+    return { data, shape: [rows, ...(spec.likelihood.codes ? [spec.input] : inputShape)] }
   }
+}
+
+function slice({ data, condition }: Examples, from: number, to: number): Examples {
+  return { data: data.slice(from, to), condition: condition?.slice(from, to) }
 }
 
 /** Σ of a few numbers a row of data: nothing the core would do faster. */

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "dataset_wrap.h"
 #include "errors.h"
 #include "read_spec.h"
+#include "refine.h"
 
 namespace aevb::binding {
 
@@ -106,6 +108,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::sample>("sample"),
                          InstanceMethod<&ModelWrap::log_likelihood>("logLikelihood"),
                          InstanceMethod<&ModelWrap::anomaly_score>("anomalyScore"),
+                         InstanceMethod<&ModelWrap::refine>("refine"),
                          InstanceMethod<&ModelWrap::gradient>("gradient"),
                      });
 }
@@ -188,18 +191,69 @@ void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {
   live_->trainer.begin_fit(spec);
 }
 
-Dataset ModelWrap::rows_of(const Napi::CallbackInfo& info, std::size_t columns) const {
-  Dataset data = DatasetWrap::from(info[0]);
+namespace {
+
+Dataset rows_of(const Napi::Value& value, std::size_t columns) {
+  Dataset data = DatasetWrap::from(value);
   if (data.columns() != columns) {
-    throw Napi::RangeError::New(info.Env(), "Expected rows of " + std::to_string(columns) + " columns but received " +
-                                                std::to_string(data.columns()));
+    throw Napi::RangeError::New(value.Env(), "Expected rows of " + std::to_string(columns) + " columns but received " +
+                                                 std::to_string(data.columns()));
   }
   return data;
 }
 
+// The condition of `rows` rows: options.condition of a conditional model.
+std::optional<Dataset> condition_of(const ModelSpec& spec, const Napi::Value& value, std::size_t rows) {
+  if (spec.condition.width == 0) return std::nullopt;
+  Dataset condition = rows_of(value, condition_columns(spec));
+  if (condition.rows() != rows) throw Napi::RangeError::New(value.Env(), "Expected a condition for each row");
+  return condition;
+}
+
+Drawing drawing_of(const Napi::Object& options) { return {read_bool(options, "draw"), read_size(options, "seed")}; }
+
+// Heads of all groups, in their order.
+std::vector<std::size_t> head_units(const Model& model) {
+  std::vector<std::size_t> units;
+  for (const LatentGroup& group : model.latents) {
+    for (const DenseLayer& head : group.heads) units.push_back(head.out);
+  }
+  return units;
+}
+
+// What encode answers, { heads, mean }, with memory that the work fills.
+struct Posteriors {
+  Posteriors(Napi::Env env, const Model& model, std::size_t rows) : object(Napi::Object::New(env)) {
+    const std::vector<std::size_t> units = head_units(model);
+    Napi::Array list = Napi::Array::New(env, units.size());
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      auto values = new_floats(env, rows, units[i]);
+      heads.push_back(values.Data());
+      list.Set(static_cast<std::uint32_t>(i), values);
+    }
+    auto means = new_floats(env, rows, model.latent_width);
+    mean = means.Data();
+    object.Set("heads", list);
+    object.Set("mean", means);
+  }
+
+  Napi::Object object;
+  std::vector<float*> heads;
+  float* mean;
+};
+
+}  // namespace
+
+Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
+  const ModelSpec& spec = live_->model.spec();
+  Dataset data = rows_of(info[0], data_columns(spec));
+  const std::size_t rows = data.rows();
+  return {std::move(data), condition_of(spec, options_of(info, 1).Get("condition"), rows)};
+}
+
 Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t threads = read_size(options, "threads");
   const std::chrono::duration<double, std::milli> interval(read_number(options, "batchInterval"));
@@ -289,7 +343,7 @@ Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, s
 }
 
 Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
-  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
   const auto terms = std::make_shared<Terms>();
@@ -300,18 +354,13 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
-  const Dataset data = rows_of(info, live_->model.spec().input);
-  const std::size_t units = live_->model.spec().latent.units;
-  auto mean = new_floats(info.Env(), data.rows(), units);
-  auto log_variance = new_floats(info.Env(), data.rows(), units);
-  Napi::Object answer = Napi::Object::New(info.Env());
-  answer.Set("mean", mean);
-  answer.Set("logVariance", log_variance);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
+  const Examples data = examples_of(info);
+  const Posteriors answer(info.Env(), live_->model, data.rows());
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer.object));
   return infer(
       info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
-      [data, to_mean = mean.Data(), to_log_variance = log_variance.Data()](const Inference& inference) {
-        inference.encode(to_mean, to_log_variance, data);
+      [data, heads = answer.heads, mean = answer.mean](const Inference& inference) {
+        inference.encode(heads, mean, data);
       },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
@@ -320,27 +369,35 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   refuse_while(training_jobs_ > 0, env);
   const ModelSpec& spec = live_->model.spec();
+  const std::size_t columns = data_columns(spec);
   // No JavaScript runs before this is over, so an array is read where it is.
   const bool is_array = info[0].IsTypedArray();
-  const Dataset data =
-      is_array ? DatasetWrap::of_array(info[0], static_cast<double>(spec.input), false) : rows_of(info, spec.input);
+  Dataset rows = is_array ? DatasetWrap::of_array(info[0], static_cast<double>(columns), false)
+                          : rows_of(info[0], columns);
   if (is_array) {
-    const Napi::Value bad = DatasetWrap::bad_cell(data, info[1]);
+    const Napi::Value bad = DatasetWrap::bad_cell(rows, info[1], info[2]);
     if (!bad.IsNull()) return bad;
   }
-  const std::size_t elements = data.rows() * spec.latent.units;
-  float* const mean = floats_of(info[2], elements);
-  float* const log_variance = floats_of(info[3], elements);
+  const std::size_t count = rows.rows();
+  const Examples data(std::move(rows), condition_of(spec, info[5], count));
+  const std::vector<std::size_t> units = head_units(live_->model);
+  if (!info[3].IsArray()) throw Napi::TypeError::New(env, "Expected an array for heads");
+  const auto list = info[3].As<Napi::Array>();
+  std::vector<float*> heads;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
+  }
+  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live_->model.latent_width);
   try {
     const FlushDenormals flush;
-    if (data.rows() == 1) {
+    if (count == 1) {
       if (row_encoder_ == nullptr) row_encoder_ = std::make_unique<RowEncoder>(live_->model);
-      row_encoder_->encode(mean, log_variance, data);
+      row_encoder_->encode(heads, mean, data);
     } else {
       // Without helpers: to wake one takes longer than most of what is asked for in this way.
       ThreadPool pool(1);
       const std::atomic<bool> never{false};
-      Inference{live_->model, pool, never}.encode(mean, log_variance, data);
+      Inference{live_->model, pool, never}.encode(heads, mean, data);
     }
   } catch (const std::exception&) {
     throw_in_javascript(env, std::current_exception());
@@ -349,39 +406,76 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
-  const Dataset z = rows_of(info, live_->model.spec().latent.units);
-  auto out = new_floats(info.Env(), z.rows(), live_->model.spec().input);
+  const ModelSpec& spec = live_->model.spec();
+  const Dataset z = rows_of(info[0], live_->model.latent_width);
+  const Napi::Object options = options_of(info, 1);
+  const auto condition = condition_of(spec, options.Get("condition"), z.rows());
+  const Drawing drawing = drawing_of(options);
+  auto out = new_floats(info.Env(), z.rows(), spec.input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
-      info, z.rows(), 1, read_size(options_of(info, 1), "threads"),
-      [z, to = out.Data()](const Inference& inference) { inference.decode(to, z); },
+      info, z.rows(), 1, read_size(options, "threads"),
+      [z, condition, drawing, to = out.Data()](const Inference& inference) {
+        inference.decode(to, z, condition ? &*condition : nullptr, drawing);
+      },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
 
 Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
-  const Dataset data = rows_of(info, live_->model.spec().input);
-  auto out = new_floats(info.Env(), data.rows(), data.columns());
+  const Examples data = examples_of(info);
+  const Napi::Object options = options_of(info, 1);
+  const Drawing drawing = drawing_of(options);
+  auto out = new_floats(info.Env(), data.rows(), live_->model.spec().input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
-      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
-      [data, to = out.Data()](const Inference& inference) { inference.reconstruct(to, data); },
+      info, data.rows(), 1, read_size(options, "threads"),
+      [data, drawing, to = out.Data()](const Inference& inference) { inference.reconstruct(to, data, drawing); },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
 
 Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Model& model = live_->model;
   const std::size_t count = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
   const Napi::Object options = options_of(info, 1);
-  const std::size_t seed = read_size(options, "seed");
-  auto out = new_floats(info.Env(), count, live_->model.spec().input);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
+  const auto condition = condition_of(model.spec(), options.Get("condition"), count);
+  const Drawing drawing = drawing_of(options);
+  auto x = new_floats(env, count, model.spec().input), z = new_floats(env, count, model.latent_width);
+  Napi::Object answer = Napi::Object::New(env);
+  answer.Set("x", x);
+  answer.Set("z", z);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
       info, count, 1, read_size(options, "threads"),
-      [count, seed, to = out.Data()](const Inference& inference) { inference.sample(to, count, seed); },
+      [count, condition, drawing, to = x.Data(), to_z = z.Data()](const Inference& inference) {
+        inference.sample(to, to_z, count, condition ? &*condition : nullptr, drawing.seed, drawing);
+      },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Examples data = examples_of(info);
+  const Napi::Object options = options_of(info, 1);
+  const Refinement refinement{read_size(options, "steps"), read_number(options, "learningRate"),
+                              read_size(options, "samples"), read_size(options, "seed")};
+  const Posteriors answer(env, live_->model, data.rows());
+  auto before = new_doubles(env, data.rows()), after = new_doubles(env, data.rows());
+  Napi::Object object = answer.object;
+  object.Set("before", before);
+  object.Set("after", after);
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
+  return infer(
+      info, data.rows(), refinement.samples * refinement.steps, read_size(options, "threads"),
+      [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(),
+       to_after = after.Data()](const Inference& inference) {
+        aevb::refine(inference, heads, mean, to_before, to_after, data, refinement);
+      },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
 
 Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
-  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
   auto per_example = new_doubles(info.Env(), data.rows());
@@ -399,7 +493,7 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
-  const Dataset data = rows_of(info, live_->model.spec().input);
+  const Examples data = examples_of(info);
   auto score = new_doubles(info.Env(), data.rows());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(score.As<Napi::Object>()));
   return infer(
@@ -411,14 +505,14 @@ Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
   refuse_while(training_jobs_ > 0, info.Env());
   const ModelSpec& spec = live_->model.spec();
-  const Dataset data = rows_of(info, spec.input);
+  const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Napi::Value given = options.Get("epsilon"), step_value = options.Get("step");
   auto epsilon = std::make_shared<std::vector<float>>();
   if (given.IsTypedArray()) {
     const auto array = given.As<Napi::Float32Array>();
-    if (array.ElementLength() != data.rows() * spec.objective.samples * spec.latent.units) {
-      throw Napi::RangeError::New(info.Env(), "Expected [rows * samples, latent units] elements for epsilon");
+    if (array.ElementLength() != data.rows() * spec.objective.samples * live_->model.noise_width) {
+      throw Napi::RangeError::New(info.Env(), "Expected [rows * samples, width of the noise] elements for epsilon");
     }
     epsilon->assign(array.Data(), array.Data() + array.ElementLength());
   }

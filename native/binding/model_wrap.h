@@ -49,10 +49,11 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value sample(const Napi::CallbackInfo& info);
   Napi::Value log_likelihood(const Napi::CallbackInfo& info);
   Napi::Value anomaly_score(const Napi::CallbackInfo& info);
+  Napi::Value refine(const Napi::CallbackInfo& info);
   Napi::Value gradient(const Napi::CallbackInfo& info);
 
-  // The first argument as rows of the width that the call wants. Throws a RangeError where they are not.
-  Dataset rows_of(const Napi::CallbackInfo& info, std::size_t columns) const;
+  // The first argument as rows, with options.condition beside them. Throws a RangeError where they do not fit the model.
+  Examples examples_of(const Napi::CallbackInfo& info) const;
   void refuse_while(bool busy, Napi::Env env) const;
   // Tells the garbage collector what this model holds of the core's memory.
   void tell_memory(Napi::Env env, std::int64_t bytes);

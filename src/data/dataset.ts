@@ -2,6 +2,7 @@
 
 import { expected, translate } from '../errors.js'
 import { type BadCell, type NativeDataset, native } from '../native.js'
+import type { DataDomain } from '../options/config/likelihood.js'
 import { integer, optional, options, parse } from '../options/schema.js'
 import type { FlatArray } from '../tensor.js'
 import { run } from '../training/jobs.js'
@@ -11,8 +12,14 @@ import { flatten, isByteArray, type Matrix } from './matrix.js'
 /** Whatever a method takes as rows of data. */
 export type MatrixLike = Matrix | Dataset
 
-/** What the cells may be: any finite number, or one within [0, 1]. */
-export type Domain = 'real' | 'unit'
+/** What the cells may be; 'oneHot' and 'codes' go by the classes of each variable. */
+export interface Domain {
+  readonly type: DataDomain
+  readonly classes: readonly number[]
+}
+
+/** Any finite number. */
+export const real: Domain = { type: 'real', classes: [] }
 
 const schema = options<{ columns?: number | undefined }>('an object of options', {
   columns: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
@@ -27,8 +34,8 @@ class Held {
     readonly native: NativeDataset,
     /** Whether it came as uint8, which stands for 0, 1/255, ..., 1. */
     readonly bytes: boolean,
-    /** Domains that every cell is known to lie in. */
-    readonly checked: Set<Domain>,
+    /** Domains that every cell is known to lie in, by their keys. */
+    readonly checked: Set<string>,
   ) {}
 
   static copy(source: unknown, name: string, width?: number, what?: string): Held {
@@ -109,8 +116,8 @@ export async function checkedRows(
   signal: AbortSignal | undefined,
 ): Promise<NativeDataset> {
   const { native, checked } = heldBy(dataset)
-  if (!checked.has(domain)) {
-    refuseBadCell(await run(() => native.check(domain), signal), name, domain)
+  if (!checked.has(keyOf(domain))) {
+    refuseBadCell(await run(() => native.check(domain.type, domain.classes), signal), name, domain)
     remember(checked, domain)
   }
   return native
@@ -132,24 +139,42 @@ export function rowsNow(value: unknown, name: string, columns: number, domain: D
     refuseTooLarge(value, matrix, name)
     return { native: matrix.data, rows: matrix.rows }
   }
-  const { native, checked } = heldBy(asDataset(value, name, columns))
-  if (!checked.has(domain)) {
-    refuseBadCell(native.checkNow(domain), name, domain)
+  const native = checkedRowsNow(asDataset(value, name, columns), name, domain)
+  return { native, rows: native.rows }
+}
+
+/** The same as {@link checkedRows}, on the calling thread. */
+export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
+  const { native, checked } = heldBy(dataset)
+  if (!checked.has(keyOf(domain))) {
+    refuseBadCell(native.checkNow(domain.type, domain.classes), name, domain)
     remember(checked, domain)
   }
-  return { native, rows: native.rows }
+  return native
+}
+
+const cells: Readonly<Record<DataDomain, string>> = {
+  real: 'a finite number',
+  unit: 'a number from 0 to 1, as a Bernoulli likelihood needs,',
+  counts: 'a count, which is a whole number of at least 0,',
+  oneHot: 'a single 1 and else 0 among the columns of each variable',
+  codes: 'a class number, which is a whole number from 0 to one less than the classes,',
 }
 
 /** Throws a RangeError for what the core has found. */
 export function refuseBadCell(cell: BadCell | null, name: string, domain: Domain): void {
   if (!cell) return
-  const what = domain === 'real' ? 'a finite number' : 'a number from 0 to 1, as a Bernoulli likelihood needs,'
-  throw new RangeError(expected(what, `${name} (row ${cell.row}, column ${cell.column})`, cell.value))
+  const where = `${name} (row ${cell.row}, column ${cell.column})`
+  throw new RangeError(expected(cells[domain.type], where, cell.value))
 }
 
-function remember(checked: Set<Domain>, domain: Domain): void {
-  checked.add(domain)
-  if (domain === 'unit') checked.add('real')
+function keyOf({ type, classes }: Domain): string {
+  return classes.length === 0 ? type : `${type} ${classes.join()}`
+}
+
+function remember(checked: Set<string>, domain: Domain): void {
+  checked.add(keyOf(domain))
+  if (domain.type === 'unit') checked.add('real')
 }
 
 /** Whether the rows came as bytes, which stand for pixels and nothing else. */

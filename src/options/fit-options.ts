@@ -1,5 +1,6 @@
 /** What `fit` takes, checked and translated into what the training loop and the core need. */
 
+import type { ConditionLike } from '../data/condition.js'
 import type { MatrixLike } from '../data/dataset.js'
 import { expected } from '../errors.js'
 import type { TrainSpec } from '../native.js'
@@ -29,6 +30,10 @@ export interface FitOptions {
   readonly validationSplit?: number | undefined
   /** Rows to validate on after each epoch, instead of a split. */
   readonly validationData?: MatrixLike | undefined
+  /** What is known of each row beside its data, of a conditional model: see {@link ConditionOptions}. */
+  readonly condition?: ConditionLike | undefined
+  /** The same of the rows of `validationData`. */
+  readonly validationCondition?: ConditionLike | undefined
   /** Called as training goes on. */
   readonly callbacks?: Callbacks | readonly Callbacks[] | undefined
   /**
@@ -50,6 +55,8 @@ export interface FitPlan {
   readonly spec: TrainSpec
   readonly validationSplit: number
   readonly validationData: MatrixLike | undefined
+  readonly condition: ConditionLike | undefined
+  readonly validationCondition: ConditionLike | undefined
   readonly callbacks: readonly Callbacks[]
   readonly signal: AbortSignal | undefined
   readonly verbose: boolean
@@ -71,6 +78,8 @@ const schema = options<FitOptions>('an object of options', {
   validationSplit: optional(number('a number of at least 0 and below 1', (n) => n >= 0 && n < 1)),
   // Data has checks of its own (data/matrix.ts).
   validationData: optional(instance<MatrixLike>('data', () => true)),
+  condition: optional(instance<ConditionLike>('a condition', () => true)),
+  validationCondition: optional(instance<ConditionLike>('a condition', () => true)),
   callbacks: optional(
     pick((input) => (Array.isArray(input) ? callbackList : callbacksSchema)) as Schema<
       Callbacks | readonly Callbacks[]
@@ -91,6 +100,10 @@ export function fitPlan(passed: unknown = {}): FitPlan {
   if (validationSplit > 0 && validationData !== undefined) {
     throw new RangeError(expected('no split beside validationData', 'validationSplit', validationSplit))
   }
+  if (given.validationCondition !== undefined && validationData === undefined) {
+    const what = 'nothing without validationData (a split takes its part of condition)'
+    throw new TypeError(expected(what, 'validationCondition', given.validationCondition))
+  }
   return {
     epochs,
     spec: {
@@ -103,6 +116,8 @@ export function fitPlan(passed: unknown = {}): FitPlan {
     },
     validationSplit,
     validationData,
+    condition: given.condition,
+    validationCondition: given.validationCondition,
     callbacks: Array.isArray(callbacks) ? [...callbacks] : [callbacks as Callbacks],
     signal: given.signal,
     verbose: given.verbose ?? true,

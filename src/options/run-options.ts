@@ -1,6 +1,7 @@
 /** Options of the methods that compute, apart from `fit`. */
 
-import { instance, integer, optional, options, parse, type Schema } from './schema.js'
+import type { ConditionLike } from '../data/condition.js'
+import { boolean, instance, integer, number, optional, options, parse, type Schema } from './schema.js'
 
 export interface RunOptions {
   /** Gives the work up, which then rejects with an AbortError within 100 ms. */
@@ -9,9 +10,37 @@ export interface RunOptions {
   readonly threads?: number | undefined
 }
 
-export interface SeedOptions extends RunOptions {
+/** Of a conditional model. */
+export interface ConditionOptions extends RunOptions {
+  /**
+   * What is known of each row beside its data. A class number for each row (or one for all) where the model's `condition`
+   * is `{ classes }`, else a row of numbers for each. Required of a conditional model, refused by any other.
+   */
+  readonly condition?: ConditionLike | undefined
+}
+
+export interface SeedOptions extends ConditionOptions {
   /** Of the draws, a safe integer of at least 0; the same seed gives the same result. Default: 0. */
   readonly seed?: number | undefined
+}
+
+export interface DrawOptions extends SeedOptions {
+  /** Gives draws from p(x|z), which `seed` decides, instead of its mean. Default: false. */
+  readonly draw?: boolean | undefined
+}
+
+export interface SampleOptions extends DrawOptions {
+  /** Gives z beside x. Default: false. */
+  readonly latent?: boolean | undefined
+}
+
+export interface RefineOptions extends SeedOptions {
+  /** Steps of gradient ascent, a positive integer. Default: 100. */
+  readonly steps?: number | undefined
+  /** Of Adam in the first step, above 0; it falls to 0 by a cosine. Default: 0.01. */
+  readonly learningRate?: number | undefined
+  /** Draws of z for each row in a step, a positive integer. Default: 8. */
+  readonly samples?: number | undefined
 }
 
 export interface EvaluateOptions extends SeedOptions {
@@ -35,25 +64,54 @@ export const threadsSchema = optional(integer('an integer from 0 to 1024', 0, 10
 
 const samples = optional(integer('a positive integer', 1, 2 ** 31 - 1))
 const seed = optional(integer('a safe integer of at least 0', 0))
-const run = { signal: signalSchema, threads: threadsSchema }
+// What it holds has checks of its own (data/condition.ts).
+const condition = optional(instance<ConditionLike>('a condition', () => true))
+const run = { signal: signalSchema, threads: threadsSchema, condition }
 const what = 'an object of options'
 
-const runSchema = options<RunOptions>(what, run)
-const seedSchema = options<SeedOptions>(what, { ...run, seed })
+const runSchema = options<ConditionOptions>(what, run)
+const drawSchema = options<DrawOptions>(what, { ...run, seed, draw: optional(boolean()) })
+const sampleSchema = options<SampleOptions>(what, {
+  ...run,
+  seed,
+  draw: optional(boolean()),
+  latent: optional(boolean()),
+})
+const refineSchema = options<RefineOptions>(what, {
+  ...run,
+  seed,
+  samples,
+  steps: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  learningRate: optional(number('a finite number above 0', (n) => n > 0)),
+})
 const samplesSchema = options<EvaluateOptions>(what, { ...run, seed, samples })
 
 interface Filled {
   readonly signal: AbortSignal | undefined
   readonly threads: number
+  readonly condition: ConditionLike | undefined
 }
 
 export function runOptions(method: string, passed: unknown = {}): Filled {
-  return filled(parse(runSchema as Schema<RunOptions>, passed, method))
+  return filled(parse(runSchema as Schema<ConditionOptions>, passed, method))
 }
 
-export function seedOptions(method: string, passed: unknown = {}): Filled & { seed: number } {
-  const given = parse(seedSchema, passed, method)
-  return { ...filled(given), seed: given.seed ?? 0 }
+export function drawOptions(method: string, passed: unknown = {}): Filled & { seed: number; draw: boolean } {
+  const given = parse(drawSchema, passed, method)
+  return { ...filled(given), seed: given.seed ?? 0, draw: given.draw ?? false }
+}
+
+export function sampleOptions(passed: unknown = {}): Filled & { seed: number; draw: boolean; latent: boolean } {
+  const given = parse(sampleSchema, passed, 'sample')
+  return { ...filled(given), seed: given.seed ?? 0, draw: given.draw ?? false, latent: given.latent ?? false }
+}
+
+export function refineOptions(
+  passed: unknown = {},
+): Filled & { seed: number; steps: number; learningRate: number; samples: number } {
+  const given = parse(refineSchema, passed, 'refine')
+  const { seed = 0, steps = 100, learningRate = 0.01, samples = 8 } = given
+  return { ...filled(given), seed, steps, learningRate, samples }
 }
 
 export function samplesOptions(
@@ -70,6 +128,6 @@ export function count(name: string, passed: unknown): number {
   return parse(integer('a positive integer', 1, 2 ** 31 - 1), passed, name)
 }
 
-function filled(given: RunOptions): Filled {
-  return { signal: given.signal, threads: given.threads ?? 0 }
+function filled(given: ConditionOptions): Filled {
+  return { signal: given.signal, threads: given.threads ?? 0, condition: given.condition }
 }

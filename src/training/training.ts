@@ -11,12 +11,18 @@ import { loadProgress, type Progress } from './progress.js'
 /** A progress bar is drawn ten times a second; telling it more often would only cost. */
 const BAR_INTERVAL_MS = 100
 
+/** Rows and, of a conditional model, their condition. */
+export interface Examples {
+  readonly data: NativeDataset
+  readonly condition: NativeDataset | undefined
+}
+
 export interface Training {
   readonly model: NativeModel
   readonly gate: Gate
   readonly plan: FitPlan
-  readonly rows: NativeDataset
-  readonly validation: NativeDataset | undefined
+  readonly rows: Examples
+  readonly validation: Examples | undefined
   /** Draws of z for each validation row. */
   readonly samples: number
   /**
@@ -82,11 +88,12 @@ async function trainEpoch(training: Training, epoch: number, progress: Progress)
   const calls = new BatchCalls(plan.callbacks, epoch, () => job?.cancel())
   const tellsBegin = plan.callbacks.some((callback) => callback.onBatchBegin)
   const tellsEnd = plan.callbacks.some((callback) => callback.onBatchEnd)
-  progress.epochBegin(epoch, Math.ceil(rows.rows / plan.spec.batchSize))
+  progress.epochBegin(epoch, Math.ceil(rows.data.rows / plan.spec.batchSize))
   try {
     const result = await run(() => {
-      job = model.trainEpoch(rows, {
+      job = model.trainEpoch(rows.data, {
         threads: plan.threads,
+        condition: rows.condition,
         batchInterval: tellsEnd ? 0 : BAR_INTERVAL_MS,
         ...(tellsBegin && { onBatchBegin: (batch: number) => calls.begin(batch) }),
         ...((tellsEnd || progress.live) && {
@@ -114,7 +121,8 @@ async function validate({ model, gate, plan, validation, samples }: Training): P
   if (!validation) return undefined
   const { signal, threads } = plan
   // The same draws after every epoch, so that only the model makes the difference.
-  const terms = await run(() => gate.track(model.evaluate(validation, { threads, samples, seed: 0 })), signal)
+  const { data, condition } = validation
+  const terms = await run(() => gate.track(model.evaluate(data, { threads, samples, seed: 0, condition })), signal)
   return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl }
 }
 

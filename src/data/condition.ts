@@ -1,0 +1,69 @@
+/** What is known of each row beside its data, in any form that it may come in, as rows that the core owns. */
+
+import { types } from 'node:util'
+import { expected } from '../errors.js'
+import type { ModelSpec, NativeDataset } from '../native.js'
+import { asDataset, checkedRows, checkedRowsNow, Dataset, type Domain, type MatrixLike, real } from './dataset.js'
+
+/**
+ * The condition of each row. Of a model with `condition: { classes }` a class number for each, or one number for all rows;
+ * else a row of numbers for each.
+ */
+export type ConditionLike = MatrixLike | readonly number[] | Int32Array | Uint32Array | Uint16Array | number
+
+type ConditionSpec = ModelSpec['condition']
+
+/** The rows of a condition, before their cells are checked. */
+export interface ConditionRows {
+  readonly dataset: Dataset
+  readonly domain: Domain
+}
+
+/**
+ * The condition of `rows` rows, or undefined for a model without one. Throws a TypeError or RangeError where the model has
+ * none but one is given, where one is missing, or where it does not fit.
+ */
+export function conditionRows(
+  spec: ConditionSpec,
+  condition: unknown,
+  rows: number,
+  name = 'condition',
+): ConditionRows | undefined {
+  if (spec.width === 0) {
+    if (condition === undefined) return undefined
+    throw new TypeError(expected('nothing, for the model has no condition,', name, condition))
+  }
+  const what = spec.classes
+    ? `a class number below ${spec.width} for each row`
+    : `a row of ${spec.width} numbers for each row`
+  if (condition === undefined) throw new TypeError(expected(what, name, condition))
+  const given = spec.classes ? classNumbers(condition, rows) : condition
+  const dataset = given instanceof Dataset ? given : asDataset(given, name, spec.classes ? 1 : spec.width)
+  if (dataset.columns !== (spec.classes ? 1 : spec.width)) throw new RangeError(expected(what, name, condition))
+  if (dataset.rows !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
+  return { dataset, domain: spec.classes ? { type: 'codes', classes: [spec.width] } : real }
+}
+
+/** The core's rows, once every cell is known to be what it should. */
+export async function checkedCondition(
+  condition: ConditionRows | undefined,
+  signal: AbortSignal | undefined,
+  name = 'condition',
+): Promise<NativeDataset | undefined> {
+  return condition && checkedRows(condition.dataset, name, condition.domain, signal)
+}
+
+/** Lists of whole numbers as a column; anything else as it is. */
+function classNumbers(condition: unknown, rows: number): unknown {
+  if (typeof condition === 'number') return new Float64Array(rows).fill(condition)
+  const isList = Array.isArray(condition) && typeof condition[0] === 'number'
+  if (isList || types.isInt32Array(condition) || types.isUint32Array(condition) || types.isUint16Array(condition)) {
+    return Float64Array.from(condition as Iterable<number>)
+  }
+  return condition
+}
+
+/** The same on the calling thread, for a call that is over before anything can change. */
+export function conditionNow(condition: ConditionRows | undefined): NativeDataset | undefined {
+  return condition && checkedRowsNow(condition.dataset, 'condition', condition.domain)
+}
