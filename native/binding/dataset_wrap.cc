@@ -1,8 +1,11 @@
 #include "dataset_wrap.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "addon.h"
 #include "errors.h"
@@ -18,8 +21,42 @@ std::unique_ptr<Dataset> copy_of(const Napi::TypedArray& array, std::size_t colu
   return std::make_unique<Dataset>(typed.Data(), typed.ElementLength() / columns, columns);
 }
 
-Domain domain_of(const Napi::Value& value) {
-  return value.IsString() && value.As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
+constexpr std::pair<const char*, Domain> DOMAINS[] = {
+    {"real", Domain::real},     {"unit", Domain::unit},   {"counts", Domain::counts},
+    {"oneHot", Domain::oneHot}, {"codes", Domain::codes},
+};
+
+// check(domain, classes?): the classes of each variable are numbers in an array.
+struct Check {
+  Domain domain = Domain::real;
+  std::vector<std::size_t> classes;
+};
+
+Check check_of(const Napi::CallbackInfo& info, std::size_t columns) {
+  Check check;
+  const std::string name = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  const auto* found =
+      std::find_if(std::begin(DOMAINS), std::end(DOMAINS), [&](const auto& d) { return name == d.first; });
+  if (found == std::end(DOMAINS)) throw Napi::TypeError::New(info.Env(), "Expected a domain for check");
+  check.domain = found->second;
+  if (check.domain != Domain::oneHot && check.domain != Domain::codes) return check;
+  if (!info[1].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected an array of classes for check");
+  const auto list = info[1].As<Napi::Array>();
+  double total = 0.0;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value value = list.Get(i);
+    const double classes = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0.0;
+    if (!(classes >= 1.0 && classes <= 0x1p53)) {
+      throw Napi::RangeError::New(info.Env(), "Expected numbers of classes of at least 1 for check");
+    }
+    total += classes;
+    check.classes.push_back(static_cast<std::size_t>(classes));
+  }
+  const double expected = check.domain == Domain::codes ? static_cast<double>(check.classes.size()) : total;
+  if (expected != static_cast<double>(columns)) {
+    throw Napi::RangeError::New(info.Env(), "Expected classes that fit the columns for check");
+  }
+  return check;
 }
 
 Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
@@ -105,17 +142,20 @@ Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
-  const Domain domain = domain_of(info[0]);
+  Check check = check_of(info, dataset_->columns());
   Executor& executor = *addon_data(info.Env()).executor;
   auto job = executor.make_job(info.Env());
   auto bad = std::make_shared<std::optional<BadCell>>();
-  job->work = [data = *dataset_, domain, bad](Job&) { *bad = data.check(domain); };
+  job->work = [data = *dataset_, check = std::move(check), bad](Job&) {
+    *bad = data.check(check.domain, check.classes);
+  };
   job->result = [bad](Napi::Env env) { return cell_object(env, *bad); };
   return executor.submit(info.Env(), std::move(job));
 }
 
 Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) {
-  return cell_object(info.Env(), dataset_->check(domain_of(info[0])));
+  const Check check = check_of(info, dataset_->columns());
+  return cell_object(info.Env(), dataset_->check(check.domain, check.classes));
 }
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {
