@@ -36,7 +36,7 @@ class Workspace {
   std::vector<LayerActivity> encoder, decoder;
   LayerActivity mean, log_variance;  // [rows, Z]
   Panels epsilon, z, dz;             // [rows · draws, Z]
-  std::vector<Panels> heads;         // [rows · draws, D]; their gradient after the backward pass
+  std::vector<Panels> heads;  // [rows · draws, D]; their gradient after the backward pass. See likelihood_panels
 
   std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
   std::vector<double> kl;              // [rows], nats

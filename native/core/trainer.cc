@@ -106,7 +106,8 @@ void Trainer::prepare(std::size_t batch_rows) {
     inp = workspace_->decoder[i].out;
   }
   for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
-  if (model_.shared_log_dispersions > 0) tiles_.push_back({nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
+  if (model_.shared_log_dispersions > 0)
+    tiles_.push_back({nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, {}});
   squares_.assign(tiles_.size(), 0.0);
 }
 

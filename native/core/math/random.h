@@ -18,6 +18,7 @@ enum class Purpose : std::uint32_t {
   evaluate = 4,    // step 0; row: datum · L + l
   prior = 5,       // sample(): step 0; row: which sample
   importance = 6,  // logLikelihood(): step: datum; row: which draw
+  draw = 7,        // x ~ p(x|z). row: row of z; lane: feature or variable; step: block of that cell's words
 };
 
 struct Philox {
