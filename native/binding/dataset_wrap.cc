@@ -1,8 +1,11 @@
 #include "dataset_wrap.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "addon.h"
 #include "array_view.h"
@@ -12,8 +15,43 @@ namespace aevb::binding {
 
 namespace {
 
-Domain domain_of(const Napi::Value& value) {
-  return value.IsString() && value.As<Napi::String>().Utf8Value() == "unit" ? Domain::unit : Domain::real;
+constexpr std::pair<const char*, Domain> DOMAINS[] = {
+    {"real", Domain::real},     {"unit", Domain::unit},   {"counts", Domain::counts},
+    {"oneHot", Domain::oneHot}, {"codes", Domain::codes},
+};
+
+// check(domain, classes?): the classes of each variable are numbers in an array.
+struct Check {
+  Domain domain = Domain::real;
+  std::vector<std::size_t> classes;
+};
+
+Check check_of(const Napi::Value& domain, const Napi::Value& classes_value, std::size_t columns) {
+  const Napi::Env env = domain.Env();
+  Check check;
+  const std::string name = domain.IsString() ? domain.As<Napi::String>().Utf8Value() : "";
+  const auto* found =
+      std::find_if(std::begin(DOMAINS), std::end(DOMAINS), [&](const auto& d) { return name == d.first; });
+  if (found == std::end(DOMAINS)) throw Napi::TypeError::New(env, "Expected a domain for check");
+  check.domain = found->second;
+  if (check.domain != Domain::oneHot && check.domain != Domain::codes) return check;
+  if (!classes_value.IsArray()) throw Napi::TypeError::New(env, "Expected an array of classes for check");
+  const auto list = classes_value.As<Napi::Array>();
+  double total = 0.0;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value value = list.Get(i);
+    const double classes = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0.0;
+    if (!(classes >= 1.0 && classes <= 0x1p53)) {
+      throw Napi::RangeError::New(env, "Expected numbers of classes of at least 1 for check");
+    }
+    total += classes;
+    check.classes.push_back(static_cast<std::size_t>(classes));
+  }
+  const double expected = check.domain == Domain::codes ? static_cast<double>(check.classes.size()) : total;
+  if (expected != static_cast<double>(columns)) {
+    throw Napi::RangeError::New(env, "Expected classes that fit the columns for check");
+  }
+  return check;
 }
 
 Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
@@ -101,19 +139,22 @@ Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
-  const Domain domain = domain_of(info[0]);
+  Check check = check_of(info[0], info[1], dataset_->columns());
   Executor& executor = *addon_data(info.Env()).executor;
   auto job = executor.make_job(info.Env());
   auto bad = std::make_shared<std::optional<BadCell>>();
-  job->work = [data = *dataset_, domain, bad](Job&) { *bad = data.check(domain); };
+  job->work = [data = *dataset_, check = std::move(check), bad](Job&) {
+    *bad = data.check(check.domain, check.classes);
+  };
   job->result = [bad](Napi::Env env) { return cell_object(env, *bad); };
   return executor.submit(info.Env(), std::move(job));
 }
 
-Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(*dataset_, info[0]); }
+Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(*dataset_, info[0], info[1]); }
 
-Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain) {
-  return cell_object(domain.Env(), data.check(domain_of(domain)));
+Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes) {
+  const Check check = check_of(domain, classes, data.columns());
+  return cell_object(domain.Env(), data.check(check.domain, check.classes));
 }
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {

@@ -20,8 +20,8 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
   // A typed array's rows: a copy, or where they are as long as no JavaScript runs (float64 is always copied). Throws a
   // TypeError or RangeError for what is no array of whole rows.
   static Dataset of_array(const Napi::Value& array, double columns, bool copy);
-  // The first cell outside the domain that the argument names, as `check` tells it: { row, column, value } or null.
-  static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain);
+  // The first cell outside the domain that the arguments name, as `check` tells it: { row, column, value } or null.
+  static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes);
 
  private:
   Napi::Value rows(const Napi::CallbackInfo& info);

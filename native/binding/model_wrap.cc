@@ -372,8 +372,8 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   const std::size_t columns = data_columns(spec);
   // No JavaScript runs before this is over, so an array is read where it is.
   const bool is_array = info[0].IsTypedArray();
-  Dataset rows = is_array ? DatasetWrap::of_array(info[0], static_cast<double>(columns), false)
-                          : rows_of(info[0], columns);
+  Dataset rows =
+      is_array ? DatasetWrap::of_array(info[0], static_cast<double>(columns), false) : rows_of(info[0], columns);
   if (is_array) {
     const Napi::Value bad = DatasetWrap::bad_cell(rows, info[1], info[2]);
     if (!bad.IsNull()) return bad;
@@ -467,10 +467,8 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
   return infer(
       info, data.rows(), refinement.samples * refinement.steps, read_size(options, "threads"),
-      [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(),
-       to_after = after.Data()](const Inference& inference) {
-        aevb::refine(inference, heads, mean, to_before, to_after, data, refinement);
-      },
+      [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(), to_after = after.Data()](
+          const Inference& inference) { aevb::refine(inference, heads, mean, to_before, to_after, data, refinement); },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
 

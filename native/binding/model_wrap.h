@@ -52,7 +52,8 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value refine(const Napi::CallbackInfo& info);
   Napi::Value gradient(const Napi::CallbackInfo& info);
 
-  // The first argument as rows, with options.condition beside them. Throws a RangeError where they do not fit the model.
+  // The first argument as rows, with options.condition beside them. Throws a RangeError where they do not fit the
+  // model.
   Examples examples_of(const Napi::CallbackInfo& info) const;
   void refuse_while(bool busy, Napi::Env env) const;
   // Tells the garbage collector what this model holds of the core's memory.

@@ -2,12 +2,85 @@
 
 #include <cmath>
 #include <limits>
-
-#include "math/gather.h"
+#include <numeric>
+#include <stdexcept>
 
 namespace aevb {
 
 namespace {
+
+bool is_count(float value) {
+  // From 2²³ on every float is whole; below, adding that rounds to a whole number. No call, so loops are vectorised.
+  constexpr float WHOLE = 0x1p23f;
+  const bool whole = value >= WHOLE || (value + WHOLE) - WHOLE == value;
+  return whole && value >= 0.0f && std::isfinite(value);
+}
+
+bool in_domain(float value, Domain domain) {
+  switch (domain) {
+    case Domain::unit:
+      return value >= 0.0f && value <= 1.0f;
+    case Domain::counts:
+      return is_count(value);
+    default:
+      return std::isfinite(value);
+  }
+}
+
+template <typename Value>
+std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t columns, Domain domain,
+                                            std::span<const std::size_t> classes) {
+  if (domain == Domain::codes) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      const auto value = static_cast<float>(cells[i]);
+      if (!is_count(value) || !(static_cast<double>(value) < static_cast<double>(classes[i]))) return i;
+    }
+    return std::nullopt;
+  }
+  if (domain == Domain::oneHot) {
+    std::size_t begin = 0;
+    for (const std::size_t count : classes) {
+      bool found = false;
+      for (std::size_t i = begin; i < begin + count; ++i) {
+        if (cells[i] == Value{0}) continue;
+        if (found || cells[i] != Value{1}) return i;
+        found = true;
+      }
+      if (!found) return begin;
+      begin += count;
+    }
+    return std::nullopt;
+  }
+  // Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
+  int good = 1;
+  if (domain == Domain::unit) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      const auto cell = static_cast<float>(cells[i]);
+      good &= static_cast<int>(cell >= 0.0f) & static_cast<int>(cell <= 1.0f);
+    }
+  } else if (domain == Domain::counts) {
+    for (std::size_t i = 0; i < columns; ++i) good &= static_cast<int>(is_count(static_cast<float>(cells[i])));
+  } else {
+    for (std::size_t i = 0; i < columns; ++i) {
+      good &= static_cast<int>(std::abs(static_cast<float>(cells[i])) <= std::numeric_limits<float>::max());
+    }
+  }
+  if (good != 0) return std::nullopt;
+  std::size_t i = 0;
+  while (in_domain(static_cast<float>(cells[i]), domain)) ++i;
+  return i;
+}
+
+template <typename Value>
+std::optional<BadCell> first_bad_cell(const Value* values, std::size_t rows, std::size_t columns, Domain domain,
+                                      std::span<const std::size_t> classes) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    const Value* cells = values + row * columns;
+    const auto column = first_bad_column(cells, columns, domain, classes);
+    if (column) return BadCell{row, *column, static_cast<double>(cells[*column])};
+  }
+  return std::nullopt;
+}
 
 template <typename Value, typename Source>
 std::shared_ptr<const Value> copy_of(const Source* values, std::size_t count) {
@@ -57,42 +130,31 @@ Dataset Dataset::slice(std::size_t from, std::size_t to) const {
   return part;
 }
 
-std::optional<BadCell> Dataset::check(Domain domain) const {
-  if (!floats_) return std::nullopt;  // every byte is in both domains
-  const float* values = floats_.get() + first_ * columns_;
-  for (std::size_t row = 0; row < rows_; ++row) {
-    const float* cells = values + row * columns_;
-    // Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
-    int good = 1;
-    if (domain == Domain::unit) {
-      for (std::size_t i = 0; i < columns_; ++i) {
-        good &= static_cast<int>(cells[i] >= 0.0f) & static_cast<int>(cells[i] <= 1.0f);
-      }
-    } else {
-      for (std::size_t i = 0; i < columns_; ++i) {
-        good &= static_cast<int>(std::abs(cells[i]) <= std::numeric_limits<float>::max());
-      }
-    }
-    if (good != 0) continue;
-    for (std::size_t i = 0; i < columns_; ++i) {
-      const bool cell_good = domain == Domain::unit ? cells[i] >= 0.0f && cells[i] <= 1.0f : std::isfinite(cells[i]);
-      if (!cell_good) return BadCell{row, i, static_cast<double>(cells[i])};
-    }
+std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t> classes) const {
+  if (domain == Domain::oneHot || domain == Domain::codes) {
+    const std::size_t expected =
+        domain == Domain::codes ? classes.size() : std::accumulate(classes.begin(), classes.end(), std::size_t{0});
+    if (expected != columns_) throw std::invalid_argument("classes must fit the columns");
   }
-  return std::nullopt;
+  const std::size_t begin = first_ * columns_;
+  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, domain, classes);
+  if (domain == Domain::oneHot || domain == Domain::codes) {
+    return first_bad_cell(bytes_.get() + begin, rows_, columns_, domain, classes);
+  }
+  return std::nullopt;  // every byte is in the other domains
 }
 
-void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count) const {
+void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count, Scale scale) const {
   if (bytes_) {
-    gather_rows(out, bytes_.get() + first_ * columns_, index, count, columns_);
+    gather_rows(out, bytes_.get() + first_ * columns_, index, count, columns_, scale);
   } else {
     gather_rows(out, floats_.get() + first_ * columns_, index, count, columns_);
   }
 }
 
-void Dataset::copy(Panels out, std::size_t first, std::size_t count) const {
+void Dataset::copy(Panels out, std::size_t first, std::size_t count, Scale scale) const {
   if (bytes_) {
-    gather_rows(out, bytes_.get() + (first_ + first) * columns_, nullptr, count, columns_);
+    gather_rows(out, bytes_.get() + (first_ + first) * columns_, nullptr, count, columns_, scale);
   } else {
     gather_rows(out, floats_.get() + (first_ + first) * columns_, nullptr, count, columns_);
   }

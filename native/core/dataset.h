@@ -1,24 +1,35 @@
-// Rows of numbers, owned by the core or borrowed for a while. uint8 values stay uint8 and count as value / 255.
+// Rows of numbers, owned by the core or borrowed for a while. uint8 values stay uint8; what they
+// count as is said where they are read.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "math/gather.h"
 #include "math/panels.h"
 
 namespace aevb {
 
+// A byte is a fraction of 255 in `real` and `unit`, and a whole number in the others: 1 and not 255 is the one of a
+// one-hot group of bytes.
 enum class Domain {
-  real,  // finite
-  unit,  // within [0, 1]
+  real,    // finite
+  unit,    // within [0, 1]
+  counts,  // 0, 1, 2, ...
+  oneHot,  // consecutive groups of columns, one for each variable: a single 1 in each, and else 0
+  codes,   // a column for each variable: a whole number below its classes
 };
+constexpr Scale byte_scale(Domain domain) {
+  return domain == Domain::real || domain == Domain::unit ? Scale::unit : Scale::integer;
+}
 
 struct BadCell {
   std::size_t row, column;
-  double value;
+  double value;  // a byte's as it is read in that domain
 };
 
 class Dataset {
@@ -39,13 +50,15 @@ class Dataset {
   // Rows [from, to) of the same memory.
   Dataset slice(std::size_t from, std::size_t to) const;
 
-  // The first cell outside the domain.
-  std::optional<BadCell> check(Domain domain) const;
+  // The first cell outside the domain. classes: of each variable, for oneHot and codes, whose columns they must fit
+  // (std::invalid_argument). Of a one-hot group it is the first cell that is neither 0 nor 1, or is a second 1; where
+  // there is no 1, the group's first.
+  std::optional<BadCell> check(Domain domain, std::span<const std::size_t> classes = {}) const;
 
-  // out[count, columns] = the rows index[0, count).
-  void gather(Panels out, const std::uint32_t* index, std::size_t count) const;
+  // out[count, columns] = the rows index[0, count). scale: of bytes; see byte_scale.
+  void gather(Panels out, const std::uint32_t* index, std::size_t count, Scale scale = Scale::unit) const;
   // out[count, columns] = the rows first, first + 1, ...
-  void copy(Panels out, std::size_t first, std::size_t count) const;
+  void copy(Panels out, std::size_t first, std::size_t count, Scale scale = Scale::unit) const;
 
  private:
   Dataset(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {}

@@ -6,11 +6,11 @@
 #include <memory>
 #include <utility>
 
+#include "for_rows.h"
 #include "latent/latent.h"
 #include "latent/prior_sample.h"
 #include "likelihood/likelihood.h"
 #include "math/columns.h"
-#include "for_rows.h"
 #include "math/gather.h"
 #include "math/panel_ops.h"
 #include "math/random.h"
@@ -38,8 +38,8 @@ void write_decoded(const Model& model, Workspace& workspace, float* out, const D
   const std::size_t D = spec.input;
   decode_rows(model, workspace, 0, count);
   if (drawing.draw) {
-    likelihood_draw(workspace.heads[0], spec.likelihood, workspace.heads.data(), workspace.shared_log_dispersion, trials,
-                    count, D, drawing.seed, static_cast<std::uint32_t>(row));
+    likelihood_draw(workspace.heads[0], spec.likelihood, workspace.heads.data(), workspace.shared_log_dispersion,
+                    trials, count, D, drawing.seed, static_cast<std::uint32_t>(row));
   } else {
     likelihood_mean(spec.likelihood, workspace.heads.data(), count, D);
     if (trials != nullptr) {

@@ -30,9 +30,9 @@ struct Inference {
   ThreadPool& pool;
   const std::atomic<bool>& cancelled;
 
-  // The objective and its terms, with `samples` draws of z for each row: −log p(x|z) averaged over them, the KL divergence
-  // in closed form or averaged too, and as loss their weighted sum with the weights that warm-up ends at, or the negative
-  // importance-weighted bound. What couples the rows of a batch has no part in it.
+  // The objective and its terms, with `samples` draws of z for each row: −log p(x|z) averaged over them, the KL
+  // divergence in closed form or averaged too, and as loss their weighted sum with the weights that warm-up ends at, or
+  // the negative importance-weighted bound. What couples the rows of a batch has no part in it.
   Terms evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const;
 
   // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. Of discrete variables the
@@ -70,8 +70,8 @@ class RowEncoder {
   Workspace workspace_;
 };
 
-// The heads of the rows [0, count) of a workspace and the posterior's mean, to row-major memory from row `first` on: see
-// Inference::encode. mean null: the heads alone.
+// The heads of the rows [0, count) of a workspace and the posterior's mean, to row-major memory from row `first` on:
+// see Inference::encode. mean null: the heads alone.
 void write_posterior(const Model& model, const Workspace& workspace, const std::vector<float*>& heads, float* mean,
                      std::size_t first, std::size_t count);
 

@@ -55,6 +55,14 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
   add_latents(width);
   width = latent_width + spec.condition.width;
   add_stack(decoder, spec.decoder, "decoder", false);
+  if (spec.likelihood.type == LikelihoodType::categorical) {
+    std::size_t columns = 0;
+    for (const std::size_t classes : spec.likelihood.classes) {
+      if (classes == 0 || classes > spec.input - columns) throw std::invalid_argument("too many classes, or none");
+      columns += classes;
+    }
+    if (columns != spec.input) throw std::invalid_argument("classes must add up to the features");
+  }
   const auto names = likelihood_heads(spec.likelihood);
   heads.resize(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -63,9 +71,7 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
   shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
   if (shared_log_dispersions > 0) {
     shared_log_dispersion = take(cache_lines(shared_log_dispersions));
-    table_.push_back({std::string("likelihood.") + log_dispersion_name(spec.likelihood),
-                      {shared_log_dispersions},
-                      shared_log_dispersion});
+    table_.push_back({shared_log_dispersion_name(spec.likelihood), {shared_log_dispersions}, shared_log_dispersion});
   }
   parameters_ = AlignedFloats(arena_size_);
   transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);

@@ -123,8 +123,8 @@ void divergence_rows(const Model& model, Workspace& workspace, std::size_t first
 void decode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
   const std::size_t L = workspace.draws(), C = model.spec().condition.width;
   if (C > 0) {
-    place_columns(workspace.z.from_row(first * L), model.latent_width, workspace.condition.from_row(first), count * L, C,
-                  L);
+    place_columns(workspace.z.from_row(first * L), model.latent_width, workspace.condition.from_row(first), count * L,
+                  C, L);
   }
   ConstPanels inp = workspace.z;
   for (std::size_t i = 0; i < model.decoder.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "latent/latent.h"
+#include "likelihood/likelihood.h"
 #include "objective/objective.h"
 #include "reference_latent.h"
 #include "reference_likelihood.h"
@@ -59,7 +60,11 @@ std::string group_name(const ModelSpec& spec, std::size_t i) {
 class Pass {
  public:
   Pass(const ModelSpec& spec, const Parameters& parameters, const Batch& batch, const Moment& moment)
-      : spec_(spec), parameters_(parameters), batch_(batch), moment_(moment), L_(spec.objective.samples),
+      : spec_(spec),
+        parameters_(parameters),
+        batch_(batch),
+        moment_(moment),
+        L_(spec.objective.samples),
         R_(batch.rows * spec.objective.samples) {
     const Vector input = beside(batch.input, batch.condition, batch.rows, 1);
     const Vector encoded = stack(parameters, "encoder", spec.encoder, input, batch.rows);
@@ -99,7 +104,13 @@ class Pass {
   Vector reconstruction(const std::vector<Vector>& of_groups) const {
     const Vector inp = beside(joined(of_groups), batch_.condition, R_, L_);
     const Vector decoded = stack(parameters_, "decoder", spec_.decoder, inp, R_);
-    return likelihood_loss(spec_.likelihood, parameters_, decoded, batch_.target, batch_.rows, L_, spec_.input);
+    std::vector<Vector> of_heads;
+    for (const char* head : likelihood_heads(spec_.likelihood)) {
+      of_heads.push_back(dense(parameters_, std::string("likelihood.") + head, decoded, R_));
+    }
+    const auto raw = parameters_.find(shared_log_dispersion_name(spec_.likelihood));
+    return likelihood_loss(spec_.likelihood, of_heads, raw == parameters_.end() ? Vector{} : raw->second, batch_.target,
+                           batch_.rows, L_, spec_.input);
   }
 
   // log q of these draws under this pass's heads. `of`: the noise that they were made of, where these heads made them.
@@ -162,6 +173,24 @@ Vector log_weights(const Pass& decoder, const Pass& posterior, const std::vector
   return log_w;
 }
 
+// What the batch's rows are to each other.
+double coupled_loss(const ModelSpec& spec, const Pass& pass, const std::vector<Vector>& z, const Batch& batch) {
+  const ObjectiveSpec& objective = spec.objective;
+  const std::size_t B = batch.rows, L = objective.samples;
+  double loss = 0.0;
+  if (objective.mmd > 0.0) {
+    const Vector all = pass.joined(z);
+    loss += objective.mmd * mmd(all, batch.prior_draws, B * L, all.size() / (B * L));
+  }
+  if (objective.total_correlation > 0.0) {
+    const LatentSpec& latent = spec.latents[0];
+    loss += objective.total_correlation * mean(total_correlation(latent.type, z[0], pass.heads[0][0], pass.heads[0][1],
+                                                                 1.0, batch.data_rows, B * L, B, latent.units)
+                                                   .value);
+  }
+  return loss;
+}
+
 Terms terms_of(const ModelSpec& spec, const Pass& pass, const std::vector<Vector>& z, const Batch& batch,
                const Moment& moment) {
   const ObjectiveSpec& objective = spec.objective;
@@ -186,17 +215,7 @@ Terms terms_of(const ModelSpec& spec, const Pass& pass, const std::vector<Vector
   } else {
     terms.loss = moment.reconstruction * terms.reconstruction + divergence_loss(objective, moment, means);
   }
-  if (objective.mmd > 0.0) {
-    const Vector all = pass.joined(z);
-    terms.loss += objective.mmd * mmd(all, batch.prior_draws, B * L, all.size() / (B * L));
-  }
-  if (objective.total_correlation > 0.0) {
-    const LatentSpec& latent = spec.latents[0];
-    terms.loss += objective.total_correlation * mean(total_correlation(latent.type, z[0], pass.heads[0][0],
-                                                                       pass.heads[0][1], 1.0, batch.data_rows, B * L, B,
-                                                                       latent.units)
-                                                         .value);
-  }
+  terms.loss += coupled_loss(spec, pass, z, batch);
   return terms;
 }
 
@@ -241,7 +260,7 @@ double dreg_surrogate(const ModelSpec& spec, const Pass& pass, const Pass& froze
   const Vector of_decoder = log_weights(pass, frozen, frozen.z, frozen.epsilon, moment.beta);
   double loss = 0.0;
   for (std::size_t r = 0; r < log_w.size(); ++r) loss -= squared[r] * of_encoder[r] + weight[r] * of_decoder[r];
-  return loss / static_cast<double>(B);
+  return loss / static_cast<double>(B) + coupled_loss(spec, pass, pass.z, batch);
 }
 
 }  // namespace

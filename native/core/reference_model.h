@@ -24,7 +24,7 @@ struct Batch {
 // What the step's place in training decides: see Step in objective/objective.h.
 struct Moment {
   double beta = 1.0, reconstruction = 1.0, capacity = 0.0;
-  Vector temperature;           // of each group
+  Vector temperature;                // of each group
   const double* baseline = nullptr;  // the score function's moving average, null before the first step
 };
 
@@ -34,8 +34,8 @@ Terms objective(const ModelSpec& spec, const Parameters& parameters, const Batch
 // models it is the loss itself. Where the estimator is another one, what it does not differentiate is taken from
 // `frozen`:
 //   score function     z, and f − baseline beside log q(z|x)
-//   dreg               the squared weights, q's parameters and the decoder for the encoder; weights and z for the decoder
-//   straight-through   hard z, to which the change of the relaxed one is added
+//   dreg               the squared weights, q's parameters and the decoder for the encoder; weights and z for the
+//   decoder straight-through   hard z, to which the change of the relaxed one is added
 double surrogate(const ModelSpec& spec, const Parameters& parameters, const Parameters& frozen, const Batch& batch,
                  const Moment& moment);
 

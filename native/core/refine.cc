@@ -67,8 +67,8 @@ class Ascent {
     step_.begin(model.spec(), 1, std::numeric_limits<double>::infinity());
     for (const LatentGroup& group : model.latents) {
       for (const DenseLayer& head : group.heads) {
-        const std::size_t size = panel_count(head.out, matrix_width(head.out)) * matrix_width(head.out) *
-                                 workspace.rows();
+        const std::size_t size =
+            panel_count(head.out, matrix_width(head.out)) * matrix_width(head.out) * workspace.rows();
         moments_.push_back({AlignedFloats(size), AlignedFloats(size)});
       }
     }

@@ -1,5 +1,5 @@
-// Classical variational inference for each datum: the decoder is held, and the parameters of q(z|x) that the encoder gave
-// are improved by gradient ascent on that datum's own ELBO. What is gained is the amortisation gap (Cremer et al.,
+// Classical variational inference for each datum: the decoder is held, and the parameters of q(z|x) that the encoder
+// gave are improved by gradient ascent on that datum's own ELBO. What is gained is the amortisation gap (Cremer et al.,
 // Inference Suboptimality in Variational Autoencoders (2018), section 3).
 #pragma once
 
@@ -12,9 +12,9 @@
 namespace aevb {
 
 struct Refinement {
-  std::size_t steps = 100;       // of Adam
-  double learning_rate = 0.01;   // falls to nothing by a cosine, so that the noise of the last draws does not stay
-  std::size_t samples = 8;       // draws of z in a step
+  std::size_t steps = 100;      // of Adam
+  double learning_rate = 0.01;  // falls to nothing by a cosine, so that the noise of the last draws does not stay
+  std::size_t samples = 8;      // draws of z in a step
   std::uint64_t seed = 0;
 };
 

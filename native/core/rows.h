@@ -27,9 +27,9 @@ struct Examples {
 // What is drawn on the way.
 struct Preparation {
   std::uint64_t seed = 0;
-  bool binarize = false;      // a stochastic binarisation is drawn with `epoch`; else values stay between 0 and 1
+  bool binarize = false;  // a stochastic binarisation is drawn with `epoch`; else values stay between 0 and 1
   std::uint32_t epoch = 0;
-  bool corrupt = false;       // with `step`
+  bool corrupt = false;  // with `step`
   std::uint32_t step = 0;
 };
 

@@ -122,7 +122,7 @@ void Trainer::prepare(std::size_t batch_rows) {
   }
   for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
   if (model_.shared_log_dispersions > 0) {
-    tiles_.push_back({Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads[0], draws, 0, 0, 0, 0, {}});
+    tiles_.push_back({Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, {}});
   }
   squares_.assign(tiles_.size(), 0.0);
 }
@@ -231,10 +231,13 @@ void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
   if (tile.kind == Tile::Kind::prior) {
     column_sums(gradients_.data() + tile.group->prior, tile.dout, R, tile.group->prior_parameters);
   } else if (tile.kind == Tile::Kind::dispersion) {
-    const auto scale = static_cast<float>(step_.reconstruction / static_cast<double>(R));
+    const bool weighted = is_importance_weighted(model_.spec().objective);
+    // Weights of the draws add up to 1 for each datum, where all alike would be 1/L each.
+    const auto count = static_cast<double>(weighted ? rows : R);
+    const auto scale = static_cast<float>(step_.reconstruction / count);
     shared_log_dispersion_backward(gradients_.data() + model_.shared_log_dispersion, model_.spec().likelihood,
                                    model_.shared_log_dispersion_raw(), workspace_->shared_log_dispersion, tile.dout,
-                                   scale, R, model_.spec().input);
+                                   scale, weighted ? workspace_->draw_weight : nullptr, R, model_.spec().input);
   } else {
     const DenseLayer& layer = *tile.layer;
     const Panels dweight = model_.weight(gradients_.data(), layer).from_panel(tile.panel).from_row(tile.first_row);

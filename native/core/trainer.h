@@ -60,7 +60,8 @@ class Trainer {
   void begin_fit(const TrainSpec& spec);
 
   // One epoch over the data. Throws Diverged or Cancelled.
-  Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled, const EpochEvents& events);
+  Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
+              const EpochEvents& events);
 
   // The loss and its gradient over all rows as one batch, into gradients(); nothing else changes. epsilon
   // [rows · samples, N] row-major, or null for that of training step `step`, which decides every other draw too.

@@ -91,8 +91,7 @@ void backward_latent(const Model& model, Workspace& workspace, std::size_t index
 
   const bool importance = is_importance_weighted(objective), densities = needs_densities(spec);
   const bool score = objective.estimator == Estimator::scoreFunction;
-  float* scratch =
-      activity.scratch + first / ZEROS_RUN * cache_lines(latent_scratch_floats(group.spec));
+  float* scratch = activity.scratch + first / ZEROS_RUN * cache_lines(latent_scratch_floats(group.spec));
   Panels dprior = activity.dprior;
   if (dprior.data != nullptr) dprior = dprior.from_row(densities ? row : first);
   float* weight = activity.weight + row;
@@ -111,6 +110,7 @@ void backward_latent(const Model& model, Workspace& workspace, std::size_t index
     for (std::size_t r = 0; r < R; ++r) weight[r] = -weight[r];
   }
   if (objective.bound == BoundType::dreg) scale_rows(dz, draw_weight, 1.0f, R, group.width);
+  if (coupling != nullptr) coupling->backward_z(dz, group, first, count);
 
   if (score) {
     for (std::size_t i = 0; i < group.heads.size(); ++i) clear(heads.dout[i], count, group.heads[i].out);
@@ -144,7 +144,7 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
   decode_rows(model, workspace, first, count);
 
   const double scale = step.reconstruction / (static_cast<double>(batch) * static_cast<double>(L));
-  Panels heads[2];
+  Panels heads[3];
   for (std::size_t i = 0; i < workspace.heads.size(); ++i) heads[i] = workspace.heads[i].from_row(row);
   likelihood_forward_backward(workspace.reconstruction.data() + row, spec.likelihood, heads,
                               workspace.shared_log_dispersion, workspace.target.from_row(first),
@@ -172,7 +172,6 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
     backward_input(model, model.heads[i], dlast, workspace.heads[i], row, R, i > 0);
   }
   backward_stack(model, model.decoder, decoder, workspace.dz, row, R);
-  if (coupling != nullptr) coupling->backward_z(workspace, first, count);
 
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     const LatentGroup& group = model.latents[i];

@@ -77,6 +77,9 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   for (const DenseLayer& layer : model.decoder) workspace.decoder.push_back(layer_activity(layer, rows * draws));
   workspace.heads.clear();
   for (const DenseLayer& layer : model.heads) workspace.heads.push_back(carver.panels(rows * draws, layer.out));
+  while (training && workspace.heads.size() < likelihood_panels(spec.likelihood)) {
+    workspace.heads.push_back(carver.panels(rows * draws, D));
+  }
   if (training) workspace.draw_weight = carver.floats(rows * draws);
   const std::size_t width = matrix_width(D);
   workspace.shared_log_dispersion = carver.floats(panel_count(D, width) * width);

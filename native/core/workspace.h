@@ -22,13 +22,13 @@ struct LayerActivity {
 // Of one group of latent variables. Densities are of the draws in z, in nats.
 struct LatentActivity {
   std::vector<LayerActivity> heads;
-  Panels epsilon;  // [rows · draws, noise width]
-  Panels z, dz;    // [rows · draws, width]: the decoder's own input where that is nothing else
-  Panels dprior;   // gradients of a learned prior's parameters, a row for each draw (or datum) that gives one
-  float* weight = nullptr;                        // [rows · draws]: of a draw's densities in the gradient
-  float* scratch = nullptr;                       // what the kernels of a task work in
-  std::vector<double> kl;                         // [rows, dimensions], analytic
-  std::vector<double> log_posterior, log_prior;   // [rows · draws]: log q(z|x), log p(z)
+  Panels epsilon;            // [rows · draws, noise width]
+  Panels z, dz;              // [rows · draws, width]: the decoder's own input where that is nothing else
+  Panels dprior;             // gradients of a learned prior's parameters, a row for each draw (or datum) that gives one
+  float* weight = nullptr;   // [rows · draws]: of a draw's densities in the gradient
+  float* scratch = nullptr;  // what the kernels of a task work in
+  std::vector<double> kl;    // [rows, dimensions], analytic
+  std::vector<double> log_posterior, log_prior;  // [rows · draws]: log q(z|x), log p(z)
 };
 
 // Activations of up to `rows` data with `draws` draws of z each; the decoder's matrices have rows · draws rows.
@@ -39,23 +39,23 @@ class Workspace {
   std::size_t rows() const { return rows_; }
   std::size_t draws() const { return draws_; }
 
-  Panels codes;      // [rows, variables]: class numbers, where data come as such
-  Panels target;     // [rows, D]: what the likelihood is about
-  Panels input;      // [rows, D + C]: what the encoder sees; `target` too where nothing is corrupted
-  Panels condition;  // [rows, C]
-  Panels condition_code;                       // [rows, 1]: where it comes as a class number
+  Panels codes;           // [rows, variables]: class numbers, where data come as such
+  Panels target;          // [rows, D]: what the likelihood is about
+  Panels input;           // [rows, D + C]: what the encoder sees; `target` too where nothing is corrupted
+  Panels condition;       // [rows, C]
+  Panels condition_code;  // [rows, 1]: where it comes as a class number
   std::vector<std::size_t> condition_classes;  // and of how many classes
-  ZerosTable zeros;  // of input, once encode_rows has seen it
+  ZerosTable zeros;                            // of input, once encode_rows has seen it
   std::vector<LayerActivity> encoder, decoder;
   std::vector<LatentActivity> latents;
   Panels z, dz;               // [rows · draws, Z + C]
-  std::vector<Panels> heads;  // [rows · draws, D]; their gradient after the backward pass
+  std::vector<Panels> heads;  // [rows · draws, D]; their gradient after the backward pass. See likelihood_panels
 
-  std::vector<double> reconstruction;    // [rows · draws], −log p(x|z), nats
-  std::vector<double> kl;                // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
-  std::vector<double> log_weight;        // [rows · draws]: of the importance-weighted bound; the score function's f
-  std::vector<double> bound;             // [rows]: the importance-weighted bound, nats
-  float* draw_weight = nullptr;          // [rows · draws]
+  std::vector<double> reconstruction;      // [rows · draws], −log p(x|z), nats
+  std::vector<double> kl;                  // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
+  std::vector<double> log_weight;          // [rows · draws]: of the importance-weighted bound; the score function's f
+  std::vector<double> bound;               // [rows]: the importance-weighted bound, nats
+  float* draw_weight = nullptr;            // [rows · draws]
   float* shared_log_dispersion = nullptr;  // [D], bounded; see likelihood.h
 
  private:

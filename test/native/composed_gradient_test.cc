@@ -1,5 +1,5 @@
-// Holds the gradient of whole models to central differences of the plain objective in double: every likelihood, posterior,
-// prior, estimator and objective alone, and two hundred models that combine them at random.
+// Holds the gradient of whole models to central differences of the plain objective in double: every likelihood,
+// posterior, prior, estimator and objective alone, and two hundred models that combine them at random.
 
 #include <gtest/gtest.h>
 

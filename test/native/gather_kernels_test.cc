@@ -43,11 +43,15 @@ TEST_P(GatherKernels, CopiesTheRowsAskedFor) {
       Matrix from_floats(R, D, width), from_bytes(R, D, width);
       gather_rows(from_floats, floats.data(), rows, R, D);
       gather_rows(from_bytes, bytes.data(), rows, R, D);
+      Matrix integers(R, D, width);
+      gather_rows(integers, bytes.data(), rows, R, D, Scale::integer);
+      EXPECT_TRUE(integers.guards_intact());
       for (std::size_t r = 0; r < R; ++r) {
         for (std::size_t d = 0; d < D; ++d) {
           const std::size_t at = (rows == nullptr ? r : rows[r]) * D + d;
           ASSERT_EQ(from_floats.at(r, d), floats[at]);
           ASSERT_EQ(from_bytes.at(r, d), static_cast<float>(bytes[at]) / 255.0f);
+          ASSERT_EQ(integers.at(r, d), static_cast<float>(bytes[at]));
         }
       }
       EXPECT_TRUE(all_finite(from_floats.padding()) && all_finite(from_bytes.padding()));

@@ -68,13 +68,13 @@ TEST_P(Infers, EncodesDecodesAndReconstructs) {
 
 TEST_P(Infers, EncodesOneRowAsItDoesMany) {
   if (std::get<1>(GetParam()).gemm == Gemm::cblas) GTEST_SKIP() << "a CBLAS may sum a single row in another order";
-  const std::size_t Z = spec.latent.units;
+  const std::size_t Z = spec.latents[0].units;
   std::vector<float> mean(ROWS * Z), log_variance(ROWS * Z), mean_of_one(Z), log_variance_of_one(Z);
-  inference.encode(mean.data(), log_variance.data(), data);
+  inference.encode({mean.data(), log_variance.data()}, nullptr, data);
   const std::vector<float> floats = test::to_floats(x);
   RowEncoder encoder(model);
   for (const std::size_t row : {std::size_t{0}, std::size_t{70}, ROWS - 1}) {
-    encoder.encode(mean_of_one.data(), log_variance_of_one.data(),
+    encoder.encode({mean_of_one.data(), log_variance_of_one.data()}, nullptr,
                    Dataset::borrow(floats.data() + row * spec.input, 1, spec.input));
     for (std::size_t i = 0; i < Z; ++i) {
       ASSERT_EQ(mean_of_one[i], mean[row * Z + i]);

@@ -218,7 +218,9 @@ inline std::vector<NamedSpec> single_part_specs() {
   add("kl only", [](ModelSpec& spec) { spec.objective.reconstruction_weight = 0.0; });
   add("deterministic", [](ModelSpec& spec) { spec.objective.deterministic = true; });
   for (const CorruptionType type : {CorruptionType::gaussian, CorruptionType::masking, CorruptionType::saltAndPepper}) {
-    add("corruption " + std::to_string(static_cast<int>(type)), [&](ModelSpec& spec) { spec.corruption = {type, 0.3}; });
+    add("corruption " + std::to_string(static_cast<int>(type)), [&](ModelSpec& spec) {
+      spec.corruption = {type, 0.3};
+    });
   }
   add("condition of numbers", [](ModelSpec& spec) { spec.condition = {2, false}; });
   add("condition of classes", [](ModelSpec& spec) { spec.condition = {3, true}; });
@@ -228,8 +230,8 @@ inline std::vector<NamedSpec> single_part_specs() {
 // Any valid combination: what the facade refuses (src/options) is not drawn.
 inline ModelSpec random_spec(Random* random) {
   const auto chance = [&](std::size_t one_in) { return random->index(one_in) == 0; };
-  const Activation smooth[] = {Activation::tanh, Activation::softplus, Activation::silu, Activation::gelu,
-                               Activation::sigmoid, Activation::identity};
+  const Activation smooth[] = {Activation::tanh, Activation::softplus, Activation::silu,
+                               Activation::gelu, Activation::sigmoid,  Activation::identity};
   const auto layers = [&] {
     std::vector<DenseSpec> stack;
     for (std::size_t i = random->index(3); i > 0; --i) {
@@ -315,8 +317,10 @@ inline ModelSpec random_spec(Random* random) {
       objective.beta = 1.0;
       break;
     case 5:
-      if (chance(2)) objective.kl_weight = 0.0;
-      else objective.reconstruction_weight = 0.0;
+      if (chance(2))
+        objective.kl_weight = 0.0;
+      else
+        objective.reconstruction_weight = 0.0;
       break;
     default:
       break;
@@ -324,7 +328,7 @@ inline ModelSpec random_spec(Random* random) {
   const bool differentiates_z = objective.estimator == Estimator::reparameterized;
   if (differentiates_z && fixed_priors && chance(3)) objective.mmd = random->uniform(1.0, 10.0);
   if (differentiates_z && !objective.deterministic && spec.latents.size() == 1 && !any_discrete &&
-      !spec.latents[0].full_covariance && objective.bound != BoundType::dreg && chance(2)) {
+      !spec.latents[0].full_covariance && chance(2)) {
     objective.total_correlation = random->uniform(0.5, 5.0);
   }
   return spec;

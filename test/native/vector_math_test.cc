@@ -228,6 +228,7 @@ void load_u8_partial_lanes(float* out, const std::uint8_t* inp, int n) { store(o
 void first_lanes_as_ones(float* out, int n) { store(out, select(first_lanes(n), set(1.0f), zero())); }
 void iota_lanes(std::int32_t* out) { store_int(out, iota()); }
 float sum_lanes(const float* inp) { return sum(load(inp)); }
+float largest_lane(const float* inp) { return largest(load(inp)); }
 bool any_negative(const float* inp) { return any(less(load(inp), zero())); }
 void square_plus_self(double* out, const float* inp) {
   const F64 a = widen(load(inp));
@@ -568,6 +569,20 @@ TEST_P(OnEveryTarget, SumsAddEveryLane) {
   EXPECT_FALSE(AEVB_DISPATCH(any_negative)(values.data()));
   values.back() = -1.0f;
   EXPECT_TRUE(AEVB_DISPATCH(any_negative)(values.data()));
+}
+
+TEST_P(OnEveryTarget, LargestLooksAtEveryLane) {
+  const std::size_t n = lanes();
+  std::vector<float> values(n);
+  for (std::size_t lane = 0; lane < n; ++lane) {
+    values.assign(n, -2.0f);
+    values[lane] = -1.0f;
+    EXPECT_EQ(AEVB_DISPATCH(largest_lane)(values.data()), -1.0f);
+    values[lane] = INF;
+    EXPECT_EQ(AEVB_DISPATCH(largest_lane)(values.data()), INF);
+  }
+  values.assign(n, -INF);
+  EXPECT_EQ(AEVB_DISPATCH(largest_lane)(values.data()), -INF);
 }
 
 TEST_P(OnEveryTarget, DoublesHoldWhatFloatsCannot) {

@@ -10,9 +10,9 @@
 
 namespace aevb {
 
-// z[R, Z] ~ p(z), all groups side by side; overwrites these columns. N(m, v), a mixture's component and then a draw from
-// it, or every class alike. Row r takes its numbers from (purpose, step, first_row + r) and lanes as latent_noise does;
-// the choice among a mixture's components or classes from the lanes beyond 2^19.
+// z[R, Z] ~ p(z), all groups side by side; overwrites these columns. N(m, v), a mixture's component and then a draw
+// from it, or every class alike. Row r takes its numbers from (purpose, step, first_row + r) and lanes as latent_noise
+// does; the choice among a mixture's components or classes from the lanes beyond 2^19.
 void sample_prior(Panels z, const Model& model, std::uint64_t seed, Purpose purpose, std::uint32_t step,
                   std::uint32_t first_row, std::size_t R);
 

@@ -4,37 +4,69 @@
 #include <cmath>
 
 #include "likelihood/bernoulli.h"
+#include "likelihood/categorical.h"
+#include "likelihood/continuous_bernoulli.h"
+#include "likelihood/draws.h"
 #include "likelihood/gaussian.h"
+#include "likelihood/laplace.h"
+#include "likelihood/multinomial.h"
+#include "likelihood/poisson.h"
 
 namespace aevb {
+
+namespace {
+
+bool has_dispersion(const LikelihoodSpec& spec) {
+  return spec.type == LikelihoodType::gaussian || spec.type == LikelihoodType::laplace;
+}
+
+bool is_learned_and_shared(const LikelihoodSpec& spec) {
+  return has_dispersion(spec) &&
+         (spec.dispersion == DispersionType::learned || spec.dispersion == DispersionType::perFeature);
+}
+
+bool is_per_datum(const LikelihoodSpec& spec) {
+  return has_dispersion(spec) && spec.dispersion == DispersionType::perDatum;
+}
+
+}  // namespace
 
 std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
   switch (spec.type) {
     case LikelihoodType::bernoulli:
+    case LikelihoodType::continuousBernoulli:
+    case LikelihoodType::categorical:
+    case LikelihoodType::multinomial:
       return {"logits"};
     case LikelihoodType::gaussian:
-      if (spec.dispersion == DispersionType::perDatum) return {"mean", "logVariance"};
+      if (is_per_datum(spec)) return {"mean", "logVariance"};
       return {"mean"};
+    case LikelihoodType::laplace:
+      if (is_per_datum(spec)) return {"mean", "logScale"};
+      return {"mean"};
+    case LikelihoodType::poisson:
+      return {"logRate"};
   }
   return {};
 }
 
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D) {
-  if (spec.type != LikelihoodType::gaussian) return 0;
-  switch (spec.dispersion) {
-    case DispersionType::learned:
-      return 1;
-    case DispersionType::perFeature:
-      return D;
-    case DispersionType::fixed:
-    case DispersionType::perDatum:
-      return 0;
-  }
-  return 0;
+  if (!is_learned_and_shared(spec)) return 0;
+  return spec.dispersion == DispersionType::learned ? 1 : D;
+}
+
+const char* shared_log_dispersion_name(const LikelihoodSpec& spec) {
+  if (!is_learned_and_shared(spec)) return "";
+  return spec.type == LikelihoodType::laplace ? "likelihood.logScale" : "likelihood.logVariance";
+}
+
+std::size_t likelihood_panels(const LikelihoodSpec& spec) {
+  if (is_per_datum(spec)) return 2;
+  return spec.type == LikelihoodType::laplace && is_learned_and_shared(spec) ? 2 : 1;
 }
 
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D) {
-  if (spec.type != LikelihoodType::gaussian) return;
+  if (!has_dispersion(spec)) return;
   const auto bounded = [&](float value) {
     return static_cast<float>(soft_bound(value, spec.log_dispersion_min, spec.log_dispersion_max));
   };
@@ -55,41 +87,100 @@ void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const
 
 void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                         ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
+  const auto min = static_cast<float>(spec.log_dispersion_min);
+  const auto max = static_cast<float>(spec.log_dispersion_max);
   switch (spec.type) {
     case LikelihoodType::bernoulli:
       bernoulli_forward(loss, heads[0], x, B, L, D);
       break;
+    case LikelihoodType::continuousBernoulli:
+      continuous_bernoulli_forward(loss, heads[0], x, B, L, D);
+      break;
     case LikelihoodType::gaussian:
-      if (spec.dispersion == DispersionType::perDatum) {
-        gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_dispersion_min),
-                               static_cast<float>(spec.log_dispersion_max), x, B, L, D);
+      if (is_per_datum(spec)) {
+        gaussian_datum_forward(loss, heads[0], heads[1], min, max, x, B, L, D);
       } else {
         gaussian_forward(loss, heads[0], shared, x, B, L, D);
       }
+      break;
+    case LikelihoodType::laplace:
+      if (is_per_datum(spec)) {
+        laplace_datum_forward(loss, heads[0], heads[1], min, max, x, B, L, D);
+      } else {
+        laplace_forward(loss, heads[0], shared, x, B, L, D);
+      }
+      break;
+    case LikelihoodType::categorical:
+      categorical_forward(loss, heads[0], x, spec.classes.data(), spec.classes.size(), B, L);
+      break;
+    case LikelihoodType::multinomial:
+      multinomial_forward(loss, heads[0], x, B, L, D);
+      break;
+    case LikelihoodType::poisson:
+      poisson_forward(loss, heads[0], x, B, L, D);
       break;
   }
 }
 
 void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                                  ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  const auto min = static_cast<float>(spec.log_dispersion_min);
+  const auto max = static_cast<float>(spec.log_dispersion_max);
   switch (spec.type) {
     case LikelihoodType::bernoulli:
       bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
       break;
+    case LikelihoodType::continuousBernoulli:
+      continuous_bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
+      break;
     case LikelihoodType::gaussian:
-      if (spec.dispersion == DispersionType::perDatum) {
-        gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1],
-                                        static_cast<float>(spec.log_dispersion_min),
-                                        static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D);
+      if (is_per_datum(spec)) {
+        gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1], min, max, x, scale, B, L, D);
       } else {
         gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
       }
       break;
+    case LikelihoodType::laplace:
+      if (is_per_datum(spec)) {
+        laplace_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1], min, max, x, scale, B, L, D);
+      } else {
+        const Panels dlog_scale = is_learned_and_shared(spec) ? heads[1] : Panels{};
+        laplace_forward_backward(loss, heads[0], dlog_scale, heads[0], shared, x, scale, B, L, D);
+      }
+      break;
+    case LikelihoodType::categorical:
+      categorical_forward_backward(loss, heads[0], heads[0], x, spec.classes.data(), spec.classes.size(), scale, B, L);
+      break;
+    case LikelihoodType::multinomial:
+      multinomial_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
+      break;
+    case LikelihoodType::poisson:
+      poisson_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
+      break;
   }
 }
 
+namespace {
+
+// gaussian_log_variance_backward where each row counts `weight` times: Σ ½ (f − dmean² σ²/f), f = scale · weight.
+void weighted_log_variance_backward(float* dlog_variance, ConstPanels dmean, const float* log_variance, float scale,
+                                    const float* weight, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; ++c) {
+    const double variance = std::exp(static_cast<double>(log_variance[c]));
+    double sum = 0.0;
+    for (std::size_t r = 0; r < R; ++r) {
+      const double factor = static_cast<double>(scale) * static_cast<double>(weight[r]);
+      const auto d = static_cast<double>(dmean.at(r, c));
+      if (factor != 0.0) sum += 0.5 * (factor - d * d * variance / factor);
+    }
+    dlog_variance[c] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace
+
 void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
-                                    ConstPanels dmean, float scale, std::size_t R, std::size_t D) {
+                                    ConstPanels last, float scale, const float* weight, std::size_t R, std::size_t D) {
   const auto derivative = [&](float value) {
     return soft_bound_derivative(value, spec.log_dispersion_min, spec.log_dispersion_max);
   };
@@ -98,11 +189,19 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
   float part[64];
   // A stretch of features at a time, each within one panel, so that nothing is allocated.
   for (std::size_t first = 0; first < D;) {
-    const std::size_t in_panel = first % dmean.width;
-    const std::size_t cols = std::min({D - first, dmean.width - in_panel, std::size(part)});
-    ConstPanels view = dmean.from_panel(first / dmean.width);
+    const std::size_t in_panel = first % last.width;
+    const std::size_t cols = std::min({D - first, last.width - in_panel, std::size(part)});
+    ConstPanels view = last.from_panel(first / last.width);
     view.data += in_panel;
-    gaussian_log_variance_backward(part, view, shared + first, scale, R, cols);
+    if (spec.type == LikelihoodType::laplace) {
+      laplace_log_scale_backward(part, view, R, cols);
+    } else if (scale == 0.0f) {
+      std::fill_n(part, cols, 0.0f);  // the kernel would divide by it
+    } else if (weight != nullptr) {
+      weighted_log_variance_backward(part, view, shared + first, scale, weight, R, cols);
+    } else {
+      gaussian_log_variance_backward(part, view, shared + first, scale, R, cols);
+    }
     for (std::size_t i = 0; i < cols; ++i) {
       if (one) {
         total += part[i];
@@ -116,8 +215,58 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
 }
 
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D) {
-  // A Gaussian's first head is its mean already.
-  if (spec.type == LikelihoodType::bernoulli) bernoulli_mean(heads[0], heads[0], B, D);
+  switch (spec.type) {
+    case LikelihoodType::bernoulli:
+      bernoulli_mean(heads[0], heads[0], B, D);
+      break;
+    case LikelihoodType::continuousBernoulli:
+      continuous_bernoulli_mean(heads[0], heads[0], B, D);
+      break;
+    case LikelihoodType::categorical:
+      categorical_mean(heads[0], heads[0], spec.classes.data(), spec.classes.size(), B);
+      break;
+    case LikelihoodType::multinomial:
+      categorical_mean(heads[0], heads[0], &D, 1, B);
+      break;
+    case LikelihoodType::poisson:
+      poisson_mean(heads[0], heads[0], B, D);
+      break;
+    case LikelihoodType::gaussian:
+    case LikelihoodType::laplace:
+      break;  // the first head is the mean already
+  }
+}
+
+void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
+                     const double* trials, std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
+  LogDispersion log_dispersion{shared, {}, spec.log_dispersion_min, spec.log_dispersion_max};
+  if (is_per_datum(spec)) {
+    log_dispersion.shared = nullptr;
+    log_dispersion.raw = heads[1];
+  }
+  switch (spec.type) {
+    case LikelihoodType::bernoulli:
+      bernoulli_draw(out, heads[0], R, D, seed, first_row);
+      break;
+    case LikelihoodType::continuousBernoulli:
+      continuous_bernoulli_draw(out, heads[0], R, D, seed, first_row);
+      break;
+    case LikelihoodType::gaussian:
+      gaussian_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
+      break;
+    case LikelihoodType::laplace:
+      laplace_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
+      break;
+    case LikelihoodType::categorical:
+      categorical_draw(out, heads[0], spec.classes.data(), spec.classes.size(), R, seed, first_row);
+      break;
+    case LikelihoodType::multinomial:
+      multinomial_draw(out, heads[0], trials, static_cast<double>(spec.trials), R, D, seed, first_row);
+      break;
+    case LikelihoodType::poisson:
+      poisson_draw(out, heads[0], R, D, seed, first_row);
+      break;
+  }
 }
 
 }  // namespace aevb

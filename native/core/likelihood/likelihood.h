@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "math/panels.h"
@@ -12,29 +13,44 @@
 
 namespace aevb {
 
-// The names of the decoder's heads, dense layers of D units without activation ("logits"; "mean", "logVariance").
+// The names of the decoder's heads, dense layers of D units without activation ("logits"; "mean", "logVariance";
+// "mean", "logScale"; "logRate").
 std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec);
 
-// How many log-variances are parameters of their own: 0, 1 or D.
+// How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
+// What they are called: "likelihood.logVariance", "likelihood.logScale". Empty where there are none.
+const char* shared_log_dispersion_name(const LikelihoodSpec& spec);
 
-// shared[D]: the log-variance of each feature, from the `count` raw parameters or from the constant. Nothing is written
-// where the likelihood has no use for it.
+// How many panels likelihood_forward_backward takes: the heads', and one more for a Laplace likelihood whose scale is
+// learned and shared, where each row's gradient of the log-scale is kept.
+std::size_t likelihood_panels(const LikelihoodSpec& spec);
+
+// shared[D]: the log-dispersion of each feature, from the `count` raw parameters or from the constant. Nothing is
+// written where the likelihood has no use for it.
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D);
 
 // loss[B L] = −log p(x|z), nats; overwrites.
 void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                         ConstPanels x, std::size_t B, std::size_t L, std::size_t D);
 
-// The same, and each head becomes scale times the gradient with respect to it.
+// The same, and each head becomes scale times the gradient with respect to it. heads[likelihood_panels(spec)]: one
+// behind the heads' is written only.
 void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                                  ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D);
 
-// The gradient of the raw shared log-variances, from the gradient of the mean over R rows; overwrites draw.
+// The gradient of the raw shared log-dispersions, from what likelihood_forward_backward has left in the last of its
+// panels over R rows: the mean's gradient, or that of the log-scale; overwrites draw. weight[R]: what each row of that
+// has been multiplied with since, or null.
 void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
-                                    ConstPanels dmean, float scale, std::size_t R, std::size_t D);
+                                    ConstPanels last, float scale, const float* weight, std::size_t R, std::size_t D);
 
-// heads[0][B, D] becomes the mean of p(x|z).
+// heads[0][B, D] becomes the mean of p(x|z): of a multinomial, that of one trial.
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D);
+
+// out[R, D] ~ p(x|z), which may be heads[0]. trials[R]: a multinomial's; null: spec.trials for each row. Row r is the
+// row first_row + r of all draws with this seed, however they are cut: see likelihood/draws.h.
+void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
+                     const double* trials, std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row);
 
 }  // namespace aevb

@@ -10,12 +10,12 @@
 
 AEVB_BEFORE_KERNELS
 
-template <bool WHOLE>
+template <Scale SCALE, bool WHOLE>
 AEVB_INLINE F32 load_value(const float* from, int lanes) {
   return load_lanes<WHOLE>(from, lanes);
 }
 
-template <bool WHOLE>
+template <Scale SCALE, bool WHOLE>
 AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
   F32 value;
   if constexpr (WHOLE) {
@@ -23,6 +23,7 @@ AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
   } else {
     value = load_u8_partial(from, lanes);
   }
+  if constexpr (SCALE == Scale::integer) return value;
   // value / 255, correctly rounded for every byte: the first product is exact.
   return fma(value, set(0x1.010102p-24f), value * set(0x1.01p-8f));
 }
@@ -31,7 +32,7 @@ AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
 constexpr std::size_t ROWS_AHEAD = 4;
 constexpr std::size_t CACHE_LINE = 64;
 
-template <typename Value>
+template <Scale SCALE, typename Value>
 static void gather(Panels out, const Value* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
   for (std::size_t r = 0; r < R; ++r) {
     const Value* from = source + (index == nullptr ? r : index[r]) * D;
@@ -43,10 +44,10 @@ static void gather(Panels out, const Value* source, const std::uint32_t* index, 
       const std::size_t cols = cols_in_panel(D, p, out.width);
       float* row = row_of(out, p, r);
       std::size_t i = 0;
-      for (; i + F32::size <= cols; i += F32::size) store(row + i, load_value<true>(from + i, F32::size));
+      for (; i + F32::size <= cols; i += F32::size) store(row + i, load_value<SCALE, true>(from + i, F32::size));
       if (i < cols) {
         const int lanes = static_cast<int>(cols - i);
-        store_partial(row + i, load_value<false>(from + i, lanes), lanes);
+        store_partial(row + i, load_value<SCALE, false>(from + i, lanes), lanes);
       }
       zero_padding(row, cols, out.width);
       from += cols;
@@ -55,11 +56,16 @@ static void gather(Panels out, const Value* source, const std::uint32_t* index, 
 }
 
 void gather_floats(Panels out, const float* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
-  gather(out, source, index, R, D);
+  gather<Scale::unit>(out, source, index, R, D);
 }
 
-void gather_bytes(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
-  gather(out, source, index, R, D);
+void gather_bytes(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D,
+                  Scale scale) {
+  if (scale == Scale::integer) {
+    gather<Scale::integer>(out, source, index, R, D);
+  } else {
+    gather<Scale::unit>(out, source, index, R, D);
+  }
 }
 
 void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D) {
@@ -87,8 +93,9 @@ void gather_rows(Panels out, const float* source, const std::uint32_t* index, st
   AEVB_DISPATCH(gather_floats)(out, source, index, R, D);
 }
 
-void gather_rows(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
-  AEVB_DISPATCH(gather_bytes)(out, source, index, R, D);
+void gather_rows(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D,
+                 Scale scale) {
+  AEVB_DISPATCH(gather_bytes)(out, source, index, R, D, scale);
 }
 
 void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D) {

@@ -12,14 +12,15 @@
 namespace aevb {
 
 enum class Purpose : std::uint32_t {
-  initialize = 1,  // step: the tensor's place in the parameter table; row 0; lane: element / 4
-  shuffle = 2,     // step: epoch; row 0; lane: word / 4
-  epsilon = 3,     // training draws. step: training step; row: b L + l within the batch; lane: unit / 4
-  evaluate = 4,    // step 0; row: datum · L + l
-  prior = 5,       // sample(): step 0; row: which sample
-  importance = 6,  // logLikelihood(): step: datum; row: which draw
-  corruption = 8,  // step: training step; row: in the batch; lane: column / 4
-  binarize = 9,    // step: epoch, or 0 where the draw is fixed; row: of the data set; lane: column / 4
+  initialize = 1,    // step: the tensor's place in the parameter table; row 0; lane: element / 4
+  shuffle = 2,       // step: epoch; row 0; lane: word / 4
+  epsilon = 3,       // training draws. step: training step; row: b L + l within the batch; lane: unit / 4
+  evaluate = 4,      // step 0; row: datum · L + l
+  prior = 5,         // sample(): step 0; row: which sample
+  importance = 6,    // logLikelihood(): step: datum; row: which draw
+  draw = 7,          // x ~ p(x|z). row: row of z; lane: feature or variable; step: block of that cell's words
+  corruption = 8,    // step: training step; row: in the batch; lane: column / 4
+  binarize = 9,      // step: epoch, or 0 where the draw is fixed; row: of the data set; lane: column / 4
   discrepancy = 10,  // the prior's draws that z is held to. step: training step; row: which draw; lane: unit / 4
   refine = 11,       // refine()'s draws. step: of the ascent; row: datum · L + l; lane: unit / 4
 };

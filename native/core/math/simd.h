@@ -6,7 +6,7 @@
 //   FUSED                 whether fma and fnma round once
 //   prefetch
 //   zero set load store load_partial store_partial
-//   + - * / fma (a b + c) fnma (c - a b) min max abs sqrt sum
+//   + - * / fma (a b + c) fnma (c - a b) min max abs sqrt sum largest
 //   less less_equal greater greater_equal is_nan first_lanes select any
 //   set_int iota load_int store_int + - & | ^ shift_left shift_right multiply_wide
 //   bits_of float_of (same bits) to_int from_int (same value) load_u8 load_u8_partial
@@ -14,8 +14,8 @@
 //
 // load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
 // lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)
-// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order. Integers
-// wrap.
+// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order;
+// `largest` is unspecified where a lane is NaN. Integers wrap.
 #undef AEVB_NAMESPACE
 #undef AEVB_BEFORE_KERNELS
 #undef AEVB_AFTER_KERNELS

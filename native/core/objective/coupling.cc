@@ -120,8 +120,8 @@ void Coupling::discrepancy(const Workspace& workspace, std::size_t R, std::uint3
   for_each_stretch(R, pool, [&](std::size_t first, std::size_t count, float* scratch) {
     mmd_rows(value_.data(), dz_, tables_, static_cast<float>(spec.objective.mmd), scratch, first, count, R, Z);
   });
-  addition_ += spec.objective.mmd *
-               std::accumulate(value_.begin(), value_.begin() + static_cast<std::ptrdiff_t>(R), 0.0);
+  addition_ +=
+      spec.objective.mmd * std::accumulate(value_.begin(), value_.begin() + static_cast<std::ptrdiff_t>(R), 0.0);
 }
 
 void Coupling::total_correlation(const Workspace& workspace, std::size_t rows, std::size_t data_rows,
@@ -140,10 +140,9 @@ void Coupling::total_correlation(const Workspace& workspace, std::size_t rows, s
                static_cast<double>(R);
 }
 
-void Coupling::backward_z(Workspace& workspace, std::size_t first, std::size_t count) const {
+void Coupling::backward_z(Panels dz, const LatentGroup& group, std::size_t first, std::size_t count) const {
   if (dz_.data == nullptr) return;
-  const std::size_t row = first * draws_;
-  place_columns_add(workspace.dz.from_row(row), 0, dz_.from_row(row), count * draws_, model_.latent_width);
+  take_columns_add(dz, dz_.from_row(first * draws_), group.first, count * draws_, group.width);
 }
 
 void Coupling::backward_heads(const Panels* dheads, std::size_t first, std::size_t count) const {
@@ -152,7 +151,9 @@ void Coupling::backward_heads(const Panels* dheads, std::size_t first, std::size
   const LatentGroup& group = model_.latents[0];
   const std::size_t R = rows_ * draws_;
   // The views begin at this stretch's first row, and the function counts from the batch's.
-  const auto of_batch = [&](Panels stretch) { return Panels{stretch.data - first * stretch.width, stretch.stride, stretch.width}; };
+  const auto of_batch = [&](Panels stretch) {
+    return Panels{stretch.data - first * stretch.width, stretch.stride, stretch.width};
+  };
   total_correlation_heads(of_batch(dheads[0]), of_batch(dheads[1]), correlation_tables_, group.spec.type,
                           static_cast<float>(weight / static_cast<double>(R)),
                           scratch_ + first / STRETCH * scratch_floats_, first, count, R, rows_, group.width);

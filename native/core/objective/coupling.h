@@ -1,7 +1,8 @@
 // What an objective makes of a whole batch before any row of it goes back through the network: free bits, capacity,
 // total correlation and maximum mean discrepancy, by which a row's gradient depends on the other rows.
 //
-//   free bits   beta Σ_d max(λ, KL_d) in place of beta KL, KL_d the batch's mean of one dimension's or group's divergence
+//   free bits   beta Σ_d max(λ, KL_d) in place of beta KL, KL_d the batch's mean of one dimension's or group's
+//   divergence
 //               (Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow (2016), section 5.1)
 //   capacity    γ |KL − C| in place of beta KL (Burgess et al., Understanding disentangling in beta-VAE (2018), eq. 8)
 //   the others  are added, each with a weight: total_correlation.h, mmd.h
@@ -32,8 +33,9 @@ class Coupling {
   // Nats by which the loss is more than batch_terms says.
   double addition() const { return addition_; }
 
-  // Adds to the gradient of z, and to those of a group's heads; rows [first, first + count) of the data.
-  void backward_z(Workspace& workspace, std::size_t first, std::size_t count) const;
+  // Adds to the gradient of a group's z, and to those of its heads, which begin at these rows [first, first + count) of
+  // the data.
+  void backward_z(Panels dz, const LatentGroup& group, std::size_t first, std::size_t count) const;
   void backward_heads(const Panels* dheads, std::size_t first, std::size_t count) const;
 
  private:
@@ -52,7 +54,7 @@ class Coupling {
   float* tables_ = nullptr;
   float* correlation_tables_ = nullptr;
   float* scratch_ = nullptr;
-  std::vector<double> value_;  // [rows · draws]
+  std::vector<double> value_;                 // [rows · draws]
   std::vector<std::vector<double>> mean_kl_;  // [group][dimension]
   AlignedFloats memory_;
 };

@@ -23,7 +23,8 @@ Terms average(const Terms& sum) {
 bool is_importance_weighted(const ObjectiveSpec& objective) { return objective.bound != BoundType::elbo; }
 
 bool needs_densities(const ModelSpec& spec) {
-  return is_importance_weighted(spec.objective) || (spec.objective.kl == KlType::monteCarlo && !spec.objective.deterministic);
+  return is_importance_weighted(spec.objective) ||
+         (spec.objective.kl == KlType::monteCarlo && !spec.objective.deterministic);
 }
 
 bool couples_rows(const ObjectiveSpec& objective) {
@@ -32,9 +33,10 @@ bool couples_rows(const ObjectiveSpec& objective) {
 }
 
 bool is_plain_gaussian(const LatentSpec& latent, const ObjectiveSpec& objective) {
-  return latent.type == PosteriorType::gaussian && !latent.full_covariance && latent.prior.type == PriorType::standard &&
-         objective.bound == BoundType::elbo && objective.kl == KlType::analytic &&
-         objective.estimator == Estimator::reparameterized && !objective.deterministic && !couples_rows(objective);
+  return latent.type == PosteriorType::gaussian && !latent.full_covariance &&
+         latent.prior.type == PriorType::standard && objective.bound == BoundType::elbo &&
+         objective.kl == KlType::analytic && objective.estimator == Estimator::reparameterized &&
+         !objective.deterministic && !couples_rows(objective);
 }
 
 Step::Step(const Model& model) : temperature(model.latents.size()) {

@@ -107,6 +107,12 @@ AEVB_INLINE float sum(F32 a) {
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+AEVB_INLINE float largest(F32 a) {
+  const __m128 half = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
 AEVB_INLINE F64 zero_double() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1))};

@@ -113,6 +113,13 @@ AEVB_INLINE float sum(F32 a) {
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+AEVB_INLINE float largest(F32 a) {
+  const __m256 half = _mm256_max_ps(lower_half(a), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 quarter = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  const __m128 pair = _mm_max_ps(quarter, _mm_movehl_ps(quarter, quarter));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
 AEVB_INLINE F64 zero_double() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm512_cvtps_pd(lower_half(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1))};

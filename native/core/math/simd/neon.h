@@ -112,6 +112,8 @@ AEVB_INLINE float sum(F32 a) {
   return vget_lane_f32(pair, 0) + vget_lane_f32(pair, 1);
 }
 
+AEVB_INLINE float largest(F32 a) { return vmaxvq_f32(a.v); }
+
 AEVB_INLINE F64 zero_double() { return {vdupq_n_f64(0.0), vdupq_n_f64(0.0)}; }
 AEVB_INLINE F64 widen(F32 a) { return {vcvt_f64_f32(vget_low_f32(a.v)), vcvt_high_f64_f32(a.v)}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.low, b.low), vaddq_f64(a.high, b.high)}; }

@@ -189,6 +189,12 @@ AEVB_INLINE F32 load_u8(const std::uint8_t* from) { return load_u8_partial(from,
 
 AEVB_INLINE float sum(F32 a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 
+AEVB_INLINE float largest(F32 a) {
+  const float even = a.v[0] > a.v[2] ? a.v[0] : a.v[2];
+  const float odd = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
+  return even > odd ? even : odd;
+}
+
 AEVB_INLINE F64 zero_double() { return {}; }
 AEVB_INLINE F64 widen(F32 a) { return {{a.v[0], a.v[1], a.v[2], a.v[3]}}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) {

@@ -1,0 +1,50 @@
+// Draws x ~ p(x|z). Plain loops in double: a draw is taken where a person looks at it, not in a step.
+//
+// R rows, D features. Row r, feature (or variable) c takes its words from the blocks of Philox with purpose `draw`, row
+// first_row + r, lane c and step 0, 1, ..., so that a draw depends on its place alone. What is made of a row's
+// parameters that are NaN is NaN; out's padding is left zero. `out` overwrites, and may be the first of the parameters.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+// 0 or 1.
+void bernoulli_draw(Panels out, ConstPanels logits, std::size_t R, std::size_t D, std::uint64_t seed,
+                    std::uint32_t first_row);
+
+// Within [0, 1]; by the inverse of the distribution function, log(1 + u (e^l − 1))/l.
+void continuous_bernoulli_draw(Panels out, ConstPanels logits, std::size_t R, std::size_t D, std::uint64_t seed,
+                               std::uint32_t first_row);
+
+// A logarithm of the dispersion (variance, scale) that rows share, or else the decoder's raw one, which is bounded here
+// by soft_bound.
+struct LogDispersion {
+  const float* shared;
+  ConstPanels raw;  // read where shared is null
+  double min, max;
+};
+void gaussian_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, std::size_t R, std::size_t D,
+                   std::uint64_t seed, std::uint32_t first_row);
+void laplace_draw(Panels out, ConstPanels mean, const LogDispersion& log_scale, std::size_t R, std::size_t D,
+                  std::uint64_t seed, std::uint32_t first_row);
+
+// One-hot in each variable's group of columns. The lane is the variable's number.
+void categorical_draw(Panels out, ConstPanels logits, const std::size_t* classes, std::size_t variables, std::size_t R,
+                      std::uint64_t seed, std::uint32_t first_row);
+
+// Counts that add up to trials[r], or to `trials_of_all` where trials is null: one binomial variable after another,
+// each of the trials that are left. A binomial variable is drawn by inversion or, where it has a mean of 10 or more,
+// by transformed rejection (BTRS of Hörmann, The generation of binomial random variates (1993)).
+void multinomial_draw(Panels out, ConstPanels logits, const double* trials, double trials_of_all, std::size_t R,
+                      std::size_t D, std::uint64_t seed, std::uint32_t first_row);
+
+// By inversion or, where the rate is 10 or more, by transformed rejection (PTRS of Hörmann, The transformed rejection
+// method for generating Poisson random variables (1993)). Counts beyond 2²⁴ are rounded to floats.
+void poisson_draw(Panels out, ConstPanels log_rate, std::size_t R, std::size_t D, std::uint64_t seed,
+                  std::uint32_t first_row);
+
+}  // namespace aevb

@@ -1,0 +1,91 @@
+// What likelihoods share whose loss is a sum of terms of one head's output and x each. Included after
+// math/sums.h, once for each target, hence no include guard here.
+//
+// Such a likelihood is a struct of two functions of vectors:
+//   template <bool BACKWARD>
+//   F32 loss(F32 head, F32 x, F32* slope)    one term, and its derivative by `head`
+//   F32 mean(F32 head)
+
+AEVB_BEFORE_KERNELS
+
+// Rows whose sums are kept while the panels go by: enough that memory is read in long runs, few enough that the rows'
+// parts of a panel and their sums stay in the first-level cache.
+constexpr std::size_t ELEMENTWISE_ROWS = 8;
+
+template <typename Family, bool BACKWARD, bool WHOLE>
+AEVB_INLINE F32 elementwise_vector(float* dhead, const float* head, const float* x, F32 scale, int lanes) {
+  F32 slope = zero();
+  const F32 loss = Family::template loss<BACKWARD>(load_lanes<WHOLE>(head, lanes), load_lanes<WHOLE>(x, lanes), &slope);
+  if constexpr (BACKWARD) store_lanes<WHOLE>(dhead, scale * slope, lanes);
+  return keep_lanes<WHOLE>(loss, zero(), lanes);
+}
+
+// The order in which a row is summed depends on nothing but D and the panels' width.
+template <typename Family, bool BACKWARD>
+static void elementwise_loss(double* loss, Panels dhead, ConstPanels head, ConstPanels x, float scale, std::size_t B,
+                             std::size_t L, std::size_t D) {
+  constexpr std::size_t RUN = MOST_TERMS * F32::size;
+  for (std::size_t first = 0; first < B * L; first += ELEMENTWISE_ROWS) {
+    const std::size_t rows = B * L - first < ELEMENTWISE_ROWS ? B * L - first : ELEMENTWISE_ROWS;
+    RowSum sums[ELEMENTWISE_ROWS];
+    std::size_t datum[ELEMENTWISE_ROWS];
+    for (std::size_t r = 0; r < rows; ++r) {
+      sums[r] = {zero(), 0.0};
+      datum[r] = (first + r) / L;
+    }
+    std::size_t terms = 0;
+    for (std::size_t p = 0; p < panel_count(D, head.width); ++p) {
+      const std::size_t cols = cols_in_panel(D, p, head.width);
+      for (std::size_t begin = 0; begin < cols; begin += RUN) {
+        const std::size_t run = cols - begin < RUN ? cols - begin : RUN;
+        const std::size_t more = (run + F32::size - 1) / F32::size;
+        if (terms + more > MOST_TERMS) {
+          empty_lanes(sums, rows);
+          terms = 0;
+        }
+        terms += more;
+        for (std::size_t r = 0; r < rows; ++r) {
+          float* dhead_row = BACKWARD ? row_of(dhead, p, first + r) + begin : nullptr;
+          const float* head_row = row_of(head, p, first + r) + begin;
+          const float* x_row = row_of(x, p, datum[r]) + begin;
+          F32 sum = sums[r].lanes;
+          std::size_t i = 0;
+          for (; i + F32::size <= run; i += F32::size) {
+            sum = sum + elementwise_vector<Family, BACKWARD, true>(BACKWARD ? dhead_row + i : nullptr, head_row + i,
+                                                                   x_row + i, set(scale), F32::size);
+          }
+          if (i < run) {
+            sum = sum + elementwise_vector<Family, BACKWARD, false>(BACKWARD ? dhead_row + i : nullptr, head_row + i,
+                                                                    x_row + i, set(scale), static_cast<int>(run - i));
+          }
+          sums[r].lanes = sum;
+        }
+      }
+      if constexpr (BACKWARD) {
+        for (std::size_t r = 0; r < rows; ++r) zero_padding(row_of(dhead, p, first + r), cols, dhead.width);
+      }
+    }
+    empty_lanes(sums, rows);
+    for (std::size_t r = 0; r < rows; ++r) loss[first + r] = sums[r].total;
+  }
+}
+
+template <typename Family>
+static void elementwise_mean(Panels mean, ConstPanels head, std::size_t B, std::size_t D) {
+  for (std::size_t p = 0; p < panel_count(D, mean.width); ++p) {
+    const std::size_t cols = cols_in_panel(D, p, mean.width);
+    for (std::size_t b = 0; b < B; ++b) {
+      float* mean_row = row_of(mean, p, b);
+      const float* head_row = row_of(head, p, b);
+      std::size_t i = 0;
+      for (; i + F32::size <= cols; i += F32::size) store(mean_row + i, Family::mean(load(head_row + i)));
+      if (i < cols) {
+        const int lanes = static_cast<int>(cols - i);
+        store_partial(mean_row + i, Family::mean(load_partial(head_row + i, lanes)), lanes);
+      }
+      zero_padding(mean_row, cols, mean.width);
+    }
+  }
+}
+
+AEVB_AFTER_KERNELS

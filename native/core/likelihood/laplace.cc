@@ -1,0 +1,106 @@
+#include "likelihood/laplace.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#define AEVB_KERNEL_FILE "likelihood/laplace.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/simd_lanes.h"
+#include "math/sums.h"
+#include "math/vector_math.h"
+// This is made of those above.
+#include "likelihood/dispersion_kernels.h"
+
+AEVB_BEFORE_KERNELS
+
+struct Laplace {
+  AEVB_INLINE F32 constant(F32 log_scale) { return set(LN2) + log_scale; }
+  // 0 and NaN are their own signs.
+  AEVB_INLINE F32 slope(F32 difference, F32 inverse) {
+    const F32 signed_inverse = float_of(bits_of(inverse) | (bits_of(difference) & set_int(INT32_MIN)));
+    return select(less(zero(), abs(difference)), signed_inverse, difference);
+  }
+  AEVB_INLINE F32 loss(F32 difference, F32, F32 inverse, F32 constant) {
+    return fma(abs(difference), inverse, constant);
+  }
+  AEVB_INLINE F32 spread(F32 difference, F32, F32 inverse) { return fnma(abs(difference), inverse, set(1.0f)); }
+};
+
+void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
+                     std::size_t L, std::size_t D) {
+  shared_loss<Laplace, false, false>(loss, {}, {}, mean, log_scale, x, 1.0f, B, L, D);
+}
+
+void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
+                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  if (dlog_scale.data != nullptr) {
+    shared_loss<Laplace, true, true>(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D);
+  } else {
+    shared_loss<Laplace, true, false>(loss, dmean, {}, mean, log_scale, x, scale, B, L, D);
+  }
+}
+
+template <bool WHOLE>
+AEVB_INLINE void log_scale_column(float* dlog_scale, ConstPanels rows, std::size_t R, int lanes) {
+  F64 total = zero_double();
+  for (std::size_t r = 0; r < R; ++r) total = total + widen(load_lanes<WHOLE>(rows.data + r * rows.width, lanes));
+  double lane[F32::size];
+  store(lane, total);
+  for (int i = 0; i < lanes; ++i) dlog_scale[i] = static_cast<float>(lane[i]);
+}
+
+void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C) {
+  std::size_t i = 0;
+  for (; i + F32::size <= C; i += F32::size) {
+    log_scale_column<true>(dlog_scale + i, {rows.data + i, rows.stride, rows.width}, R, F32::size);
+  }
+  if (i < C) {
+    log_scale_column<false>(dlog_scale + i, {rows.data + i, rows.stride, rows.width}, R, static_cast<int>(C - i));
+  }
+}
+
+void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
+                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
+  datum_loss<Laplace, false>(loss, {}, {}, mean, raw_log_scale, min, max, x, 1.0f, B, L, D);
+}
+
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+                                    ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
+                                    std::size_t B, std::size_t L, std::size_t D) {
+  datum_loss<Laplace, true>(loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D);
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
+                     std::size_t L, std::size_t D) {
+  AEVB_DISPATCH(laplace_forward)(loss, mean, log_scale, x, B, L, D);
+}
+
+void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
+                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  AEVB_DISPATCH(laplace_forward_backward)(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D);
+}
+
+void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C) {
+  AEVB_DISPATCH(laplace_log_scale_backward)(dlog_scale, rows, R, C);
+}
+
+void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
+                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
+  AEVB_DISPATCH(laplace_datum_forward)(loss, mean, raw_log_scale, min, max, x, B, L, D);
+}
+
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+                                    ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
+                                    std::size_t B, std::size_t L, std::size_t D) {
+  AEVB_DISPATCH(laplace_datum_forward_backward)
+  (loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D);
+}
+
+}  // namespace aevb
+#endif

@@ -1,0 +1,43 @@
+// p(x|z) = Π Laplace(x; mean, b) with a scale b that all rows share (a constant, one parameter, or one per feature) or
+// that the decoder puts out for each datum and feature:
+//   −log p(x|z) = Σ log 2b + |x − mean|/b
+// The derivative by the mean is 0 where x is the mean.
+//
+// B data, L draws of each, D features. Row b L + l of the decoder's output belongs to row b of x.
+#pragma once
+
+#include <cstddef>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+// --- log_scale[D] is shared by all rows: bounded already, padded with zeros to whole panels ---
+
+// loss[B L] = −log p(x|z), nats, summed over features; overwrites.
+void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
+                     std::size_t L, std::size_t D);
+
+// The same, and dmean[B L, D] = scale · sign(mean − x)/b; overwrites, and dmean may be mean itself. Where the data of
+// dlog_scale is not null it becomes [B L, D] scale · (1 − |x − mean|/b), whose column sums are the gradient of
+// log_scale; unlike a Gaussian's it cannot be had from dmean, which knows only the difference's sign. Leaves the
+// padding of both zero.
+void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
+                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D);
+
+// dlog_scale[C] = Σ over R rows of the dlog_scale above; overwrites C floats. Sums are double, row after row. `rows`
+// starts at the first of the C features; C is at most one panel.
+void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C);
+
+// --- raw_log_scale[B L, D] is the decoder's: bounded here (soft_bound in likelihood/gaussian.h) ---
+
+void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
+                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D);
+
+// Overwrites dmean and draw_log_scale [B L, D], which may be mean and raw_log_scale themselves; their padding is left
+// zero.
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+                                    ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
+                                    std::size_t B, std::size_t L, std::size_t D);
+
+}  // namespace aevb

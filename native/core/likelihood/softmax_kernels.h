@@ -1,0 +1,73 @@
+// What the likelihoods of classes share: stretches of columns that are normalised together. Included after
+// math/vector_math.h, once for each target, hence no include guard here.
+//
+// A stretch may begin anywhere and go on into further panels. It is walked in vectors, none across two panels, and all
+// rows of a block go along with each vector: no row waits for its own sums.
+
+AEVB_BEFORE_KERNELS
+
+// Rows whose sums are kept while the columns go by.
+constexpr std::size_t SOFTMAX_ROWS = 8;
+
+// A column, as its panel and its place there.
+struct Column {
+  std::size_t panel, col;
+};
+
+AEVB_INLINE int lanes_from(Column at, std::size_t left, std::size_t width) {
+  const std::size_t in_panel = width - at.col < left ? width - at.col : left;
+  return in_panel < F32::size ? static_cast<int>(in_panel) : F32::size;
+}
+
+AEVB_INLINE Column after(Column at, int lanes, std::size_t width) {
+  at.col += static_cast<std::size_t>(lanes);
+  if (at.col == width) {
+    at.col = 0;
+    ++at.panel;
+  }
+  return at;
+}
+
+struct SoftmaxRow {
+  float largest;     // of the stretch
+  F32 exponentials;  // Σ e^(l − largest), by lanes
+  double total;      // and what was emptied from there
+};
+
+template <bool WHOLE>
+AEVB_INLINE void largest_vector(F32* largest, ConstPanels logits, Column at, std::size_t first, std::size_t rows,
+                                int lanes) {
+  const F32 nothing = -float_of(set_int(0x7f800000));
+  for (std::size_t r = 0; r < rows; ++r) {
+    const F32 l = load_lanes<WHOLE>(row_of(logits, at.panel, first + r) + at.col, lanes);
+    largest[r] = max(keep_lanes<WHOLE>(l, nothing, lanes), largest[r]);
+  }
+}
+
+// The largest logit of each row in `count` columns from `begin` on. A NaN is passed over here, and makes the sum NaN.
+AEVB_INLINE void find_largest(SoftmaxRow* row, ConstPanels logits, Column begin, std::size_t count, std::size_t first,
+                              std::size_t rows) {
+  F32 largest_lanes[SOFTMAX_ROWS];
+  for (std::size_t r = 0; r < rows; ++r) largest_lanes[r] = -float_of(set_int(0x7f800000));
+  Column at = begin;
+  for (std::size_t left = count; left > 0;) {
+    const int lanes = lanes_from(at, left, logits.width);
+    if (lanes == F32::size) {
+      largest_vector<true>(largest_lanes, logits, at, first, rows, lanes);
+    } else {
+      largest_vector<false>(largest_lanes, logits, at, first, rows, lanes);
+    }
+    left -= static_cast<std::size_t>(lanes);
+    at = after(at, lanes, logits.width);
+  }
+  for (std::size_t r = 0; r < rows; ++r) row[r] = {largest(largest_lanes[r]), zero(), 0.0};
+}
+
+AEVB_INLINE void empty_exponentials(SoftmaxRow* row, std::size_t rows) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    row[r].total += static_cast<double>(sum(row[r].exponentials));
+    row[r].exponentials = zero();
+  }
+}
+
+AEVB_AFTER_KERNELS

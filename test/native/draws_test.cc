@@ -1,0 +1,356 @@
+// Draws x ~ p(x|z): their moments, their distribution, and that they depend on their place alone.
+
+#include "likelihood/draws.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+#include "likelihood/likelihood.h"
+#include "math/log_factorial.h"
+#include "reference_likelihood.h"
+#include "support.h"
+
+namespace aevb {
+namespace {
+
+using test::all_zero;
+using test::GARBAGE;
+using test::Matrix;
+using test::NOT_A_NUMBER;
+using test::Random;
+using test::Row;
+using test::Vector;
+
+constexpr std::uint64_t SEED = 0x123456789abcdef0;
+constexpr std::size_t DRAWS = 40000;
+
+LikelihoodSpec spec_of(LikelihoodType type, DispersionType dispersion = DispersionType::fixed) {
+  LikelihoodSpec spec;
+  spec.type = type;
+  spec.dispersion = dispersion;
+  return spec;
+}
+
+// DRAWS rows with the same parameters each: values()[row D + column].
+Vector draw_rows(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& shared = {}) {
+  const std::size_t D = heads[0].size();
+  std::vector<Vector> repeated(heads.size());
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    for (std::size_t r = 0; r < DRAWS; ++r) repeated[i].insert(repeated[i].end(), heads[i].begin(), heads[i].end());
+  }
+  Matrix first(repeated[0], DRAWS, D, 16), second(repeated.back(), DRAWS, D, 16), out(DRAWS, D, 16);
+  const Panels panels[2] = {first, second};
+  Row dispersion(shared.empty() ? Vector(D) : shared);
+  likelihood_draw(out, spec, panels, dispersion.data(), nullptr, DRAWS, D, SEED, 0);
+  EXPECT_TRUE(all_zero(out.padding()));
+  EXPECT_TRUE(out.guards_intact());
+  return out.values();
+}
+
+Vector column(const Vector& rows, std::size_t D, std::size_t d) {
+  Vector values;
+  for (std::size_t i = d; i < rows.size(); i += D) values.push_back(rows[i]);
+  return values;
+}
+
+double mean_of(const Vector& values) {
+  double sum = 0.0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+// Within five standard errors; that of the variance is from the draws' own fourth moment.
+void expect_moments(const Vector& values, double mean, double variance) {
+  const auto n = static_cast<double>(values.size());
+  EXPECT_NEAR(mean_of(values), mean, 5.0 * std::sqrt(variance / n) + 1e-12);
+  Vector squares;
+  for (const double value : values) squares.push_back((value - mean) * (value - mean));
+  double spread = 0.0;
+  const double got = mean_of(squares);
+  for (const double square : squares) spread += (square - got) * (square - got);
+  EXPECT_NEAR(got, variance, 5.0 * std::sqrt(spread / n / n) + 1e-12);
+}
+
+// Kolmogorov and Smirnov's largest distance; 2.2/√n is exceeded once in 8000 times.
+void expect_distribution(Vector values, const std::function<double(double)>& cdf) {
+  std::sort(values.begin(), values.end());
+  const auto n = static_cast<double>(values.size());
+  double distance = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double p = cdf(values[i]);
+    distance =
+        std::max({distance, std::abs(p - static_cast<double>(i) / n), std::abs(p - static_cast<double>(i + 1) / n)});
+  }
+  EXPECT_LT(distance, 2.2 / std::sqrt(n));
+}
+
+// Pearson's sum of squares over counts that are expected ten times at least; the tails are taken together.
+void expect_counts(const Vector& values, const std::function<double(double)>& log_probability, double from, double to) {
+  const auto n = static_cast<double>(values.size());
+  const auto cells = static_cast<std::size_t>(to - from) + 1;
+  Vector seen(cells + 1);
+  for (const double value : values) {
+    ASSERT_EQ(value, std::floor(value));
+    ASSERT_GE(value, 0.0);
+    seen[value >= from && value <= to ? static_cast<std::size_t>(value - from) : cells] += 1.0;
+  }
+  double chi = 0.0, degrees = 0.0, rest_expected = n, rest_seen = n;
+  for (std::size_t i = 0; i < cells; ++i) {
+    const double expected = n * std::exp(log_probability(from + static_cast<double>(i)));
+    if (expected < 10.0) continue;
+    chi += (seen[i] - expected) * (seen[i] - expected) / expected;
+    degrees += 1.0;
+    rest_expected -= expected;
+    rest_seen -= seen[i];
+  }
+  if (rest_expected >= 10.0) {
+    chi += (rest_seen - rest_expected) * (rest_seen - rest_expected) / rest_expected;
+    degrees += 1.0;
+  }
+  EXPECT_GT(degrees, 0.0);
+  EXPECT_LT(chi, degrees + 5.0 * std::sqrt(2.0 * degrees) + 5.0);
+}
+
+TEST(Draws, OfBernoulli) {
+  const Vector logits{-3.0, 0.0, 1.3, 200.0, -200.0};
+  const Vector rows = draw_rows(spec_of(LikelihoodType::bernoulli), {logits});
+  for (std::size_t d = 0; d < logits.size(); ++d) {
+    const double p = 1.0 / (1.0 + std::exp(-logits[d]));
+    const Vector values = column(rows, logits.size(), d);
+    for (const double value : values) ASSERT_TRUE(value == 0.0 || value == 1.0);
+    expect_moments(values, p, p * (1.0 - p));
+  }
+}
+
+TEST(Draws, OfContinuousBernoulli) {
+  const Vector logits = test::as_floats({-30.0, -2.0, -1e-6, 0.0, 1e-4, 0.5, 9.0, 1e4});
+  const Vector rows = draw_rows(spec_of(LikelihoodType::continuousBernoulli), {logits});
+  const Vector mean = reference::continuous_bernoulli_mean(logits);
+  for (std::size_t d = 0; d < logits.size(); ++d) {
+    SCOPED_TRACE(logits[d]);
+    const double l = logits[d];
+    const Vector values = column(rows, logits.size(), d);
+    for (const double value : values) ASSERT_TRUE(value >= 0.0 && value <= 1.0);
+    // The variance is A''(l), by differences.
+    const double h = 1e-3 * std::max(1.0, std::abs(l));
+    const double variance = (reference::continuous_bernoulli_mean(Vector{l + h})[0] -
+                             reference::continuous_bernoulli_mean(Vector{l - h})[0]) /
+                            (2.0 * h);
+    // A float next to 1 is rounded by 3e-8, of a standard deviation of 1e-4.
+    if (l < 1e3) expect_moments(values, mean[d], variance);
+    EXPECT_NEAR(mean_of(values), mean[d], 5.0 * std::sqrt(variance / DRAWS) + 1e-7);
+    if (l < 1e3) {
+      expect_distribution(values, [l](double x) {
+        return std::abs(l) < 1e-3 ? x + 0.5 * l * x * (x - 1.0) : std::expm1(l * x) / std::expm1(l);
+      });
+    }
+  }
+}
+
+TEST(Draws, OfGaussianAndLaplace) {
+  const Vector mean{0.0, -2.5, 100.0}, raw{0.0, -1.5, 1.25};
+  for (const bool gaussian : {true, false}) {
+    const LikelihoodType type = gaussian ? LikelihoodType::gaussian : LikelihoodType::laplace;
+    for (const bool per_datum : {false, true}) {
+      LikelihoodSpec spec = spec_of(type, per_datum ? DispersionType::perDatum : DispersionType::learned);
+      spec.log_dispersion_min = -3.0;
+      spec.log_dispersion_max = 2.0;
+      const Vector rows = per_datum ? draw_rows(spec, {mean, raw}) : draw_rows(spec, {mean}, raw);
+      for (std::size_t d = 0; d < mean.size(); ++d) {
+        const double log_dispersion = per_datum ? reference::soft_bound(raw[d], -3.0, 2.0) : raw[d];
+        const double b = std::exp(log_dispersion);
+        const Vector values = column(rows, mean.size(), d);
+        expect_moments(values, mean[d], gaussian ? b : 2.0 * b * b);
+        expect_distribution(values, [&](double x) {
+          const double t = x - mean[d];
+          if (gaussian) return 0.5 * std::erfc(-t / std::sqrt(2.0 * b));
+          return t < 0.0 ? 0.5 * std::exp(t / b) : 1.0 - 0.5 * std::exp(-t / b);
+        });
+      }
+    }
+  }
+}
+
+TEST(Draws, OfCategorical) {
+  LikelihoodSpec spec = spec_of(LikelihoodType::categorical);
+  spec.classes = {3, 1, 15, 2};
+  Random random(91);
+  Vector logits = random.floats(21, -2.0, 2.0);
+  logits[1] = -1e4;
+  logits[20] = 1e30;
+  const Vector rows = draw_rows(spec, {logits});
+  const Vector p = reference::categorical_mean(logits, spec.classes, 1);
+  for (std::size_t d = 0; d < 21; ++d) expect_moments(column(rows, 21, d), p[d], p[d] * (1.0 - p[d]));
+  for (std::size_t r = 0; r < DRAWS; ++r) {
+    std::size_t begin = 0;
+    for (const std::size_t count : spec.classes) {
+      double ones = 0.0;
+      for (std::size_t k = 0; k < count; ++k) {
+        const double value = rows[r * 21 + begin + k];
+        ASSERT_TRUE(value == 0.0 || value == 1.0);
+        ones += value;
+      }
+      ASSERT_EQ(ones, 1.0);
+      begin += count;
+    }
+  }
+  // Variables do not know of each other.
+  double both = 0.0;
+  for (std::size_t r = 0; r < DRAWS; ++r) both += rows[r * 21] * rows[r * 21 + 4] / DRAWS;
+  EXPECT_NEAR(both, p[0] * p[4], 5.0 * std::sqrt(p[0] * p[4] / DRAWS));
+}
+
+// By inversion and by rejection, of few trials and of many.
+TEST(Draws, OfMultinomial) {
+  const Vector logits = test::as_floats({0.3, -1.0, 2.0, -200.0, 0.0, 1.9});
+  const Vector p = reference::categorical_mean(logits, {6}, 1);
+  for (const std::size_t trials :
+       {std::size_t{0}, std::size_t{1}, std::size_t{9}, std::size_t{200}, std::size_t{1000000}}) {
+    SCOPED_TRACE(trials);
+    LikelihoodSpec spec = spec_of(LikelihoodType::multinomial);
+    spec.trials = trials;
+    const Vector rows = draw_rows(spec, {logits});
+    const auto n = static_cast<double>(trials);
+    for (std::size_t d = 0; d < 6; ++d) {
+      const Vector values = column(rows, 6, d);
+      expect_moments(values, n * p[d], n * p[d] * (1.0 - p[d]));
+      const double sigma = std::sqrt(n * p[d] * (1.0 - p[d]));
+      if (trials == 0 || trials > 1000 || d == 3) continue;
+      expect_counts(
+          values,
+          [&](double k) {
+            if (k > n) return -std::numeric_limits<double>::infinity();
+            return log_factorial(n) - log_factorial(k) - log_factorial(n - k) + k * std::log(p[d]) +
+                   (n - k) * std::log1p(-p[d]);
+          },
+          std::max(0.0, std::floor(n * p[d] - 5.0 * sigma)), std::min(n, std::ceil(n * p[d] + 5.0 * sigma)));
+    }
+    for (std::size_t r = 0; r < DRAWS; ++r) {
+      double sum = 0.0;
+      for (std::size_t d = 0; d < 6; ++d) sum += rows[r * 6 + d];
+      ASSERT_EQ(sum, n);
+    }
+    double product = 0.0;
+    for (std::size_t r = 0; r < DRAWS; ++r) product += (rows[r * 6] - n * p[0]) * (rows[r * 6 + 2] - n * p[2]) / DRAWS;
+    EXPECT_NEAR(product, -n * p[0] * p[2], 5.0 * n * std::sqrt(2.0 * p[0] * p[2] / DRAWS) + 1e-12);
+  }
+}
+
+TEST(Draws, OfMultinomialTakeEachRowsTrials) {
+  const std::size_t R = 40, D = 9;
+  Random random(92);
+  Matrix logits(random.floats(R * D, -2.0, 2.0), R, D, 16);
+  Vector trials;
+  for (std::size_t r = 0; r < R; ++r) trials.push_back(static_cast<double>(random.index(r < 20 ? 10 : 100000)));
+  const Panels head = logits;
+  likelihood_draw(logits, spec_of(LikelihoodType::multinomial), &head, nullptr, trials.data(), R, D, SEED, 0);
+  for (std::size_t r = 0; r < R; ++r) {
+    double sum = 0.0;
+    for (std::size_t d = 0; d < D; ++d) sum += logits.at(r, d);
+    EXPECT_EQ(sum, trials[r]);
+  }
+}
+
+// On both sides of where inversion ends, and far beyond what a product of uniforms could do.
+TEST(Draws, OfPoisson) {
+  const Vector log_rate = test::as_floats({-8.0, -1.0, 1.0, 2.29, 2.31, 3.0, 5.0, 9.0, 16.0});
+  const Vector rows = draw_rows(spec_of(LikelihoodType::poisson), {log_rate});
+  const Vector rate = reference::poisson_mean(log_rate);
+  for (std::size_t d = 0; d < log_rate.size(); ++d) {
+    SCOPED_TRACE(log_rate[d]);
+    const Vector values = column(rows, log_rate.size(), d);
+    expect_moments(values, rate[d], rate[d]);
+    if (log_rate[d] > 8.0) {
+      // The normal approximation is off by 1/√rate of a hundredth.
+      expect_distribution(values,
+                          [&](double x) { return 0.5 * std::erfc(-(x + 0.5 - rate[d]) / std::sqrt(2.0 * rate[d])); });
+      continue;
+    }
+    const double sigma = std::sqrt(rate[d]);
+    expect_counts(
+        values, [&](double k) { return k * std::log(rate[d]) - rate[d] - log_factorial(k); },
+        std::max(0.0, std::floor(rate[d] - 5.0 * sigma)), std::ceil(rate[d] + 6.0 * sigma) + 1.0);
+  }
+  const Vector largest = draw_rows(spec_of(LikelihoodType::poisson), {{1e30, -1e30}});
+  for (std::size_t r = 0; r < DRAWS; ++r) {
+    ASSERT_NEAR(largest[2 * r] / std::exp(40.0), 1.0, 1e-6);
+    ASSERT_EQ(largest[2 * r + 1], 0.0);
+  }
+}
+
+std::vector<LikelihoodSpec> every_likelihood() {
+  std::vector<LikelihoodSpec> all;
+  for (const LikelihoodType type :
+       {LikelihoodType::bernoulli, LikelihoodType::continuousBernoulli, LikelihoodType::gaussian,
+        LikelihoodType::laplace, LikelihoodType::categorical, LikelihoodType::multinomial, LikelihoodType::poisson}) {
+    all.push_back(spec_of(type));
+    if (type == LikelihoodType::gaussian || type == LikelihoodType::laplace) {
+      all.push_back(spec_of(type, DispersionType::perDatum));
+    }
+    all.back().classes = {20, 1, 32};
+    all.back().trials = 100;
+  }
+  for (LikelihoodSpec& spec : all) spec.classes = {20, 1, 32};
+  return all;
+}
+
+TEST(Draws, DependOnTheirPlaceAlone) {
+  constexpr std::size_t R = 23, D = 53;
+  Random random(93);
+  const Vector first = random.floats(R * D, -2.0, 3.0), second = random.floats(R * D, -2.0, 2.0);
+  for (const LikelihoodSpec& spec : every_likelihood()) {
+    SCOPED_TRACE(static_cast<int>(spec.type));
+    Row shared(random.floats(D, -1.0, 1.0));
+    const auto draw = [&](std::size_t width, std::size_t cut, std::uint64_t seed, std::uint32_t begin) {
+      Matrix a(first, R, D, width), b(second, R, D, width), out(R, D, width);
+      for (std::size_t from = 0; from < R; from += cut) {
+        const std::size_t rows = std::min(cut, R - from);
+        const Panels heads[2] = {a.panels().from_row(from), b.panels().from_row(from)};
+        likelihood_draw(out.panels().from_row(from), spec, heads, shared.data(), nullptr, rows, D, seed,
+                        begin + static_cast<std::uint32_t>(from));
+      }
+      EXPECT_TRUE(out.guards_intact());
+      return out.values();
+    };
+    const Vector whole = draw(16, R, SEED, 5);
+    for (const std::size_t cut : {1, 4, 22}) EXPECT_EQ(draw(16, cut, SEED, 5), whole);
+    for (const std::size_t width : {std::size_t{48}, D}) EXPECT_EQ(draw(width, 3, SEED, 5), whole);
+    EXPECT_NE(draw(16, R, SEED + 1, 5), whole);
+    EXPECT_NE(draw(16, R, SEED, 6), whole);
+
+    Matrix in_place(first, R, D, 16), b(second, R, D, 16);
+    const Panels heads[2] = {in_place, b};
+    likelihood_draw(in_place, spec, heads, shared.data(), nullptr, R, D, SEED, 5);
+    EXPECT_EQ(in_place.values(), whole);
+  }
+}
+
+TEST(Draws, FromWhatIsNotFiniteComeToAnEnd) {
+  constexpr std::size_t R = 2, D = 53;
+  for (const LikelihoodSpec& spec : every_likelihood()) {
+    SCOPED_TRACE(static_cast<int>(spec.type));
+    for (const float bad : {NOT_A_NUMBER, test::INFINITE, -test::INFINITE}) {
+      Matrix a(Vector(R * D), R, D, 16), b(Vector(R * D), R, D, 16), out(R, D, 16);
+      Row shared{Vector(D)};
+      a.panels().at(0, 7) = bad;
+      const Panels heads[2] = {a, b};
+      likelihood_draw(out, spec, heads, shared.data(), nullptr, R, D, SEED, 0);
+      if (std::isnan(bad)) {
+        EXPECT_TRUE(std::isnan(out.at(0, 7)));
+      }
+      for (std::size_t d = 0; d < D; ++d) EXPECT_TRUE(std::isfinite(out.at(1, d)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace aevb
