@@ -14,8 +14,8 @@
 //
 // load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
 // lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)
-// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order; `largest`
-// is unspecified where a lane is NaN. Integers wrap.
+// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order;
+// `largest` is unspecified where a lane is NaN. Integers wrap.
 #undef AEVB_NAMESPACE
 #undef AEVB_BEFORE_KERNELS
 #undef AEVB_AFTER_KERNELS
