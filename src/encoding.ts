@@ -72,7 +72,11 @@ export function encodingOf(latents: readonly LatentSpec[], { heads, mean }: Post
     first += units
     return { ...group, mean: own }
   })
-  return { ...(groups.length === 1 ? groups[0] : {}), mean: groups.length === 1 ? (groups[0] as GroupEncoding).mean : whole, groups }
+  return {
+    ...(groups.length === 1 ? groups[0] : {}),
+    mean: groups.length === 1 ? (groups[0] as GroupEncoding).mean : whole,
+    groups,
+  }
 }
 
 /** Columns [first, first + count) of a row-major matrix: a few numbers a row, row by row. */

@@ -1,9 +1,11 @@
 /** What `aevb` exports: names only. */
 
 export { type Backend, backend } from './backend.js'
+export type { ConditionLike } from './data/condition.js'
 export { Dataset, type MatrixLike } from './data/dataset.js'
 export type { Matrix } from './data/matrix.js'
 export { type LabelledImages, type Mnist, mnist } from './data/mnist.js'
+export type { Encoding, GroupEncoding } from './encoding.js'
 export { AbortError, VAEError, type VAEErrorCode } from './errors.js'
 export type {
   ActivationName,
@@ -59,4 +61,4 @@ export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
 export type { FlatArray, Tensor } from './tensor.js'
 export type { BatchRecord, Callbacks, EpochRecord, History, Losses } from './training/callbacks.js'
-export { type Encoding, type Evaluation, type LogLikelihood, VAE } from './vae.js'
+export { type Evaluation, type LogLikelihood, type Refinement, type Samples, VAE } from './vae.js'

@@ -218,10 +218,7 @@ export interface NativeModel {
   ): Job<EpochResult>
 
   /** `threads` 0 in all of these: as many as pay. */
-  evaluate(
-    data: NativeDataset,
-    options: { threads: number; samples: number; seed: number } & Conditional,
-  ): Job<Terms>
+  evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number } & Conditional): Job<Terms>
   encode(data: NativeDataset, options: { threads: number } & Conditional): Job<Posteriors>
   /**
    * The same on the calling thread alone, into `heads` and, where it is not null, `mean`. The cells of a typed array are

@@ -13,8 +13,8 @@ import {
   rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
-import { expected, translate } from './errors.js'
 import { type Encoding, encodingOf, headsFor } from './encoding.js'
+import { expected, translate } from './errors.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
@@ -260,7 +260,10 @@ export class VAE {
     const { signal, condition: of, ...own } = samplesOptions('logLikelihood', 5000, options)
     this.#refuseDeterministic('logLikelihood')
     const { data, condition } = await this.#examples(x, of, signal)
-    const { perExample, variance } = await this.#run((model) => model.logLikelihood(data, { ...own, condition }), signal)
+    const { perExample, variance } = await this.#run(
+      (model) => model.logLikelihood(data, { ...own, condition }),
+      signal,
+    )
     return {
       mean: sum(perExample) / data.rows,
       // Rows are estimated independently, so the variances of their estimates add.
@@ -382,8 +385,7 @@ export class VAE {
     const condition = conditionRows(spec, plan.condition, data.rows)
     const ofOther = other && conditionRows(spec, plan.validationCondition, other.rows, 'validationCondition')
     const all = await this.#checked(data, condition, 'x', 'condition', signal)
-    const validation =
-      other && (await this.#checked(other, ofOther, 'validationData', 'validationCondition', signal))
+    const validation = other && (await this.#checked(other, ofOther, 'validationData', 'validationCondition', signal))
     if (validationSplit === 0) return { rows: all, validation }
     const kept = data.rows - Math.round(data.rows * validationSplit)
     if (kept === 0 || kept === data.rows) {
@@ -402,7 +404,9 @@ export class VAE {
   async #mnist(): Promise<Dataset> {
     const { dataColumns } = this.#parsed
     if (dataColumns === 784) return this.#dataset(await mnistTrainingImages())
-    throw new RangeError(expected(`rows of ${dataColumns} numbers (MNIST, which is used without x, has 784)`, 'x', undefined))
+    throw new RangeError(
+      expected(`rows of ${dataColumns} numbers (MNIST, which is used without x, has 784)`, 'x', undefined),
+    )
   }
 
   #tensor(data: Float32Array, rows: number): Tensor<Float32Array> {

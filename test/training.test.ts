@@ -33,7 +33,7 @@ function makeCore() {
 
 function begin(core: ReturnType<typeof makeCore>, gate: Gate, options: FitOptions) {
   const records: EpochRecord[] = []
-  const rows = { rows: 10, columns: 2 } as NativeDataset
+  const rows = { data: { rows: 10, columns: 2 } as NativeDataset, condition: undefined }
   const done = train({
     model: core as unknown as NativeModel,
     gate,

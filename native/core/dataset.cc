@@ -16,15 +16,26 @@ bool is_count(float value) {
   return whole && value >= 0.0f && std::isfinite(value);
 }
 
-bool in_domain(float value, Domain domain) {
-  switch (domain) {
-    case Domain::unit:
-      return value >= 0.0f && value <= 1.0f;
-    case Domain::counts:
-      return is_count(value);
-    default:
-      return std::isfinite(value);
+template <Domain DOMAIN>
+bool in_domain(float value) {
+  if constexpr (DOMAIN == Domain::unit) {
+    return value >= 0.0f && value <= 1.0f;
+  } else if constexpr (DOMAIN == Domain::counts) {
+    return is_count(value);
+  } else {
+    return std::isfinite(value);
   }
+}
+
+// Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
+template <Domain DOMAIN, typename Value>
+std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns) {
+  bool good = true;
+  for (std::size_t i = 0; i < columns; ++i) good &= in_domain<DOMAIN>(static_cast<float>(cells[i]));
+  if (good) return std::nullopt;
+  std::size_t i = 0;
+  while (in_domain<DOMAIN>(static_cast<float>(cells[i]))) ++i;
+  return i;
 }
 
 template <typename Value>
@@ -51,24 +62,9 @@ std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t colu
     }
     return std::nullopt;
   }
-  // Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
-  int good = 1;
-  if (domain == Domain::unit) {
-    for (std::size_t i = 0; i < columns; ++i) {
-      const auto cell = static_cast<float>(cells[i]);
-      good &= static_cast<int>(cell >= 0.0f) & static_cast<int>(cell <= 1.0f);
-    }
-  } else if (domain == Domain::counts) {
-    for (std::size_t i = 0; i < columns; ++i) good &= static_cast<int>(is_count(static_cast<float>(cells[i])));
-  } else {
-    for (std::size_t i = 0; i < columns; ++i) {
-      good &= static_cast<int>(std::abs(static_cast<float>(cells[i])) <= std::numeric_limits<float>::max());
-    }
-  }
-  if (good != 0) return std::nullopt;
-  std::size_t i = 0;
-  while (in_domain(static_cast<float>(cells[i]), domain)) ++i;
-  return i;
+  if (domain == Domain::unit) return first_outside<Domain::unit>(cells, columns);
+  if (domain == Domain::counts) return first_outside<Domain::counts>(cells, columns);
+  return first_outside<Domain::real>(cells, columns);
 }
 
 template <typename Value>

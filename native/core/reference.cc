@@ -6,6 +6,9 @@
 #include <numbers>
 #include <utility>
 
+#include "likelihood/likelihood.h"
+#include "reference_likelihood.h"
+
 namespace aevb::reference {
 
 namespace {
@@ -289,7 +292,7 @@ struct Layers {
   Layer mean;
   Layer log_variance;
   std::vector<Layer> decoder;
-  std::vector<Layer> heads;  // of the likelihood: logits, or mean and for perDatum its log-variance
+  std::vector<Layer> heads;  // the likelihood's
 };
 
 std::vector<Layer> dense_stack(const std::string& name, std::size_t in, const std::vector<DenseSpec>& specs) {
@@ -312,13 +315,8 @@ Layers model_layers(const ModelSpec& spec) {
   layers.log_variance = head("latent.logVariance", encoded, spec.latents[0].units);
   layers.decoder = dense_stack("decoder", spec.latents[0].units, spec.decoder);
   const std::size_t decoded = layers.decoder.empty() ? spec.latents[0].units : layers.decoder.back().out;
-  if (spec.likelihood.type == LikelihoodType::bernoulli) {
-    layers.heads = {head("likelihood.logits", decoded, spec.input)};
-  } else {
-    layers.heads = {head("likelihood.mean", decoded, spec.input)};
-    if (spec.likelihood.dispersion == DispersionType::perDatum) {
-      layers.heads.push_back(head("likelihood.logVariance", decoded, spec.input));
-    }
+  for (const char* name : likelihood_heads(spec.likelihood)) {
+    layers.heads.push_back(head(std::string("likelihood.") + name, decoded, spec.input));
   }
   return layers;
 }
@@ -381,56 +379,33 @@ double total(const Vector& values) {
   return sum;
 }
 
-// The log-variance [D] that all rows share, of the variances fixed, learned and perFeature.
-Vector shared_log_dispersion(const ModelSpec& spec, const Parameters& parameters) {
-  const LikelihoodSpec& likelihood = spec.likelihood;
-  if (likelihood.dispersion == DispersionType::fixed) return Vector(spec.input, std::log(likelihood.fixed_dispersion));
-  const Vector& raw = parameters.at("likelihood.logVariance");  // [1] or [D]
-  Vector log_variance;
-  for (std::size_t d = 0; d < spec.input; ++d) {
-    log_variance.push_back(
-        soft_bound(raw[d % raw.size()], likelihood.log_dispersion_min, likelihood.log_dispersion_max));
-  }
-  return log_variance;
+// The likelihood's own parameters: the shared log-dispersion.
+Vector likelihood_parameters(const ModelSpec& spec, const Parameters& parameters) {
+  if (shared_log_dispersions(spec.likelihood, spec.input) == 0) return {};
+  return parameters.at(shared_log_dispersion_name(spec.likelihood));
+}
+
+std::vector<Vector> outputs(const std::vector<Trace>& heads) {
+  std::vector<Vector> values;
+  for (const Trace& head : heads) values.push_back(head.out);
+  return values;
 }
 
 // −log p(x|z) [B L] from the heads' outputs.
 Vector likelihood_forward(const ModelSpec& spec, const Parameters& parameters, const std::vector<Trace>& heads,
                           const Vector& x, std::size_t B, std::size_t L) {
-  const LikelihoodSpec& likelihood = spec.likelihood;
-  if (likelihood.type == LikelihoodType::bernoulli) return bernoulli_forward(heads[0].out, x, B, L, spec.input);
-  if (likelihood.dispersion == DispersionType::perDatum) {
-    return gaussian_datum_forward(heads[0].out, heads[1].out, likelihood.log_dispersion_min,
-                                  likelihood.log_dispersion_max, x, B, L, spec.input);
-  }
-  return gaussian_forward(heads[0].out, shared_log_dispersion(spec, parameters), x, B, L, spec.input);
+  return likelihood_loss(spec.likelihood, outputs(heads), likelihood_parameters(spec, parameters), x, B, L, spec.input);
 }
 
-// The gradients of  scale · Σ loss  with respect to the heads' outputs; writes that of a shared log-variance parameter.
+// The gradients of  scale · Σ loss  with respect to the heads' outputs; writes that of a shared log-dispersion
+// parameter.
 std::vector<Vector> likelihood_backward(const ModelSpec& spec, const Parameters& parameters,
                                         const std::vector<Trace>& heads, const Vector& x, double scale, std::size_t B,
                                         std::size_t L, Parameters* gradient) {
-  const LikelihoodSpec& likelihood = spec.likelihood;
-  const double min = likelihood.log_dispersion_min;
-  const double max = likelihood.log_dispersion_max;
-  if (likelihood.type == LikelihoodType::bernoulli) {
-    return {bernoulli_backward(heads[0].out, x, scale, B, L, spec.input)};
-  }
-  if (likelihood.dispersion == DispersionType::perDatum) {
-    GaussianGradient d = gaussian_datum_backward(heads[0].out, heads[1].out, min, max, x, scale, B, L, spec.input);
-    return {std::move(d.dmean), std::move(d.dlog_variance)};
-  }
-  GaussianGradient d =
-      gaussian_likelihood_backward(heads[0].out, shared_log_dispersion(spec, parameters), x, scale, B, L, spec.input);
-  if (likelihood.dispersion != DispersionType::fixed) {
-    const Vector& raw = parameters.at("likelihood.logVariance");
-    Vector draw(raw.size());
-    for (std::size_t i = 0; i < spec.input; ++i) {
-      draw[i % raw.size()] += d.dlog_variance[i] * soft_bound_derivative(raw[i % raw.size()], min, max);
-    }
-    (*gradient)["likelihood.logVariance"] = std::move(draw);
-  }
-  return {std::move(d.dmean)};
+  const Vector raw = likelihood_parameters(spec, parameters);
+  LikelihoodGradient d = likelihood_gradient(spec.likelihood, outputs(heads), raw, x, scale, B, L, spec.input);
+  if (!raw.empty()) (*gradient)[shared_log_dispersion_name(spec.likelihood)] = std::move(d.draw);
+  return std::move(d.dheads);
 }
 
 std::vector<Trace> heads_forward(const std::vector<Layer>& heads, const Parameters& parameters, const Vector& inp,
@@ -454,12 +429,8 @@ std::vector<TensorShape> initialise_shapes(const ModelSpec& spec) {
   add_layer(layers.log_variance);
   for (const Layer& layer : layers.decoder) add_layer(layer);
   for (const Layer& layer : layers.heads) add_layer(layer);
-  if (spec.likelihood.type == LikelihoodType::gaussian) {
-    if (spec.likelihood.dispersion == DispersionType::learned) shapes.push_back({"likelihood.logVariance", {1}});
-    if (spec.likelihood.dispersion == DispersionType::perFeature) {
-      shapes.push_back({"likelihood.logVariance", {spec.input}});
-    }
-  }
+  const std::size_t shared = shared_log_dispersions(spec.likelihood, spec.input);
+  if (shared > 0) shapes.push_back({shared_log_dispersion_name(spec.likelihood), {shared}});
   return shapes;
 }
 
@@ -514,7 +485,7 @@ Vector decode(const ModelSpec& spec, const Parameters& parameters, const Vector&
   const Layers layers = model_layers(spec);
   const std::vector<Trace> decoder = stack_forward(layers.decoder, parameters, z, R);
   const Trace head = layer_forward(layers.heads[0], parameters, last(decoder, z), R);
-  return spec.likelihood.type == LikelihoodType::bernoulli ? bernoulli_mean(head.out) : head.out;
+  return likelihood_mean(spec.likelihood, {head.out}, R, spec.input);
 }
 
 Vector negative_log_likelihood(const ModelSpec& spec, const Parameters& parameters, const Vector& x, const Vector& z,

@@ -47,18 +47,24 @@ inline std::vector<NamedSpec> model_specs() {
     spec.encoder = {{16, Activation::softplus}};
     spec.decoder = {{48, Activation::identity}};
   });
-  const auto gaussian = [&](const std::string& name, DispersionType variance, std::size_t samples) {
+  const auto with_dispersion = [&](const std::string& name, LikelihoodType type, DispersionType variance,
+                                   std::size_t samples) {
     add(name, [&](ModelSpec& spec) {
-      spec.likelihood.type = LikelihoodType::gaussian;
+      spec.likelihood.type = type;
       spec.likelihood.dispersion = variance;
       spec.likelihood.fixed_dispersion = 0.3;
       spec.objective.samples = samples;
     });
   };
-  gaussian("gaussian_fixed", DispersionType::fixed, 1);
-  gaussian("gaussian_learned", DispersionType::learned, 2);
-  gaussian("gaussian_per_feature", DispersionType::perFeature, 2);
-  gaussian("gaussian_per_datum", DispersionType::perDatum, 2);
+  with_dispersion("gaussian_fixed", LikelihoodType::gaussian, DispersionType::fixed, 1);
+  with_dispersion("gaussian_learned", LikelihoodType::gaussian, DispersionType::learned, 2);
+  with_dispersion("gaussian_per_feature", LikelihoodType::gaussian, DispersionType::perFeature, 2);
+  with_dispersion("gaussian_per_datum", LikelihoodType::gaussian, DispersionType::perDatum, 2);
+  with_dispersion("laplace_fixed", LikelihoodType::laplace, DispersionType::fixed, 1);
+  with_dispersion("laplace_learned", LikelihoodType::laplace, DispersionType::learned, 2);
+  with_dispersion("laplace_per_feature", LikelihoodType::laplace, DispersionType::perFeature, 2);
+  with_dispersion("laplace_per_datum", LikelihoodType::laplace, DispersionType::perDatum, 2);
+  add("continuous_bernoulli", [](ModelSpec& spec) { spec.likelihood.type = LikelihoodType::continuousBernoulli; });
   add("wide", [](ModelSpec& spec) {
     spec.input = 201;
     spec.encoder = {{130, Activation::relu}};
