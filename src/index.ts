@@ -48,7 +48,16 @@ export type {
 } from './options/config.js'
 export type { FitOptions } from './options/fit-options.js'
 export type { Adagrad, Adam, AdamW, Optimizer, OptimizerName, RMSprop, SGD } from './options/optimizer.js'
-export type { EvaluateOptions, LogLikelihoodOptions, RunOptions, SeedOptions } from './options/run-options.js'
+export type {
+  ConditionOptions,
+  DrawOptions,
+  EvaluateOptions,
+  LogLikelihoodOptions,
+  RefineOptions,
+  RunOptions,
+  SampleOptions,
+  SeedOptions,
+} from './options/run-options.js'
 export type {
   ConstantSchedule,
   CosineSchedule,

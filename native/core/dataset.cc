@@ -17,24 +17,24 @@ bool is_count(float value) {
 }
 
 template <Domain DOMAIN>
-bool in_domain(float value) {
+int in_domain(float value) {
   if constexpr (DOMAIN == Domain::unit) {
-    return value >= 0.0f && value <= 1.0f;
+    return static_cast<int>(value >= 0.0f) & static_cast<int>(value <= 1.0f);
   } else if constexpr (DOMAIN == Domain::counts) {
-    return is_count(value);
+    return static_cast<int>(is_count(value));
   } else {
-    return std::isfinite(value);
+    return static_cast<int>(std::abs(value) <= std::numeric_limits<float>::max());
   }
 }
 
-// Written so that the compiler can vectorise the row; the cell is looked for only where there is one.
+// Integers, and no call, so that the compiler can vectorise the row; the cell is looked for only where there is one.
 template <Domain DOMAIN, typename Value>
 std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns) {
-  bool good = true;
+  int good = 1;
   for (std::size_t i = 0; i < columns; ++i) good &= in_domain<DOMAIN>(static_cast<float>(cells[i]));
-  if (good) return std::nullopt;
+  if (good != 0) return std::nullopt;
   std::size_t i = 0;
-  while (in_domain<DOMAIN>(static_cast<float>(cells[i]))) ++i;
+  while (in_domain<DOMAIN>(static_cast<float>(cells[i])) != 0) ++i;
   return i;
 }
 
