@@ -16,6 +16,8 @@ interface Step {
   readonly config: VAEConfig
   /** How old the model is, which decides warm-up, capacity, temperature and binarisation. */
   readonly epochs: number
+  /** The training step whose noise the core is to draw itself, or null where it is given that of the file. */
+  readonly step: number | null
   readonly terms: Terms
 }
 
@@ -42,7 +44,7 @@ function part(tensors: Tensors, index: 0 | 1): Tensors {
 const shapes = (table: Iterable<readonly [string, readonly number[]]>) => Object.fromEntries(table)
 
 test.each(Object.keys(cases))('%s: the loss and the gradients of a step are those of PyTorch', async (name) => {
-  const { config, epochs, terms: wanted } = cases[name] as Step
+  const { config, epochs, step, terms: wanted } = cases[name] as Step
   const { x, condition, epsilon, ...stored } = readTensors('steps', `${name}.safetensors`)
   if (!x || !epsilon) throw new Error('x or epsilon is missing')
   const parameters = Object.entries(part(stored, 0))
@@ -60,7 +62,8 @@ test.each(Object.keys(cases))('%s: the loss and the gradients of a step are thos
     for (let i = 0; i < epochs; i++) await model.trainEpoch(rows, { ...options, batchInterval: 0 }).promise
     write()
   }
-  const { gradients, ...terms } = await model.gradient(rows, { ...options, epsilon: epsilon.data }).promise
+  const noise = step === null ? { epsilon: epsilon.data } : { step }
+  const { gradients, ...terms } = await model.gradient(rows, { ...options, ...noise }).promise
 
   expectTerms(terms, wanted, TOLERANCE)
   for (const [key, { data }] of Object.entries(part(stored, 1))) {
