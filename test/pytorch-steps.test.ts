@@ -19,6 +19,15 @@ interface Step {
   /** The training step whose noise the core is to draw itself, or null where it is given that of the file. */
   readonly step: number | null
   readonly terms: Terms
+  readonly inference?: {
+    readonly seeds: { readonly evaluate: number; readonly logLikelihood: number; readonly sample: number }
+    readonly evaluate: Terms
+    /** Draws for the log-likelihood. */
+    readonly samples: number
+    readonly logLikelihood: readonly number[]
+    readonly variance: readonly number[]
+    readonly anomalyScore: readonly number[]
+  }
 }
 
 /**
@@ -41,32 +50,67 @@ function part(tensors: Tensors, index: 0 | 1): Tensors {
   return Object.fromEntries(parts)
 }
 
-const shapes = (table: Iterable<readonly [string, readonly number[]]>) => Object.fromEntries(table)
+function load(name: string) {
+  const file = readTensors('steps', `${name}.safetensors`)
+  const isParameter = (key: string) => key.includes('.')
+  const stored = Object.fromEntries(Object.entries(file).filter(([key]) => isParameter(key)))
+  const outputs = Object.fromEntries(Object.entries(file).filter(([key]) => !isParameter(key)))
+  const { x, condition, epsilon } = outputs
+  if (!x || !epsilon) throw new Error('x or epsilon is missing')
+  const step = cases[name] as Step
+  const model = new native.Model(parseConfig(step.config).spec)
+  const parameters = part(stored, 0)
+  const write = () => {
+    const values = Object.entries(parameters).map(([key, { data }]) => [key, data])
+    model.writeParameters(Object.fromEntries(values))
+  }
+  write()
+  const options = { threads: 1, ...(condition && { condition: dataset(condition) }) }
+  return { ...step, model, write, parameters, gradients: part(stored, 1), rows: dataset(x), options, epsilon, outputs }
+}
 
 test.each(Object.keys(cases))('%s: the loss and the gradients of a step are those of PyTorch', async (name) => {
-  const { config, epochs, step, terms: wanted } = cases[name] as Step
-  const { x, condition, epsilon, ...stored } = readTensors('steps', `${name}.safetensors`)
-  if (!x || !epsilon) throw new Error('x or epsilon is missing')
-  const parameters = Object.entries(part(stored, 0))
-
-  const model = new native.Model(parseConfig(config).spec)
-  expect(shapes(model.parameterTable.map((entry) => [entry.name, entry.shape]))).toEqual(
-    shapes(parameters.map(([key, { shape }]) => [key, shape])),
+  const { model, parameters, rows, options, epsilon, epochs, step, ...wanted } = load(name)
+  expect(Object.fromEntries(model.parameterTable.map((entry) => [entry.name, entry.shape]))).toEqual(
+    Object.fromEntries(Object.entries(parameters).map(([key, { shape }]) => [key, shape])),
   )
-  const write = () => model.writeParameters(Object.fromEntries(parameters.map(([key, { data }]) => [key, data])))
-  write()
-  const rows = dataset(x)
-  const options = { threads: 1, ...(condition && { condition: dataset(condition) }) }
   if (epochs > 0) {
     model.beginFit(fitPlan().spec)
     for (let i = 0; i < epochs; i++) await model.trainEpoch(rows, { ...options, batchInterval: 0 }).promise
-    write()
+    wanted.write()
   }
   const noise = step === null ? { epsilon: epsilon.data } : { step }
   const { gradients, ...terms } = await model.gradient(rows, { ...options, ...noise }).promise
 
-  expectTerms(terms, wanted, TOLERANCE)
-  for (const [key, { data }] of Object.entries(part(stored, 1))) {
+  expectTerms(terms, wanted.terms, TOLERANCE)
+  for (const [key, { data }] of Object.entries(wanted.gradients)) {
     expect(deviation(gradients[key] ?? [], data), key).toBeLessThan(TOLERANCE)
   }
 })
+
+const inferred = Object.keys(cases).filter((name) => cases[name]?.inference)
+
+test.each(inferred)(
+  '%s: evaluation, likelihood, score, reconstruction and samples are those of PyTorch',
+  async (name) => {
+    const { model, rows, options, config, inference: wanted, outputs } = load(name)
+    if (!wanted) throw new Error('nothing to compare with')
+    const { seeds, samples } = wanted
+    const own = config.objective?.samples ?? 1
+    const terms = await model.evaluate(rows, { ...options, samples: own, seed: seeds.evaluate }).promise
+    expectTerms(terms, wanted.evaluate, TOLERANCE)
+    const likelihood = await model.logLikelihood(rows, { ...options, samples, seed: seeds.logLikelihood }).promise
+    expect(deviation(likelihood.perExample, wanted.logLikelihood), 'logLikelihood').toBeLessThan(TOLERANCE)
+    expect(deviation(likelihood.variance, wanted.variance), 'variance').toBeLessThan(TOLERANCE)
+    expect(deviation(await model.anomalyScore(rows, options).promise, wanted.anomalyScore), 'score').toBeLessThan(
+      TOLERANCE,
+    )
+
+    const drawing = { ...options, draw: false, seed: seeds.sample }
+    const { x, z } = await model.sample(rows.rows, drawing).promise
+    const decoded = { z, sample: x, reconstruct: await model.reconstruct(rows, drawing).promise }
+    for (const [key, actual] of Object.entries(decoded)) {
+      expect(deviation(actual, outputs[key]?.data ?? []), key).toBeLessThan(TOLERANCE)
+    }
+  },
+)
