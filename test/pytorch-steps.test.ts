@@ -1,6 +1,6 @@
 /**
- * One training step of every choice that docs/models.md offers, against PyTorch: what test/fixtures/make_steps.py
- * stored, as test/fixtures/README.md says.
+ * One training step of every choice that docs/models.md offers, and what such models answer when they are used, against
+ * PyTorch: what test/fixtures/make_steps.py stored, as test/fixtures/README.md says.
  */
 
 import { expect, test } from 'vitest'
@@ -19,6 +19,7 @@ interface Step {
   /** The training step whose noise the core is to draw itself, or null where it is given that of the file. */
   readonly step: number | null
   readonly terms: Terms
+  /** What the model with these parameters answers; see also the tensors `reconstruct`, `z` and `sample`. */
   readonly inference?: {
     readonly seeds: { readonly evaluate: number; readonly logLikelihood: number; readonly sample: number }
     readonly evaluate: Terms
