@@ -1,20 +1,20 @@
 /** The package against PyTorch: what test/fixtures/make.py stored, as test/fixtures/README.md says. */
 
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { headerLength, LENGTH_BYTES, parseHeader } from '../src/checkpoint/safetensors.js'
 import { type FitOptions, type Tensor, VAE, type VAEConfig } from '../src/index.js'
 import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
-
-type Tensors = Readonly<Record<string, Tensor<Float32Array>>>
-
-interface Terms {
-  readonly loss: number
-  readonly reconstruction: number
-  readonly kl: number
-}
+import {
+  deviation,
+  expectTerms,
+  fixtures,
+  json,
+  names,
+  readTensors,
+  type Terms,
+  withPrefix,
+} from './helpers/fixtures.js'
 
 /** expected/<model>.json */
 interface Expected {
@@ -37,26 +37,6 @@ interface Run {
   readonly epochs: readonly Terms[]
 }
 
-const fixtures = join(import.meta.dirname, 'fixtures')
-const names = (folder: string, suffix = '') =>
-  readdirSync(join(fixtures, folder))
-    .filter((name) => name.endsWith(suffix))
-    .map((name) => name.slice(0, name.length - suffix.length))
-const json = <T>(...path: string[]) => JSON.parse(readFileSync(join(fixtures, ...path), 'utf8')) as T
-
-/** The float32 tensors of a file. */
-function readTensors(...path: string[]): Tensors {
-  const bytes = new Uint8Array(readFileSync(join(fixtures, ...path)))
-  const dataStart = LENGTH_BYTES + headerLength(bytes, bytes.length, path.join('/'))
-  const header = parseHeader(bytes.slice(LENGTH_BYTES, dataStart), bytes.length - dataStart, path.join('/'))
-  const data = bytes.slice(dataStart).buffer
-  const tensors = [...header.tensors].map(([name, { shape, begin, end }]) => [
-    name,
-    { data: new Float32Array(data, begin, (end - begin) / 4), shape },
-  ])
-  return Object.fromEntries(tensors)
-}
-
 /** Of everything that is computed once. */
 const ONCE = 1e-5
 /** After many steps, each of which goes on from float32 parameters. */
@@ -65,37 +45,10 @@ const TRAINED = 1e-5
 const models = names('models')
 const runs = names('training', '.json')
 
-/**
- * Relative to the largest magnitude of a tensor: max |actual − wanted| / max |wanted|. An element beside which others
- * are large is only as exact as they are in float32.
- */
-function deviation(actual: ArrayLike<number>, wanted: ArrayLike<number>): number {
-  expect(actual.length).toBe(wanted.length)
-  let difference = 0
-  let largest = 0
-  for (let i = 0; i < wanted.length; i++) {
-    difference = Math.max(difference, Math.abs((actual[i] as number) - (wanted[i] as number)))
-    largest = Math.max(largest, Math.abs(wanted[i] as number))
-  }
-  return difference / largest
-}
-
 function expectTensor(actual: Tensor | undefined, wanted: Tensor | undefined, tolerance: number, name: string): void {
   if (!actual || !wanted) throw new Error(`${name} is missing`)
   expect(actual.shape, name).toEqual(wanted.shape)
   expect(deviation(actual.data, wanted.data), name).toBeLessThan(tolerance)
-}
-
-function expectTerms(actual: Terms, wanted: Terms, tolerance: number, name = ''): void {
-  for (const key of ['loss', 'reconstruction', 'kl'] as const) {
-    expect(deviation([actual[key]], [wanted[key]]), `${name} ${key}`).toBeLessThan(tolerance)
-  }
-}
-
-/** The tensors of a file whose names begin with `prefix`, without it. */
-function withPrefix(tensors: Tensors, prefix: string): Tensors {
-  const chosen = Object.entries(tensors).filter(([name]) => name.startsWith(prefix))
-  return Object.fromEntries(chosen.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
 
 describe.each(models)('the model %s', (name) => {
