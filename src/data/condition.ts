@@ -6,8 +6,8 @@ import type { ModelSpec, NativeDataset } from '../native.js'
 import { asDataset, checkedRows, checkedRowsNow, Dataset, type Domain, type MatrixLike, real } from './dataset.js'
 
 /**
- * The condition of each row. Of a model with `condition: { classes }` a class number for each, or one number for all rows;
- * else a row of numbers for each.
+ * The condition of each row. Of a model with `condition: { classes }` a class number for each, counted from 0, or one
+ * number for all rows; else a row of numbers for each, in which bytes stand for 0, 1/255, ..., 1.
  */
 export type ConditionLike = MatrixLike | readonly number[] | Int32Array | Uint32Array | Uint16Array | number
 
@@ -53,14 +53,15 @@ export async function checkedCondition(
   return condition && checkedRows(condition.dataset, name, condition.domain, signal)
 }
 
-/** Lists of whole numbers as a column; anything else as it is. */
+/** Lists of whole numbers, and tensors of one dimension such as MNIST's labels, as a column; anything else as it is. */
 function classNumbers(condition: unknown, rows: number): unknown {
   if (typeof condition === 'number') return new Float64Array(rows).fill(condition)
   const isList = Array.isArray(condition) && typeof condition[0] === 'number'
   if (isList || types.isInt32Array(condition) || types.isUint32Array(condition) || types.isUint16Array(condition)) {
     return Float64Array.from(condition as Iterable<number>)
   }
-  return condition
+  const { data, shape } = (condition ?? {}) as { data?: unknown; shape?: unknown }
+  return Array.isArray(shape) && shape.length === 1 ? { data, shape: [...shape, 1] } : condition
 }
 
 /** The same on the calling thread, for a call that is over before anything can change. */
