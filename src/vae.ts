@@ -20,6 +20,7 @@ import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   type ConditionOptions,
+  conditionOption,
   count,
   type DrawOptions,
   drawOptions,
@@ -181,7 +182,7 @@ export class VAE {
     const { dataColumns, spec, latentWidth } = this.#parsed
     const domain = this.#domain
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
-    const given = options === undefined ? undefined : runOptions('encodeSync', options).condition
+    const given = options === undefined ? undefined : conditionOption('encodeSync', options)
     const condition = conditionNow(conditionRows(spec.condition, given, rows))
     const { heads, mean } = headsFor(spec.latents, rows, latentWidth)
     let bad = null

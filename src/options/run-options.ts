@@ -71,6 +71,7 @@ const run = { signal: signalSchema, threads: threadsSchema, condition }
 const what = 'an object of options'
 
 const runSchema = options<ConditionOptions>(what, run)
+const conditionSchema = options<Pick<ConditionOptions, 'condition'>>(what, { condition })
 const drawSchema = options<DrawOptions>(what, { ...run, seed, draw: optional(boolean()) })
 const sampleSchema = options<SampleOptions>(what, {
   ...run,
@@ -91,6 +92,11 @@ interface Filled {
   readonly signal: AbortSignal | undefined
   readonly threads: number
   readonly condition: ConditionLike | undefined
+}
+
+/** Of a method that is over before anything could stop it. */
+export function conditionOption(method: string, passed: unknown): ConditionLike | undefined {
+  return parse(conditionSchema, passed, method).condition
 }
 
 export function runOptions(method: string, passed: unknown = {}): Filled {
