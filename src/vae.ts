@@ -70,9 +70,9 @@ export interface Refinement {
 
 /** Draws from the model, and what they were decoded from. */
 export interface Samples {
-  /** [n, ...input] */
+  /** [n, ...input], or [n, classes of all] where data are class numbers. */
   readonly x: Tensor<Float32Array>
-  /** [n, latent units] */
+  /** [n, columns of z] */
   readonly z: Tensor<Float32Array>
 }
 
@@ -196,7 +196,7 @@ export class VAE {
   }
 
   /**
-   * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, latent units]:
+   * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, columns of z]:
    * numbers, not bytes. Of a categorical likelihood it is the probabilities of the classes, [rows, classes of all] where
    * data are class numbers, and a draw is one-hot; of a multinomial one the mean of one trial, and a draw has
    * `likelihood.trials`.
@@ -227,7 +227,11 @@ export class VAE {
    * [n, ...input]; with `latent`, z beside it.
    */
   async sample(n: number, options: DrawOptions & { readonly latent: true }): Promise<Samples>
-  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array>>
+  async sample(
+    n: number,
+    options?: DrawOptions & { readonly latent?: false | undefined },
+  ): Promise<Tensor<Float32Array>>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples>
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples> {
     const rows = count('n', n)
     const { signal, condition: of, latent, ...own } = sampleOptions(options)
