@@ -3,23 +3,35 @@
 import type { LatentSpec } from './native.js'
 import type { Tensor } from './tensor.js'
 
-/** The parameters of q(z|x) of one group of latent variables, each [rows, units]; those that its family has. */
+/**
+ * The parameters of q(z|x) of one group of latent variables, [rows, units] unless said otherwise; those that its family
+ * has.
+ */
 export interface GroupEncoding {
-  /** The posterior's mean; of discrete variables, the probability of each class (categorical) or of 1 (bernoulli). */
+  /**
+   * The posterior's mean; of discrete variables the probability of each class (categorical, [rows, units · classes]) or of
+   * 1 (bernoulli).
+   */
   readonly mean: Tensor<Float32Array>
   /** gaussian: log σ². With a full covariance L Lᵀ, the log of L's squared diagonal. */
   readonly logVariance?: Tensor<Float32Array>
-  /** gaussian with a full covariance: the entries of L below its diagonal, row by row, [rows, units (units − 1) / 2]. */
+  /**
+   * gaussian with a full covariance, of more than one unit: the entries of L below its diagonal, row by row, [rows,
+   * units (units − 1) / 2].
+   */
   readonly cholesky?: Tensor<Float32Array>
-  /** laplace, logistic: the log of the scale. */
+  /** laplace, logistic: the log of the scale. The standard deviation is √2 (laplace) or π/√3 (logistic) times the scale. */
   readonly logScale?: Tensor<Float32Array>
   /** categorical [rows, units · classes], bernoulli. */
   readonly logits?: Tensor<Float32Array>
 }
 
-/** q(z|x) of each row. Of a model with a single group its parameters stand here; `mean` is that of all of z in any case. */
+/**
+ * q(z|x) of each row. Of a model with a single group its parameters stand here; `mean` is that of all of z in any case,
+ * [rows, columns of z].
+ */
 export interface Encoding extends GroupEncoding {
-  /** One for each group of latent variables. */
+  /** One for each group of latent variables, in the order of the config. */
   readonly groups: readonly GroupEncoding[]
 }
 

@@ -20,6 +20,7 @@ import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   type ConditionOptions,
+  conditionOption,
   count,
   type DrawOptions,
   drawOptions,
@@ -39,7 +40,7 @@ import { Gate } from './training/gate.js'
 import { run, throwIfAborted } from './training/jobs.js'
 import { type Examples, train } from './training/training.js'
 
-/** The losses over all rows that were given. */
+/** The losses over all rows that were given, nats per example: see {@link VAE.evaluate}. */
 export interface Evaluation extends Losses {
   /** Rows. */
   readonly examples: number
@@ -55,13 +56,13 @@ export interface LogLikelihood {
   readonly perExample: Float64Array
 }
 
-/** What an ascent on each row's own bound has come to. */
+/** What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z. */
 export interface Refinement {
   /** The posteriors after it. */
   readonly encoding: Encoding
   /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
   readonly before: Float64Array
-  /** And at the refined posterior. */
+  /** And at the refined posterior; it may be lower where `learningRate` was too large. */
   readonly after: Float64Array
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
@@ -69,9 +70,9 @@ export interface Refinement {
 
 /** Draws from the model, and what they were decoded from. */
 export interface Samples {
-  /** [n, ...input] */
+  /** [n, ...input], or [n, classes of all] where data are class numbers. */
   readonly x: Tensor<Float32Array>
-  /** [n, latent units] */
+  /** [n, columns of z] */
   readonly z: Tensor<Float32Array>
 }
 
@@ -79,12 +80,14 @@ export interface Samples {
  * A variational autoencoder (Kingma and Welling 2013).
  *
  * Wherever rows of data are wanted, `x` may be a {@link Tensor} of shape [rows, ...input], a typed array of whole rows,
- * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1. Methods that compute give promises and, `encodeSync`
- * apart, compute on other threads. What stays on the calling thread, and keeps the event loop waiting where it is large,
+ * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1, and for themselves where the likelihood is of counts
+ * or classes. A conditional model wants the option `condition` with each of them. Methods that compute give promises and,
+ * `encodeSync` apart, compute on other threads. What stays on the calling thread, and keeps the event loop waiting where it is large,
  * is making a model (`new VAE`, `VAE.load`) and copying: rows in, which for `number[][]` is slowest and which a Dataset
  * does once, and parameters out. These methods take a `signal` and reject with
- * - a TypeError or RangeError that names what is wrong with an argument: data of the wrong width, without rows, with NaN
- *   or infinite cells, or outside [0, 1] for a Bernoulli likelihood (row and column are named), a misspelt option;
+ * - a TypeError or RangeError that names what is wrong with an argument: data of the wrong width, without rows, or with
+ *   cells that the likelihood has no probability for, such as NaN, or 2 for a Bernoulli one (row and column are named); a
+ *   condition that is missing, or that the model has no use for; a misspelt option;
  * - an AbortError once the signal is aborted;
  * - a VAEError of code 'OUT_OF_MEMORY' or 'NATIVE' where the core fails.
  */
@@ -165,7 +168,7 @@ export class VAE {
     return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl, examples: terms.examples }
   }
 
-  /** The posterior q(z|x) of each row. */
+  /** The posterior q(z|x) of each row: the numbers that the encoder puts out, and the posterior's mean. */
   async encode(x: MatrixLike, options?: ConditionOptions): Promise<Encoding> {
     const { signal, threads, condition: of } = runOptions('encode', options)
     const { data, condition } = await this.#examples(x, of, signal)
@@ -183,7 +186,7 @@ export class VAE {
     const { dataColumns, spec } = this.#parsed
     const domain = this.#domain
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
-    const given = options === undefined ? undefined : runOptions('encodeSync', options).condition
+    const given = options === undefined ? undefined : conditionOption('encodeSync', options)
     const condition = conditionNow(conditionRows(spec.condition, given, rows))
     const arrays = this.#encodings.arrays(rows)
     let bad = null
@@ -197,9 +200,10 @@ export class VAE {
   }
 
   /**
-   * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, latent units]:
-   * numbers, not bytes. Of categorical variables it is the probabilities of their classes, [rows, classes of all]; of a
-   * multinomial likelihood the mean of one trial.
+   * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, columns of z]:
+   * numbers, not bytes. Of a categorical likelihood it is the probabilities of the classes, [rows, classes of all] where
+   * data are class numbers, and a draw is one-hot; of a multinomial one the mean of one trial, and a draw has
+   * `likelihood.trials`.
    */
   async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array>> {
     const { signal, condition: of, ...own } = drawOptions('decode', options)
@@ -227,7 +231,11 @@ export class VAE {
    * [n, ...input]; with `latent`, z beside it.
    */
   async sample(n: number, options: DrawOptions & { readonly latent: true }): Promise<Samples>
-  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array>>
+  async sample(
+    n: number,
+    options?: DrawOptions & { readonly latent?: false | undefined },
+  ): Promise<Tensor<Float32Array>>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples>
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples> {
     const rows = count('n', n)
     const { signal, condition: of, latent, ...own } = sampleOptions(options)
@@ -240,7 +248,10 @@ export class VAE {
 
   /**
    * Classical variational inference for each row: the decoder is held, and the posterior's parameters climb, from the
-   * encoder's answer, towards the best bound of that row alone. The model does not change.
+   * encoder's answer, towards the best evidence lower bound of that row alone, whatever the model's objective is. The model
+   * does not change.
+   *
+   * @throws TypeError for a deterministic model, which has no posterior.
    */
   async refine(x: MatrixLike, options?: RefineOptions): Promise<Refinement> {
     const { signal, condition: of, ...own } = refineOptions(options)
@@ -259,6 +270,8 @@ export class VAE {
   /**
    * log p(x) of each row by importance sampling from the posterior: the log of the mean of p(x, z_k)/q(z_k|x) over k
    * (Burda et al. 2015), a lower bound that tightens as `samples` grow.
+   *
+   * @throws TypeError for a deterministic model, which has no posterior.
    */
   async logLikelihood(x: MatrixLike, options?: LogLikelihoodOptions): Promise<LogLikelihood> {
     const { signal, condition: of, ...own } = samplesOptions('logLikelihood', 5000, options)
@@ -277,8 +290,10 @@ export class VAE {
   }
 
   /**
-   * The negative evidence lower bound of each row with z at the posterior mean, in nats: −log p(x|mean) + KL. Higher is
-   * more abnormal; the same row always has the same score.
+   * The negative evidence lower bound of each row with z at the posterior mean (discrete variables at their most probable
+   * class), in nats: −log p(x|z) + KL. Higher is more abnormal; the same row always has the same score. Where the model's
+   * KL divergence has no closed form, or is not to be taken by it, log q(z|x) − log p(z) at that z stands for it; a
+   * deterministic model has none.
    */
   async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array> {
     const { signal, threads, condition: of } = runOptions('anomalyScore', options)

@@ -99,9 +99,9 @@ function wrap(held: Held): Dataset {
   return new Dataset(held as unknown as Matrix)
 }
 
-/** The rows of `value`, each of `columns` numbers. `name` is the argument's. */
-export function asDataset(value: unknown, name: string, columns: number): Dataset {
-  if (!(value instanceof Dataset)) return wrap(Held.copy(value, name, columns, forms))
+/** The rows of `value`, each of `columns` numbers. `name` is the argument's, and `what` the forms that it may have. */
+export function asDataset(value: unknown, name: string, columns: number, what = forms): Dataset {
+  if (!(value instanceof Dataset)) return wrap(Held.copy(value, name, columns, what))
   if (value.columns !== columns) {
     throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.columns`, value.columns))
   }
@@ -153,19 +153,24 @@ export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): 
   return native
 }
 
-const cells: Readonly<Record<DataDomain, string>> = {
+const cells: Readonly<Record<Exclude<DataDomain, 'codes'>, string>> = {
   real: 'a finite number',
   unit: 'a number from 0 to 1, as a Bernoulli likelihood needs,',
   counts: 'a count, which is a whole number of at least 0,',
   oneHot: 'a single 1 and else 0 among the columns of each variable',
-  codes: 'a class number, which is a whole number from 0 to one less than the classes,',
+}
+
+function cellOf({ type, classes }: Domain, column: number): string {
+  return type === 'codes'
+    ? `a class number, which is a whole number from 0 to ${(classes[column] ?? 0) - 1},`
+    : cells[type]
 }
 
 /** Throws a RangeError for what the core has found. */
 export function refuseBadCell(cell: BadCell | null, name: string, domain: Domain): void {
   if (!cell) return
   const where = `${name} (row ${cell.row}, column ${cell.column})`
-  throw new RangeError(expected(cells[domain.type], where, cell.value))
+  throw new RangeError(expected(cellOf(domain, cell.column), where, cell.value))
 }
 
 function keyOf({ type, classes }: Domain): string {

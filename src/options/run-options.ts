@@ -13,8 +13,9 @@ export interface RunOptions {
 /** Of a conditional model. */
 export interface ConditionOptions extends RunOptions {
   /**
-   * What is known of each row beside its data. A class number for each row (or one for all) where the model's `condition`
-   * is `{ classes }`, else a row of numbers for each. Required of a conditional model, refused by any other.
+   * What is known of each row beside its data (of each row of z, of each sample). A class number from 0 for each row, or
+   * one for all, where the model's `condition` is `{ classes }`, else a row of numbers for each. Required of a conditional
+   * model, refused by any other.
    */
   readonly condition?: ConditionLike | undefined
 }
@@ -30,7 +31,7 @@ export interface DrawOptions extends SeedOptions {
 }
 
 export interface SampleOptions extends DrawOptions {
-  /** Gives z beside x. Default: false. */
+  /** Gives z beside x: `{ x, z }`. Default: false. */
   readonly latent?: boolean | undefined
 }
 
@@ -70,6 +71,7 @@ const run = { signal: signalSchema, threads: threadsSchema, condition }
 const what = 'an object of options'
 
 const runSchema = options<ConditionOptions>(what, run)
+const conditionSchema = options<Pick<ConditionOptions, 'condition'>>(what, { condition })
 const drawSchema = options<DrawOptions>(what, { ...run, seed, draw: optional(boolean()) })
 const sampleSchema = options<SampleOptions>(what, {
   ...run,
@@ -90,6 +92,11 @@ interface Filled {
   readonly signal: AbortSignal | undefined
   readonly threads: number
   readonly condition: ConditionLike | undefined
+}
+
+/** Of a method that is over before anything could stop it. */
+export function conditionOption(method: string, passed: unknown): ConditionLike | undefined {
+  return parse(conditionSchema, passed, method).condition
 }
 
 export function runOptions(method: string, passed: unknown = {}): Filled {

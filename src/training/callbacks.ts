@@ -2,12 +2,12 @@
 
 import { atLeast, instance, isPlain, optional, options, pick, type Schema } from '../options/schema.js'
 
-/** The terms of the loss in nats per example: loss = reconstruction + beta · kl. */
+/** The terms of the loss in nats per example: loss = reconstruction + beta · kl, unless the objective says otherwise. */
 export interface Losses {
   readonly loss: number
   /** The mean of −log p(x|z), constants included, over rows and draws of z. */
   readonly reconstruction: number
-  /** The mean of KL(q(z|x) ‖ p(z)). */
+  /** The mean of KL(q(z|x) ‖ p(z)), or of log q(z|x) − log p(z) at the draws; 0 of a deterministic model. */
   readonly kl: number
 }
 

@@ -142,7 +142,7 @@ const priorKinds = byType<NormalPrior | MixturePrior>("'standard' or an object w
   mixture: options<MixturePrior>('a prior', { type: oneOf(['mixture']), components: positive }),
 })
 const priorNames = oneOf(['standard'])
-const prior = optional(pick((input) => (typeof input === 'string' ? priorNames : priorKinds)) as Schema<Prior>)
+const prior = optional(pick((input) => (input === 'standard' ? priorNames : priorKinds)) as Schema<Prior>)
 
 const [COLDEST, HOTTEST] = [1e-6, 1e6]
 const degree = number(`a number from ${COLDEST} to ${HOTTEST}`, (n) => n >= COLDEST && n <= HOTTEST)

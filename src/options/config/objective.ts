@@ -63,8 +63,8 @@ export interface Capacity {
 }
 
 /**
- * The loss: E_q[−log p(x|z)] + beta · KL(q(z|x) ‖ p(z)), nats per example, or one of its relatives. An option whose
- * effect another one rules out is refused beside it.
+ * The loss: E_q[−log p(x|z)] + beta · KL(q(z|x) ‖ p(z)), nats per example, or one of its relatives. Options that exclude
+ * each other are refused: see docs/models.md.
  */
 export interface Objective {
   /** Weight of the KL divergence, at least 0 (Higgins et al. 2017). 1 is the negative evidence lower bound. Default: 1. */
@@ -114,8 +114,9 @@ export interface Objective {
   /** 0 leaves a term of the loss out, to see what the other does alone. Default: { reconstruction: 1, kl: 1 }. */
   readonly weights?: { readonly reconstruction?: 0 | 1 | undefined; readonly kl?: 0 | 1 | undefined } | undefined
   /**
-   * z is the posterior's mean (of discrete variables: the probabilities) and there is no KL term: a plain auto-encoder,
-   * with `mmd` a Wasserstein auto-encoder (Tolstikhin et al. 2018). Default: false.
+   * z is the posterior's mean (of discrete variables the probabilities in training, the most probable class after) and
+   * there is no KL term: a plain auto-encoder, with `mmd` a Wasserstein auto-encoder (Tolstikhin et al. 2018).
+   * Default: false.
    */
   readonly deterministic?: boolean | undefined
 }
