@@ -62,7 +62,7 @@ export interface Refinement {
   readonly encoding: Encoding
   /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
   readonly before: Float64Array
-  /** And at the refined posterior; it may be lower where `learningRate` was too large. */
+  /** And at the refined posterior: a row's may be a little lower, where there was less to gain than the draws are noisy. */
   readonly after: Float64Array
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
