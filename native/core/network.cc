@@ -46,15 +46,16 @@ void encode_rows(const Model& model, Workspace& workspace, std::size_t first, st
 }
 
 LatentState latent_state(const ModelSpec& spec, Sampling sampling, float temperature) {
+  const bool deterministic = spec.objective.deterministic;
   switch (sampling) {
     case Sampling::training:
-      return {temperature, spec.objective.estimator == Estimator::scoreFunction, spec.objective.deterministic};
+      return {temperature, spec.objective.estimator == Estimator::scoreFunction, deterministic};
     case Sampling::evaluation:
-      return {temperature, true, spec.objective.deterministic};
+      return {temperature, !deterministic, deterministic};
     case Sampling::center:
-      return {temperature, true, true};
+      return {temperature, !deterministic, true};
   }
-  return {temperature, true, true};
+  return {};
 }
 
 void sample_rows(const Model& model, Workspace& workspace, Sampling sampling, const float* temperature,

@@ -22,6 +22,7 @@ enum class Sampling {
   training,
   evaluation,  // discrete variables are discrete
   center,      // no noise: the posterior's mean, and the most probable class
+  // A deterministic model, which was trained with probabilities, has them in all of these.
 };
 
 // epsilon → z of each group, `draws` for each row, and all of them side by side. temperature: of each group, for

@@ -137,7 +137,13 @@ function randomLatentAndObjective(random: Random, kind: Kind): Pick<VAEConfig, '
   const fixedPrior = kind === 'deterministic' || mmd
   const single = kind === 'totalCorrelation'
   const numbersOnly = kind === 'dreg' || single
-  const group = () => randomGroup(random, { fixedPrior, numbersOnly, diagonal: single, soft: kind === 'scoreFunction' })
+  const group = () =>
+    randomGroup(random, {
+      fixedPrior,
+      numbersOnly,
+      diagonal: single,
+      discrete: kind === 'scoreFunction' || kind === 'deterministic',
+    })
   const shape = pick(random, ['number', 'group', 'list', 'several', 'several'] as const)
   const latent =
     shape === 'number'
@@ -160,8 +166,8 @@ interface GroupLimits {
   readonly fixedPrior: boolean
   readonly numbersOnly: boolean
   readonly diagonal: boolean
-  /** Without straight-through draws. */
-  readonly soft: boolean
+  /** Nothing is relaxed, so that no temperature and no straight-through draws are allowed. */
+  readonly discrete: boolean
 }
 
 function randomGroup(random: Random, limits: GroupLimits): Latent {
@@ -170,8 +176,8 @@ function randomGroup(random: Random, limits: GroupLimits): Latent {
   const units = integer(random, 1, 4)
   const prior = () => field(random, 'prior', () => randomPrior(random, units, limits.fixedPrior), 0.6)
   const relaxed = () => ({
-    ...field(random, 'temperature', () => randomTemperature(random), 0.6),
-    ...field(random, 'straightThrough', () => !limits.soft && maybe(random)),
+    ...(limits.discrete ? {} : field(random, 'temperature', () => randomTemperature(random), 0.6)),
+    ...field(random, 'straightThrough', () => !limits.discrete && maybe(random)),
   })
   switch (type) {
     case 'gaussian': {
@@ -233,17 +239,19 @@ function randomTerms(random: Random, kind: Kind, groups: readonly Latent[]): Obj
     mixture ? ('monteCarlo' as const) : pick(random, ['analytic', 'monteCarlo'] as const),
   )
   const analytic = !mixture && kl.kl !== 'monteCarlo'
-  const weights = () => pick(random, [{ kl: 0 }, { reconstruction: 0 }, { kl: 1, reconstruction: 1 }, {}] as const)
+  const weights = () => pick(random, [{ reconstruction: 0 }, { kl: 1, reconstruction: 1 }, {}] as const)
   const terms: Objective = {
     ...kl,
-    ...(maybe(random, 0.4)
-      ? { capacity: { weight: real(random, 0.5, 3), nats: real(random, 0, 4), epochs: real(random, 0.5, 4) } }
-      : {
-          ...beta(),
-          ...warmup(),
-          ...field(random, 'weights', weights, 0.3),
-          ...field(random, 'freeBits', () => randomFreeBits(random, analytic && !full), 0.3),
-        }),
+    ...(maybe(random, 0.1)
+      ? { weights: { kl: 0 as const } }
+      : maybe(random, 0.4)
+        ? { capacity: { weight: real(random, 0.5, 3), nats: real(random, 0, 4), epochs: real(random, 0.5, 4) } }
+        : {
+            ...beta(),
+            ...warmup(),
+            ...field(random, 'weights', weights, 0.3),
+            ...field(random, 'freeBits', () => randomFreeBits(random, analytic && !full), 0.3),
+          }),
     ...field(random, 'deterministic', () => false, 0.1),
   }
   if (kind === 'totalCorrelation') return { ...terms, totalCorrelation: real(random, 0.5, 5) }
@@ -564,6 +572,21 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
     field: 'latent.straightThrough',
     put: { latent: { type: 'bernoulli', units: 2, straightThrough: true }, objective: { estimator: 'scoreFunction' } },
   },
+  {
+    field: 'latent.temperature',
+    put: { latent: { type: 'bernoulli', units: 2, temperature: 1 }, objective: { estimator: 'scoreFunction' } },
+  },
+  {
+    field: 'latent.temperature',
+    put: { latent: { type: 'bernoulli', units: 2, temperature: 1 }, objective: { deterministic: true } },
+  },
+  {
+    field: 'latent.straightThrough',
+    put: { latent: { type: 'bernoulli', units: 2, straightThrough: true }, objective: { deterministic: true } },
+  },
+  { field: 'objective.beta', put: { latent: 2, objective: { beta: 1, weights: { kl: 0 as const } } } },
+  { field: 'objective.warmup', put: { latent: 2, objective: { warmup: 1, weights: { kl: 0 as const } } } },
+  { field: 'objective.freeBits', put: { latent: 2, objective: { freeBits: 1, weights: { kl: 0 as const } } } },
   // The plain auto-encoder.
   ...(
     [

@@ -120,33 +120,6 @@ TEST_P(PosteriorKernels, BackwardIsItsTwin) {
   }
 }
 
-TEST_P(PosteriorKernels, LogWeightIsItsTwin) {
-  Random random(6);
-  for (const Shape& shape : shapes()) {
-    for (const std::size_t L : DRAWS) {
-      for (const float padding : {GARBAGE, WILD}) {
-        SCOPED_TRACE(shape.text());
-        const auto [B, Z, width] = shape;
-        const Vector log_variance = random.floats(B * Z, -8.0, 4.0);
-        const Vector epsilon = random.floats(B * L * Z, -4.0, 4.0);
-        const Vector z = random.floats(B * L * Z, -6.0, 6.0);
-        Vector magnitude(B * L);
-        for (std::size_t i = 0; i < B * L * Z; ++i) {
-          magnitude[i / Z] +=
-              0.5 * (epsilon[i] * epsilon[i] + z[i] * z[i] + std::abs(log_variance[i / (L * Z) * Z + i % Z]));
-        }
-        Matrix zs(z, B * L, Z, width, padding), e(epsilon, B * L, Z, width, padding);
-        Matrix v(log_variance, B, Z, width, padding);
-        Losses log_weight(B * L);
-        gaussian_log_weight(log_weight.data(), zs, e, v, B, L, Z);
-        EXPECT_TRUE(close(log_weight.values(), reference::gaussian_log_weight(z, epsilon, log_variance, B, L, Z),
-                          magnitude, 4.0));
-        EXPECT_TRUE(log_weight.guard_intact());
-      }
-    }
-  }
-}
-
 TEST_P(PosteriorKernels, SurvivesExtremes) {
   const Vector log_variance = as_floats({80.0, -80.0, -1e4, -200.0, 0.0, 80.0, -80.0, 88.5, 88.5, -87.5});
   const Vector mean = as_floats({1e15, -1e15, 1e-30, 0.0, 1e4, -1e4, 1.0, 0.0, 1.0, 0.0});

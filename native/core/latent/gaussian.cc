@@ -121,36 +121,6 @@ void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, Const
   }
 }
 
-template <bool WHOLE>
-AEVB_INLINE F32 log_weight_vector(const float* z, const float* epsilon, const float* log_variance, int lanes) {
-  const F32 place = load_lanes<WHOLE>(z, lanes);
-  const F32 noise = load_lanes<WHOLE>(epsilon, lanes);
-  return fma(noise, noise, fnma(place, place, load_lanes<WHOLE>(log_variance, lanes)));
-}
-
-void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon, ConstPanels log_variance,
-                         std::size_t B, std::size_t L, std::size_t Z) {
-  for (std::size_t r = 0; r < B * L; ++r) log_weight[r] = 0.0;
-  for (std::size_t p = 0; p < panel_count(Z, z.width); ++p) {
-    const std::size_t cols = cols_in_panel(Z, p, z.width);
-    for (std::size_t r = 0; r < B * L; ++r) {
-      const float* z_row = row_of(z, p, r);
-      const float* epsilon_row = row_of(epsilon, p, r);
-      const float* log_variance_row = row_of(log_variance, p, r / L);
-      F32 twice = zero();
-      std::size_t i = 0;
-      for (; i + F32::size <= cols; i += F32::size) {
-        twice = twice + log_weight_vector<true>(z_row + i, epsilon_row + i, log_variance_row + i, F32::size);
-      }
-      if (i < cols) {
-        twice = twice +
-                log_weight_vector<false>(z_row + i, epsilon_row + i, log_variance_row + i, static_cast<int>(cols - i));
-      }
-      log_weight[r] += 0.5 * static_cast<double>(sum(twice));
-    }
-  }
-}
-
 AEVB_AFTER_KERNELS
 
 #if AEVB_LAST_TARGET
@@ -169,11 +139,6 @@ void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, Const
                        ConstPanels log_variance, float kl_scale, std::size_t B, std::size_t L, std::size_t Z) {
   AEVB_DISPATCH(gaussian_backward)
   (dmean, dlog_variance, dz, epsilon, mean, log_variance, kl_scale, B, L, Z);
-}
-
-void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon, ConstPanels log_variance,
-                         std::size_t B, std::size_t L, std::size_t Z) {
-  AEVB_DISPATCH(gaussian_log_weight)(log_weight, z, epsilon, log_variance, B, L, Z);
 }
 
 }  // namespace aevb

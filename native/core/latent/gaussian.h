@@ -23,8 +23,4 @@ void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::si
 void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, ConstPanels epsilon, ConstPanels mean,
                        ConstPanels log_variance, float kl_scale, std::size_t B, std::size_t L, std::size_t Z);
 
-// log_weight[B L] = log p(z) − log q(z|x) at z = mean + σ ⊙ epsilon, that is Σ ½ (epsilon² − z² + log σ²); overwrites.
-void gaussian_log_weight(double* log_weight, ConstPanels z, ConstPanels epsilon, ConstPanels log_variance,
-                         std::size_t B, std::size_t L, std::size_t Z);
-
 }  // namespace aevb

@@ -114,7 +114,7 @@ export interface Objective {
   /** 0 leaves a term of the loss out, to see what the other does alone. Default: { reconstruction: 1, kl: 1 }. */
   readonly weights?: { readonly reconstruction?: 0 | 1 | undefined; readonly kl?: 0 | 1 | undefined } | undefined
   /**
-   * z is the posterior's mean (of discrete variables the probabilities in training, the most probable class after) and
+   * z is the posterior's mean (of discrete variables the probabilities) and
    * there is no KL term: a plain auto-encoder, with `mmd` a Wasserstein auto-encoder (Tolstikhin et al. 2018).
    * Default: false.
    */
@@ -236,6 +236,7 @@ function checkDeterministic(objective: Objective, latents: readonly NamedLatent[
     const what = '1, as a deterministic model draws nothing,'
     throw new RangeError(expected(what, 'objective.samples', objective.samples))
   }
+  refuseRelaxation(latents, 'a deterministic model draws no discrete variables')
   for (const { name, group, spec } of latents) {
     if (!isLearned(spec)) continue
     const what = 'a fixed prior, as a deterministic model learns none,'
@@ -289,10 +290,15 @@ function checkEstimator(objective: Objective, spec: ObjectiveSpec, latents: read
     const what = "at least 2 draws, which the baseline 'leaveOneOut' compares,"
     throw new RangeError(expected(what, 'objective.samples', objective.samples))
   }
-  for (const latent of latents) {
-    if (!latent.spec.straightThrough) continue
-    const what = "false, as the estimator 'scoreFunction' draws discrete variables,"
-    throw new RangeError(expected(what, `${latent.name}.straightThrough`, true))
+  refuseRelaxation(latents, "the estimator 'scoreFunction' draws discrete variables as they are")
+}
+
+/** Refuses what only relaxed variables have, where there are none. */
+function refuseRelaxation(latents: readonly NamedLatent[], reason: string): void {
+  for (const { name, group, spec } of latents) {
+    if (spec.straightThrough) throw new RangeError(expected(`false, as ${reason},`, `${name}.straightThrough`, true))
+    if (typeof group !== 'object' || !('temperature' in group) || group.temperature === undefined) continue
+    throw new RangeError(expected(`no temperature, as ${reason},`, `${name}.temperature`, group.temperature))
   }
 }
 
@@ -308,6 +314,7 @@ function checkDivergence(objective: Objective, spec: ObjectiveSpec, latents: rea
       throw new RangeError(expected(what, 'objective.capacity', objective.capacity))
     }
   }
+  if (spec.klWeight === 0) refuseBeside(objective, ['beta', 'warmup', 'freeBits'], 'weights.kl leaves the KL term out')
   if (spec.freeBits.per !== 'dimension') return
   const full = latents.find((latent) => latent.spec.fullCovariance)
   if (full || spec.kl === 'monteCarlo') {
