@@ -74,7 +74,7 @@ describe('another posterior is below by its divergence from p(z|x)', () => {
 
   test.each(['analytic', 'monteCarlo'] as const)('the best diagonal one, KL %s', async (kl) => {
     const { value, error } = await elbo(await model.vae(model.bestDiagonal(), { kl }))
-    expect(model.diagonalGap).toBeGreaterThan(0.3)
+    expect(model.diagonalGap).toBeGreaterThan(0.25)
     expect(error).toBeLessThan(0.05 * model.diagonalGap)
     expect(Math.abs(logP - value - model.diagonalGap)).toBeLessThan(3 * error + FLOAT)
   })

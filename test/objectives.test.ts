@@ -114,7 +114,7 @@ describe('free bits', () => {
     const free = await gradientAfter({ ...small, objective: { freeBits: { nats: 100, per } } }, 0)
     const without = await gradientAfter({ ...small, objective: { weights: { kl: 0 } } }, 0)
     expect(free.digests).toEqual(without.digests)
-    expect(free.terms.loss).toBe(free.terms.reconstruction + 100 * (per === 'dimension' ? 2 : 1))
+    expect(free.terms.loss).toBeCloseTo(free.terms.reconstruction + 100 * (per === 'dimension' ? 2 : 1), EXACT - 3)
   })
 
   test.each(per)('per %s: a divergence above them counts as without', async (per) => {
@@ -122,8 +122,14 @@ describe('free bits', () => {
     const plain = await gradientAfter(small, 40)
     const free = await gradientAfter({ ...small, objective: { freeBits: { nats: 1e-3, per } } }, 0, plain.parameters)
     expect(plain.terms.kl).toBeGreaterThan(0.1)
-    expect(free.digests).toEqual(plain.digests)
-    expect(free.terms.loss).toBeCloseTo(plain.terms.loss, EXACT - 3)
+    // Another kernel of the same sums, each of some roundings of 2^-24.
+    for (const [name, gradient] of Object.entries(plain.gradients)) {
+      const largest = Math.max(...gradient.map(Math.abs))
+      gradient.forEach((g, i) => {
+        expect(Math.abs((free.gradients[name]?.[i] as number) - g), name).toBeLessThan(2 ** -20 * largest)
+      })
+    }
+    expect(Math.abs(free.terms.loss / plain.terms.loss - 1)).toBeLessThan(2 ** -20)
   })
 })
 
