@@ -40,7 +40,9 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
   const deterministic = vae.config.objective?.deterministic === true
   const count = { data: (condition?.data ?? new Float32Array()).slice(0, 5 * (condition?.shape[1] ?? 0)) }
   const five = condition && { ...count, shape: [5, condition.shape[1] as number] }
-  const { groups, ...whole } = await vae.encode(x, of)
+  const encoding = await vae.encode(x, of)
+  const { groups, ...whole } = encoding
+  expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(encoding)
   const { x: drawn, z } = await vae.sample(5, { condition: five, threads, draw: true, latent: true, seed: 3 })
   const tensors = {
     ...whole,
@@ -75,7 +77,8 @@ describe('200 configs drawn from the whole schema', () => {
         shown,
       ).toBe(true)
       const trained = bits(one)
-      expect(trained, shown).not.toEqual(before)
+      // A divergence alone, below its free bits, pulls at nothing.
+      if (config.objective?.weights?.reconstruction !== 0) expect(trained, shown).not.toEqual(before)
       expect(bits(two), shown).toEqual(trained)
 
       const said = await answers(one, data, 1)
