@@ -1,6 +1,6 @@
 /** What the encoder says of each row, named as the posterior's family names it. */
 
-import type { LatentSpec, Posteriors } from './native.js'
+import type { LatentSpec } from './native.js'
 import type { Tensor } from './tensor.js'
 
 /** The parameters of q(z|x) of one group of latent variables, each [rows, units]; those that its family has. */
@@ -25,62 +25,90 @@ export interface Encoding extends GroupEncoding {
 
 type HeadName = 'mean' | 'logVariance' | 'cholesky' | 'logScale' | 'logits'
 
-/** As latent_heads in native/core/latent/latent.h. */
-function headsOf({ type, units, fullCovariance, classes }: LatentSpec): readonly [HeadName, number][] {
-  switch (type) {
-    case 'gaussian': {
-      const below = (units * (units - 1)) / 2
-      const diagonal: [HeadName, number][] = [
-        ['mean', units],
-        ['logVariance', units],
-      ]
-      return fullCovariance && below > 0 ? [...diagonal, ['cholesky', below]] : diagonal
+interface Head {
+  readonly name: HeadName
+  readonly units: number
+}
+
+interface Group {
+  readonly heads: readonly Head[]
+  /** Columns of z: where they begin, and how many. */
+  readonly first: number
+  readonly width: number
+}
+
+/** How the encodings of one model are made: worked out once, for a row's encoding takes only microseconds. */
+export class Encodings {
+  readonly #groups: readonly Group[]
+  readonly #width: number
+  /** Of a single group whose first head is its mean, that is all of z. */
+  readonly #meanIsHead: boolean
+
+  constructor(latents: readonly LatentSpec[]) {
+    let first = 0
+    this.#groups = latents.map((latent) => {
+      const width = latent.type === 'categorical' ? latent.units * latent.classes : latent.units
+      const group = { heads: headsOf(latent), first, width }
+      first += width
+      return group
+    })
+    this.#width = first
+    this.#meanIsHead = latents.length === 1 && this.#groups[0]?.heads[0]?.name === 'mean'
+  }
+
+  /** Arrays for the core to write to; no mean where a head is just that. */
+  arrays(rows: number): { heads: Float32Array[]; mean: Float32Array | null } {
+    const heads: Float32Array[] = []
+    for (const group of this.#groups) {
+      for (const { units } of group.heads) heads.push(new Float32Array(rows * units))
     }
+    return { heads, mean: this.#meanIsHead ? null : new Float32Array(rows * this.#width) }
+  }
+
+  /** What the core has written, by its names. */
+  wrap({ heads, mean }: { heads: readonly Float32Array[]; mean: Float32Array | null }, rows: number): Encoding {
+    const groups: GroupEncoding[] = []
+    let next = 0
+    for (const { heads: named, first, width } of this.#groups) {
+      const group: { -readonly [Name in keyof GroupEncoding]?: GroupEncoding[Name] } = {}
+      for (const { name, units } of named) {
+        group[name] = { data: heads[next++] as Float32Array, shape: [rows, units] }
+      }
+      group.mean ??= columns(mean as Float32Array, rows, this.#width, first, width)
+      groups.push(group as GroupEncoding)
+    }
+    const [only, ...others] = groups as [GroupEncoding, ...GroupEncoding[]]
+    if (others.length === 0) return { ...only, groups }
+    return { mean: { data: mean as Float32Array, shape: [rows, this.#width] }, groups }
+  }
+}
+
+/** As latent_heads in native/core/latent/latent.h. */
+function headsOf({ type, units, fullCovariance, classes }: LatentSpec): readonly Head[] {
+  const below = (units * (units - 1)) / 2
+  switch (type) {
+    case 'gaussian':
+      return [
+        { name: 'mean', units },
+        { name: 'logVariance', units },
+        ...(fullCovariance && below > 0 ? [{ name: 'cholesky', units: below } as const] : []),
+      ]
     case 'laplace':
     case 'logistic':
       return [
-        ['mean', units],
-        ['logScale', units],
+        { name: 'mean', units },
+        { name: 'logScale', units },
       ]
     case 'categorical':
-      return [['logits', units * classes]]
+      return [{ name: 'logits', units: units * classes }]
     case 'bernoulli':
-      return [['logits', units]]
+      return [{ name: 'logits', units }]
   }
 }
 
-/** Arrays for the core to write to; no mean where the only group's head is just that. */
-export function headsFor(latents: readonly LatentSpec[], rows: number, latentWidth: number) {
-  const heads = latents.flatMap((latent) => headsOf(latent).map(([, units]) => new Float32Array(rows * units)))
-  const isMean = latents.length === 1 && headsOf(latents[0] as LatentSpec)[0]?.[0] === 'mean'
-  return { heads, mean: isMean ? null : new Float32Array(rows * latentWidth) }
-}
-
-export function encodingOf(latents: readonly LatentSpec[], { heads, mean }: Posteriors, rows: number): Encoding {
-  const width = mean.length / rows
-  const whole = { data: mean, shape: [rows, width] }
-  let next = 0
-  let first = 0
-  const groups = latents.map((latent): GroupEncoding => {
-    const named = headsOf(latent).map(([name, units]) => {
-      const tensor = { data: heads[next++] as Float32Array, shape: [rows, units] }
-      return [name, tensor] as const
-    })
-    const group = Object.fromEntries(named) as Partial<GroupEncoding>
-    const units = latent.type === 'categorical' ? latent.units * latent.classes : latent.units
-    const own = group.mean ?? (latents.length === 1 ? whole : columns(mean, rows, width, first, units))
-    first += units
-    return { ...group, mean: own }
-  })
-  return {
-    ...(groups.length === 1 ? groups[0] : {}),
-    mean: groups.length === 1 ? (groups[0] as GroupEncoding).mean : whole,
-    groups,
-  }
-}
-
-/** Columns [first, first + count) of a row-major matrix: a few numbers a row, row by row. */
+/** Columns [first, first + count) of a row-major matrix: the matrix itself where that is all of it, else row by row. */
 function columns(all: Float32Array, rows: number, width: number, first: number, count: number): Tensor<Float32Array> {
+  if (count === width) return { data: all, shape: [rows, width] }
   const data = new Float32Array(rows * count)
   for (let row = 0; row < rows; row++) {
     data.set(all.subarray(row * width + first, row * width + first + count), row * count)

@@ -13,7 +13,7 @@ import {
   rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
-import { type Encoding, encodingOf, headsFor } from './encoding.js'
+import { type Encoding, Encodings } from './encoding.js'
 import { expected, translate } from './errors.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
@@ -91,6 +91,8 @@ export interface Samples {
 export class VAE {
   readonly #parsed: ParsedConfig
   readonly #model: NativeModel
+  readonly #domain: Domain
+  readonly #encodings: Encodings
   readonly #gate = new Gate()
   /** By number, because an epoch is recorded when it is trained, and again when it is validated. */
   readonly #epochs = new Map<number, EpochRecord>()
@@ -102,6 +104,8 @@ export class VAE {
    */
   constructor(config: VAEConfig = {}) {
     this.#parsed = parseConfig(config)
+    this.#domain = { type: this.#parsed.domain, classes: this.#parsed.spec.likelihood.classes }
+    this.#encodings = new Encodings(this.#parsed.spec.latents)
     try {
       this.#model = new native.Model(this.#parsed.spec)
     } catch (error) {
@@ -166,7 +170,7 @@ export class VAE {
     const { signal, threads, condition: of } = runOptions('encode', options)
     const { data, condition } = await this.#examples(x, of, signal)
     const posteriors = await this.#run((model) => model.encode(data, { threads, condition }), signal)
-    return encodingOf(this.#parsed.spec.latents, posteriors, data.rows)
+    return this.#encodings.wrap(posteriors, data.rows)
   }
 
   /**
@@ -176,20 +180,20 @@ export class VAE {
    */
   encodeSync(x: MatrixLike, options?: Pick<ConditionOptions, 'condition'>): Encoding {
     this.#gate.checkReadable('encodeSync')
-    const { dataColumns, spec, latentWidth } = this.#parsed
+    const { dataColumns, spec } = this.#parsed
     const domain = this.#domain
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
     const given = options === undefined ? undefined : runOptions('encodeSync', options).condition
     const condition = conditionNow(conditionRows(spec.condition, given, rows))
-    const { heads, mean } = headsFor(spec.latents, rows, latentWidth)
+    const arrays = this.#encodings.arrays(rows)
     let bad = null
     try {
-      bad = this.#model.encodeNow(native, domain.type, domain.classes, heads, mean, condition)
+      bad = this.#model.encodeNow(native, domain.type, domain.classes, arrays.heads, arrays.mean, condition)
     } catch (error) {
       throw translate(error)
     }
     refuseBadCell(bad, 'x', domain)
-    return encodingOf(spec.latents, { heads, mean: mean ?? (heads[0] as Float32Array) }, rows)
+    return this.#encodings.wrap(arrays, rows)
   }
 
   /**
@@ -245,7 +249,7 @@ export class VAE {
     const result = await this.#run((model) => model.refine(data, { ...own, condition }), signal)
     const { before, after } = result
     return {
-      encoding: encodingOf(this.#parsed.spec.latents, result, data.rows),
+      encoding: this.#encodings.wrap(result, data.rows),
       before,
       after,
       amortizationGap: (sum(after) - sum(before)) / data.rows,
@@ -347,10 +351,6 @@ export class VAE {
     } catch (error) {
       throw translate(error)
     }
-  }
-
-  get #domain(): Domain {
-    return { type: this.#parsed.domain, classes: this.#parsed.spec.likelihood.classes }
   }
 
   #dataset(x: unknown, name = 'x'): Dataset {

@@ -75,16 +75,6 @@ void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   sample_rows(model, workspace, Sampling::center, nullptr, 0, count);
 }
 
-// The log weight of each draw of the rows [0, count): log p(x|z) + beta (log p(z) − log q(z|x)).
-void log_weights(const Model& model, Workspace& workspace, double beta, std::size_t count, std::size_t draws) {
-  density_rows(model, workspace, 0, count);
-  for (std::size_t r = 0; r < count * draws; ++r) {
-    double ratio = 0.0;
-    for (const LatentActivity& activity : workspace.latents) ratio += activity.log_prior[r] - activity.log_posterior[r];
-    workspace.log_weight[r] = beta * ratio - workspace.reconstruction[r];
-  }
-}
-
 // log Σ exp(value), and Σ exp(2 value) relative to its square for the variance, of values that come one after another.
 class LogSumExp {
  public:
@@ -163,7 +153,10 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
       sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
       decode_rows(model, workspace, 0, count);
       score_reconstruction(model, workspace, count, draws);
-      if (densities) log_weights(model, workspace, step.beta, count, draws);
+      if (densities) {
+        density_rows(model, workspace, 0, count);
+        weigh_draws(workspace, step.beta, 0, count * draws);
+      }
       const std::size_t wanted = std::min(draws, samples - pass);
       for (std::size_t row = 0; row < count; ++row) {
         for (std::size_t r = row * draws; r < row * draws + wanted; ++r) {
@@ -255,7 +248,8 @@ void Inference::log_likelihood(double* log_likelihood, double* variance, const E
       sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, 1);
       decode_rows(model, workspace, 0, 1);
       score_reconstruction(model, workspace, 1, draws);
-      log_weights(model, workspace, 1.0, 1, draws);
+      density_rows(model, workspace, 0, 1);
+      weigh_draws(workspace, 1.0, 0, draws);
       const std::size_t wanted = std::min(draws, samples - first);
       for (std::size_t i = 0; i < wanted; ++i) weights.add(workspace.log_weight[i]);
     }

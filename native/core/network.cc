@@ -86,6 +86,14 @@ void density_rows(const Model& model, Workspace& workspace, std::size_t first, s
   }
 }
 
+void weigh_draws(Workspace& workspace, double beta, std::size_t from, std::size_t to) {
+  for (std::size_t r = from; r < to; ++r) {
+    double ratio = 0.0;
+    for (const LatentActivity& activity : workspace.latents) ratio += activity.log_prior[r] - activity.log_posterior[r];
+    workspace.log_weight[r] = beta * ratio - workspace.reconstruction[r];
+  }
+}
+
 void divergence_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
   const std::size_t L = workspace.draws();
   const bool densities = needs_densities(model.spec());

@@ -36,6 +36,10 @@ void divergence_rows(const Model& model, Workspace& workspace, std::size_t first
 // log q(z|x) and log p(z) of the draws in z.
 void density_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
+// log_weight of the draws [from, to): log p(x|z) + beta Σ (log p(z) − log q(z|x)), from their reconstruction and
+// densities. beta is 1 in the importance-weighted bound itself.
+void weigh_draws(Workspace& workspace, double beta, std::size_t from, std::size_t to);
+
 // z and the condition → the likelihood's heads.
 void decode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 

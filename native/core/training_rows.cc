@@ -42,18 +42,6 @@ void backward_stack(const Model& model, const std::vector<DenseLayer>& layers,
   }
 }
 
-// log w = log p(x|z) + beta Σ (log p(z) − log q(z|x)) of every draw, beta being part of the objective and 1 in the
-// bound itself.
-void log_weights(Workspace& workspace, const Step& step, std::size_t from, std::size_t to) {
-  for (std::size_t r = from; r < to; ++r) {
-    double prior_ratio = 0.0;
-    for (const LatentActivity& activity : workspace.latents) {
-      prior_ratio += activity.log_prior[r] - activity.log_posterior[r];
-    }
-    workspace.log_weight[r] = step.beta * prior_ratio - workspace.reconstruction[r];
-  }
-}
-
 // What the score function's gradient is weighted with: all of a draw's loss that its z decides.
 void score_rewards(Workspace& workspace, const ModelSpec& spec, const Step& step, std::size_t from, std::size_t to,
                    std::size_t batch) {
@@ -144,7 +132,7 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
   decode_rows(model, workspace, first, count);
 
   const double scale = step.reconstruction / (static_cast<double>(batch) * static_cast<double>(L));
-  Panels heads[3];
+  Panels heads[MOST_LIKELIHOOD_PANELS];
   for (std::size_t i = 0; i < workspace.heads.size(); ++i) heads[i] = workspace.heads[i].from_row(row);
   likelihood_forward_backward(workspace.reconstruction.data() + row, spec.likelihood, heads,
                               workspace.shared_log_dispersion, workspace.target.from_row(first),
@@ -152,7 +140,7 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
   float* draw_weight = workspace.draw_weight + row;
   double* log_weight = workspace.log_weight.data() + row;
   if (is_importance_weighted(objective)) {
-    log_weights(workspace, step, row, row + R);
+    weigh_draws(workspace, step.beta, row, row + R);
     importance_bound(workspace.bound.data() + first, log_weight, count, L);
     importance_weights(draw_weight, log_weight, count, L);
     // The likelihood's gradient counts every draw alike, 1/L.

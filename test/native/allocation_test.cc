@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include "models.h"
+#include "random_specs.h"
 #include "trainer.h"
 
 namespace {
@@ -56,8 +60,8 @@ TEST_P(Allocations, AreNotMadeInsideAStep) {
   trainer.begin_fit(train);
   ThreadPool pool(3);
   const std::atomic<bool> never{false};
-  const std::vector<float> x = test::to_floats(test::Random(1).floats(200 * spec.input, 0.0, 1.0));
-  const Dataset data(x.data(), 200, spec.input);
+  test::Random random(1);
+  const Examples data = test::random_examples(spec, 200, &random).examples(spec);
   EpochEvents events;
   std::size_t before = 0, steps = 0, during = 0;
   events.batch_begin = [&](std::size_t) { before = allocations.load(); };
@@ -70,8 +74,19 @@ TEST_P(Allocations, AreNotMadeInsideAStep) {
   EXPECT_EQ(during, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryModel, Allocations, testing::ValuesIn(test::model_specs()),
-                         [](const auto& info) { return info.param.name; });
+// Every activation and layout, and every likelihood, posterior and objective.
+std::vector<test::NamedSpec> every_spec() {
+  std::vector<test::NamedSpec> all = test::model_specs();
+  for (const test::NamedSpec& spec : test::single_part_specs()) all.push_back(spec);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryModel, Allocations, testing::ValuesIn(every_spec()), [](const auto& info) {
+  std::string name = std::to_string(info.index) + "_" + info.param.name;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return name;
+});
 
 TEST(Allocations, AreCounted) {
   const std::size_t before = allocations.load();

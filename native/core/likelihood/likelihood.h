@@ -25,6 +25,7 @@ const char* shared_log_dispersion_name(const LikelihoodSpec& spec);
 // How many panels likelihood_forward_backward takes: the heads', and one more for a Laplace likelihood whose scale is
 // learned and shared, where each row's gradient of the log-scale is kept.
 std::size_t likelihood_panels(const LikelihoodSpec& spec);
+inline constexpr std::size_t MOST_LIKELIHOOD_PANELS = 2;
 
 // shared[D]: the log-dispersion of each feature, from the `count` raw parameters or from the constant. Nothing is
 // written where the likelihood has no use for it.

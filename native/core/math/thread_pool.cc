@@ -122,7 +122,7 @@ void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own,
   }
 }
 
-ThreadPool::ThreadPool(std::size_t threads) {
+ThreadPool::ThreadPool(std::size_t threads) : tickets_(std::max<std::size_t>(threads, 1)) {
   try {
     for (std::size_t worker = 1; worker < threads; ++worker) {
       helpers_.emplace_back([this, worker] { help(worker); });
@@ -172,8 +172,11 @@ void ThreadPool::run_together(std::size_t count, Call call, void* context) {
   context_ = context;
   done_.store(0, std::memory_order_relaxed);
   keep_helpers_off(current_core());
-  const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 48) + 1;
-  ticket_.store((generation << 48) | (static_cast<std::uint64_t>(count) << 24));
+  const std::uint64_t generation = (tickets_[0].word.load(std::memory_order_relaxed) >> 48) + 1;
+  for (std::size_t owner = 0; owner < tickets_.size(); ++owner) {
+    const std::uint64_t own_count = (count + tickets_.size() - 1 - owner) / tickets_.size();
+    tickets_[owner].word.store((generation << 48) | (own_count << 24));
+  }
   wake_.fetch_add(1);
   if (sleepers_.load() > 0) wake_.notify_all();
   const std::size_t own = work(0);
@@ -208,13 +211,20 @@ void ThreadPool::wait_for_helpers(std::uint32_t count) {
 }
 
 std::size_t ThreadPool::work(std::size_t worker) {
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < tickets_.size(); ++i) done += work_through((worker + i) % tickets_.size(), worker);
+  return done;
+}
+
+std::size_t ThreadPool::work_through(std::size_t owner, std::size_t worker) {
+  std::atomic<std::uint64_t>& ticket = tickets_[owner].word;
   for (std::size_t done = 0;; ++done) {
-    const std::uint64_t seen = ticket_.load(std::memory_order_acquire);
+    const std::uint64_t seen = ticket.load(std::memory_order_acquire);
     if (next_of(seen) >= count_of(seen)) return done;
-    const std::uint64_t claim = ticket_.fetch_add(1, std::memory_order_acq_rel);
+    const std::uint64_t claim = ticket.fetch_add(1, std::memory_order_acq_rel);
     if (next_of(claim) >= count_of(claim)) return done;
     try {
-      call_(context_, next_of(claim), worker);
+      call_(context_, next_of(claim) * tickets_.size() + owner, worker);
     } catch (...) {
       if (!failed_.exchange(true)) error_ = std::current_exception();
     }

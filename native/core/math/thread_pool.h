@@ -1,4 +1,5 @@
-// The one pool of threads: numbered tasks, claimed by whoever is free.
+// The one pool of threads: numbered tasks. Each thread has tasks of its own, the same in every job of as many, so that
+// what it has written in one step it finds in its own cache in the next; who has done his own takes those of others.
 //
 // run() returns when all tasks are done. The calling thread works too, and does not wait for helpers that have not
 // woken: on a busy machine it does the work itself. Helpers spin for a moment between two jobs, which a training step
@@ -81,10 +82,16 @@ class ThreadPool {
   void help(std::size_t worker);
   // Returns how many tasks this thread did.
   std::size_t work(std::size_t worker);
+  // The tasks of `owner`, done by `worker`, until none is left.
+  std::size_t work_through(std::size_t owner, std::size_t worker);
 
-  // generation (16 bits) | count (24) | next (24) in one word: a helper that comes late can tell a claim on a finished
-  // job from one on the present job, for a valid claim keeps its job from finishing.
-  std::atomic<std::uint64_t> ticket_{0};
+  // Of one worker's tasks, which are its number, that plus threads(), and so on. generation (16 bits) | count (24) |
+  // next (24) in one word: a helper that comes late can tell a claim on a finished job from one on the present job, for
+  // a valid claim keeps its job from finishing.
+  struct alignas(64) Ticket {
+    std::atomic<std::uint64_t> word{0};
+  };
+  std::vector<Ticket> tickets_;
   std::atomic<std::uint32_t> done_{0};
   std::atomic<bool> caller_sleeps_{false};
   bool caller_patient_ = true;
