@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ConditionLike, Dataset, type Tensor, VAE, type VAEConfig } from '../src/index.js'
 import { bits, bitsOf, curve, generator, small } from './helpers/data.js'
-import { vaeWith } from './helpers/linear-gaussian.js'
+import { vaeWith } from './helpers/vae-with.js'
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
 const variance = (values: readonly number[]) => {
@@ -27,6 +27,8 @@ describe('a condition', () => {
     ['int32', Int32Array.of(0, 2, 1, 1, 0, 2)],
     ['uint32', Uint32Array.of(0, 2, 1, 1, 0, 2)],
     ['uint16', Uint16Array.of(0, 2, 1, 1, 0, 2)],
+    ['bytes, as labels often are', Uint8Array.of(0, 2, 1, 1, 0, 2)],
+    ['a Dataset of bytes', new Dataset(Uint8Array.of(0, 2, 1, 1, 0, 2), { columns: 1 })],
     ['float32', Float32Array.of(0, 2, 1, 1, 0, 2)],
     ['rows of one number', [[0], [2], [1], [1], [0], [2]]],
     ['a tensor', { data: Float32Array.of(0, 2, 1, 1, 0, 2), shape: [6, 1] }],
@@ -63,6 +65,7 @@ describe('a condition', () => {
     [byClass, [0, 1, 2, 3, 0, 0], /condition.* but received 3 /],
     [byClass, [0, 1, 2, -1, 0, 0], /condition.* but received -1 /],
     [byClass, [0, 1, 2, 0.5, 0, 0], /condition.* but received 0.5 /],
+    [byClass, Uint8Array.of(0, 1, 2, 0, 1, 3), /condition.* but received 3 /],
     [byClass, 3, /condition.* but received 3 /],
     [byClass, Number.NaN, /condition.* but received NaN /],
     [byClass, 'two', /condition/],

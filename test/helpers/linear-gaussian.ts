@@ -1,13 +1,7 @@
 /** A model whose log p(x) and posterior are known: x = W z + b + σ ε with z and ε standard normal. Double, plain loops. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { saveModel } from '../../src/checkpoint/save.js'
-import { VAE, type VAEConfig } from '../../src/index.js'
-import { parseConfig } from '../../src/options/config.js'
-import { elements, parameterTable } from '../../src/options/parameter-table.js'
-import type { Tensor } from '../../src/tensor.js'
+import type { Tensor, VAE, VAEConfig } from '../../src/index.js'
+import { vaeWith } from './vae-with.js'
 
 type Vector = readonly number[]
 type Matrix = readonly Vector[]
@@ -24,7 +18,7 @@ export const times = (a: Matrix, b: Matrix): number[][] => {
 const apply = (a: Matrix, x: Vector): number[] => a.map((row) => dot(row, x))
 
 /** The lower triangular L of A = L Lᵀ. */
-export function cholesky(a: Matrix): number[][] {
+function cholesky(a: Matrix): number[][] {
   const l = a.map((row) => row.map(() => 0))
   for (let i = 0; i < a.length; i++) {
     for (let j = 0; j <= i; j++) {
@@ -43,7 +37,7 @@ function forward(l: Matrix, b: Vector): number[] {
 }
 
 /** The inverse of a symmetric positive definite matrix. */
-export function inverse(a: Matrix): number[][] {
+function inverse(a: Matrix): number[][] {
   const l = cholesky(a)
   // Columns of L⁻¹: A⁻¹ = L⁻ᵀ L⁻¹.
   const columns = a.map((_, j) =>
@@ -55,8 +49,7 @@ export function inverse(a: Matrix): number[][] {
   return square(a.length, (i, j) => dot(columns[i] as Vector, columns[j] as Vector))
 }
 
-export const logDeterminant = (a: Matrix) =>
-  2 * cholesky(a).reduce((sum, row, i) => sum + Math.log(row[i] as number), 0)
+const logDeterminant = (a: Matrix) => 2 * cholesky(a).reduce((sum, row, i) => sum + Math.log(row[i] as number), 0)
 
 /** log N(x; mean, covariance) */
 function logNormal(x: Vector, mean: Vector, covariance: Matrix): number {
@@ -186,17 +179,4 @@ export interface LinearPosterior {
   readonly logVariance: Vector
   /** L, whose entries below the diagonal count; without it they are 0. */
   readonly cholesky?: Matrix
-}
-
-/** A model with these parameters, by way of a file; those that are not named are 0. */
-export async function vaeWith(config: VAEConfig, values: Readonly<Record<string, Float32Array>>): Promise<VAE> {
-  const folder = await mkdtemp(join(tmpdir(), 'aevb-'))
-  try {
-    const table = parameterTable(parseConfig(config).spec)
-    const all = table.map(({ name, shape }) => [name, values[name] ?? new Float32Array(elements(shape))])
-    await saveModel(folder, config, table, Object.fromEntries(all))
-    return await VAE.load(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
 }
