@@ -1,0 +1,233 @@
+/** Configs drawn from the whole schema: each trains, is the same with any number of threads, and is the same from a file. */
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type FitOptions, VAE, type VAEConfig } from '../src/index.js'
+import { type NativeDataset, type NativeModel, native } from '../src/native.js'
+import { parseConfig } from '../src/options/config.js'
+import { fitPlan } from '../src/options/fit-options.js'
+import { bits, bitsOf, generator } from './helpers/data.js'
+import { dataFor, type RandomData, randomConfig, randomInvalidConfig } from './helpers/random-configs.js'
+
+/** More than one task of rows in a batch, and a last batch that is smaller. */
+const ROWS = 70
+const fitOptions = { epochs: 2, batchSize: 40, verbose: false } satisfies FitOptions
+
+interface Case {
+  readonly config: VAEConfig
+  readonly data: RandomData
+}
+const random = generator(11)
+const cases: Case[] = Array.from({ length: 200 }, () => {
+  const config = randomConfig(random)
+  return { config, data: dataFor(config, ROWS, random) }
+})
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aevb-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const train = (vae: VAE, { x, condition }: RandomData, threads: number) =>
+  vae.fit(x, { ...fitOptions, condition, threads })
+
+/** Everything that a model says of data, floats as digests of their bits. */
+async function answers(vae: VAE, { x, condition }: RandomData, threads: number) {
+  const of = { condition, threads }
+  const deterministic = vae.config.objective?.deterministic === true
+  const count = { data: (condition?.data ?? new Float32Array()).slice(0, 5 * (condition?.shape[1] ?? 0)) }
+  const five = condition && { ...count, shape: [5, condition.shape[1] as number] }
+  const encoding = await vae.encode(x, of)
+  const { groups, ...whole } = encoding
+  expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(encoding)
+  const { x: drawn, z } = await vae.sample(5, { condition: five, threads, draw: true, latent: true, seed: 3 })
+  const tensors = {
+    ...whole,
+    ...Object.fromEntries(groups.flatMap((group, i) => Object.entries(group).map(([name, t]) => [`${i}.${name}`, t]))),
+    reconstructed: await vae.reconstruct(x, of),
+    redrawn: await vae.reconstruct(x, { ...of, draw: true, seed: 2 }),
+    sampled: await vae.sample(5, { condition: five, threads, seed: 3 }),
+    decoded: await vae.decode(z, { condition: five, threads }),
+    drawn,
+    z,
+  }
+  for (const [name, { data }] of Object.entries(tensors)) expect(data.every(Number.isFinite), name).toBe(true)
+  return {
+    evaluation: await vae.evaluate(x, { ...of, samples: 3, seed: 1 }),
+    scores: await vae.anomalyScore(x, of),
+    ...(deterministic ? {} : { logLikelihood: await vae.logLikelihood(x, { ...of, samples: 7, seed: 1 }) }),
+    ...Object.fromEntries(
+      Object.entries(tensors).map(([name, { data, shape }]) => [name, { shape, bits: bitsOf(data) }]),
+    ),
+  }
+}
+
+describe('200 configs drawn from the whole schema', () => {
+  test('train to the same bits, and then say the same, with 1 thread and with 2, and from a file', async () => {
+    for (const { config, data } of cases) {
+      const shown = JSON.stringify(config)
+      const [one, two] = [new VAE(config), new VAE(config)]
+      const before = bits(one)
+      const [{ epochs }] = [await train(one, data, 1), await train(two, data, 2)]
+      expect(
+        epochs.every(({ loss, reconstruction, kl }) => [loss, reconstruction, kl].every(Number.isFinite)),
+        shown,
+      ).toBe(true)
+      const trained = bits(one)
+      // A divergence alone, below its free bits, pulls at nothing.
+      if (config.objective?.weights?.reconstruction !== 0) expect(trained, shown).not.toEqual(before)
+      expect(bits(two), shown).toEqual(trained)
+
+      const said = await answers(one, data, 1)
+      expect(Object.values(said.evaluation).every(Number.isFinite), shown).toBe(true)
+      expect(await answers(two, data, 2), shown).toEqual(said)
+      expect(bits(one), shown).toEqual(trained)
+
+      await one.save(folder)
+      const loaded = await VAE.load(folder)
+      expect(loaded.config, shown).toEqual(config)
+      expect(bits(loaded), shown).toEqual(trained)
+      expect(await answers(loaded, data, 2), shown).toEqual(said)
+    }
+  })
+
+  test('have the gradient of their own loss', async () => {
+    let checked = 0
+    for (const { config, data } of cases) {
+      if (isNoDerivative(config)) continue
+      const { model, rows, condition } = await trained(config, data)
+      const here = model.readParameters()
+      let wrong: string[] = Object.keys(here)
+      checked += wrong.length
+      // A kink closer than the smallest step that shows anything is bad luck of the place: a wrong gradient is wrong in
+      // the next one too.
+      for (let place = 0; place < 8 && wrong.length > 0; place++) {
+        model.writeParameters(moved(here))
+        wrong = await wrongGradients(model, rows, condition, wrong)
+      }
+      expect(wrong, JSON.stringify(config)).toEqual([])
+    }
+    // Most of the 200, with several tensors each.
+    expect(checked).toBeGreaterThan(1000)
+  })
+})
+
+/** A gradient that is not the loss's derivative, by design; test/native/composed_gradient_test.cc holds those. */
+function isNoDerivative(config: VAEConfig): boolean {
+  const { objective, latents } = parseConfig(config).spec
+  const straightThrough = latents.some((latent) => latent.straightThrough)
+  return objective.estimator === 'scoreFunction' || objective.bound === 'dreg' || straightThrough
+}
+
+/** The core's model after an epoch, which a VAE keeps to itself: warm-ups are then under way. And a few of the rows. */
+async function trained(config: VAEConfig, { x, condition }: RandomData) {
+  const { spec, dataColumns } = parseConfig(config)
+  const model = new native.Model(spec)
+  const rows = new native.Dataset(x.data, dataColumns)
+  const given = condition && new native.Dataset(condition.data, condition.shape[1] as number)
+  model.beginFit(fitPlan(fitOptions).spec)
+  await model.trainEpoch(rows, { threads: 1, batchInterval: 0, condition: given }).promise
+  return { model, rows: rows.slice(0, 6), condition: given?.slice(0, 6) }
+}
+
+type Parameters = Record<string, Float32Array>
+
+/** Somewhere near: a unit whose inputs are all 0 stands at relu's kink as long as its bias is 0. */
+function moved(parameters: Parameters): Parameters {
+  const near = (values: Float32Array) => values.map((value) => value + 0.3 * (random() - 0.5))
+  return Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, near(values)]))
+}
+
+/**
+ * Those of the named tensors whose gradient central differences of the loss along it contradict.
+ *
+ * A loss is a sum of float32 results, each with a relative error of some 2^-24 from its own chain of roundings; 2^-22 of
+ * the terms' size is a chain of four that all err alike. Over a step h either way a difference quotient is off by that
+ * over h, and by what the third derivative and the kinks of relu, |x - m| and max do within the step. The first falls
+ * with h and the second rises, so the best of some steps counts. The gradient itself may be off by 1e-3 of its norm, for
+ * its own sums in float32. Steps are too small to show anything where rounding may be a hundredth of the gradient; a
+ * tensor of little influence is held to a hundredth of a twentieth of the whole.
+ */
+async function wrongGradients(
+  model: NativeModel,
+  rows: NativeDataset,
+  condition: NativeDataset | undefined,
+  names: readonly string[],
+): Promise<string[]> {
+  const at = () => model.gradient(rows, { threads: 1, step: 5, condition }).promise
+  const here = model.readParameters()
+  const { gradients, ...terms } = await at()
+  const noise = 2 ** -22 * (1 + Math.abs(terms.reconstruction) + Math.abs(terms.kl) + Math.abs(terms.loss))
+  const total = Math.hypot(...Object.values(gradients).map((gradient) => Math.hypot(...gradient)))
+  const wrong: string[] = []
+  for (const name of names) {
+    const [gradient, values] = [gradients[name] as Float32Array, here[name] as Float32Array]
+    const norm = Math.hypot(...gradient)
+    // Without a gradient, any direction will do: the loss must not change along it.
+    const direction = Array.from(gradient, (g) => (norm > 0 ? g / norm : 1 / Math.sqrt(gradient.length)))
+    const agrees = async (h: number): Promise<boolean> => {
+      const ends = [1, -1].map((sign) => values.map((value, i) => value + sign * h * (direction[i] as number)))
+      const [above, below] = ends as [Float32Array, Float32Array]
+      model.writeParameters({ ...here, [name]: above })
+      const { loss: upper } = await at()
+      model.writeParameters({ ...here, [name]: below })
+      const { loss: lower } = await at()
+      // Rounded parameters make a step of their own, of which the part along the gradient counts.
+      const step = direction.reduce((sum, d, i) => sum + ((above[i] as number) - (below[i] as number)) * d, 0)
+      return Math.abs((upper - lower) / step - norm) < noise / h + 1e-3 * norm
+    }
+    let right = await agrees(0.03)
+    for (const h of [0.01, 0.003, 0.001, 3e-4, 1e-4, 3e-5]) {
+      if (right || noise / h > 0.01 * Math.max(norm, total / 20)) break
+      right = await agrees(h)
+    }
+    model.writeParameters(here)
+    if (!right) wrong.push(name)
+  }
+  return wrong
+}
+
+describe('200 invalid configs', () => {
+  const invalid = Array.from({ length: 200 }, () => randomInvalidConfig(random))
+
+  test('are refused by the name of the field, and are left as they were', () => {
+    for (const { config, field, way } of invalid) {
+      const shown = `${way}: ${field} in ${JSON.stringify(config)}`
+      const before = structuredClone(config)
+      const error = refusal(() => new VAE(config as VAEConfig))
+      expect(error instanceof TypeError || error instanceof RangeError, shown).toBe(true)
+      expect(error?.message, shown).toContain(field)
+      expect(config, shown).toEqual(before)
+    }
+  })
+
+  test('are refused in a file too, and the folder is left as it was', async () => {
+    await new VAE({ input: 3, encoder: [], latent: 1, decoder: [] }).save(folder)
+    const path = join(folder, 'config.json')
+    const document = JSON.parse(await readFile(path, 'utf8')) as object
+    const names = (await readdir(folder)).sort()
+    for (const { config, field, way } of invalid) {
+      const shown = `${way}: ${field} in ${JSON.stringify(config)}`
+      const written = JSON.stringify({ ...document, config })
+      await writeFile(path, written)
+      await expect(VAE.load(folder), shown).rejects.toMatchObject({
+        code: 'CHECKPOINT_INVALID',
+        message: expect.stringContaining(field),
+      })
+      expect(await readFile(path, 'utf8'), shown).toBe(written)
+      expect((await readdir(folder)).sort(), shown).toEqual(names)
+    }
+  })
+})
+
+function refusal(make: () => unknown): Error | undefined {
+  try {
+    make()
+  } catch (error) {
+    return error as Error
+  }
+  return undefined
+}
