@@ -173,7 +173,7 @@ const line = []
 const best = {}
 for (const covariance of ['full', 'diagonal']) {
   for (let i = 0; i <= 16; i++) {
-    const t = 0.6 + i / 20
+    const t = 0.9 + i / 80
     const vae = await modelAt(t, covariance, decoder)
     const { loss } = await vae.evaluate(test, { samples })
     line.push({ t, curve: `−ELBO, ${covariance}`, nats: loss })

@@ -39,7 +39,7 @@ const pictures = [firstRows(corrupted, SHOWN)]
 for (const [name, corruption] of Object.entries(models)) {
   step(`Training ${name}`)
   const vae = new VAE({ encoder: [400], latent: 32, decoder: [400], corruption })
-  await vae.fit(rows, { epochs: size(20, 1), learningRate: 0.003, schedule: 'cosine' })
+  await vae.fit(rows, { epochs: size(12, 1), learningRate: 0.003, schedule: 'cosine' })
   const ofCorrupted = await vae.reconstruct(corrupted)
   const ofClean = await vae.reconstruct(clean)
   lines.push([name, crossEntropy(ofCorrupted).toFixed(2), crossEntropy(ofClean).toFixed(2)])

@@ -8,8 +8,8 @@
 import { imageGrid, mnist, VAE } from 'aevb'
 import { done, firstRows, picture, size, step, table } from './lib/example.mjs'
 
-const epochs = size(20, 1)
-const temperature = { start: 1, end: 0.4, epochs: size(16, 1) }
+const epochs = size(14, 1)
+const temperature = { start: 1, end: 0.4, epochs: size(12, 1) }
 const models = {
   'gaussian, 20': { type: 'gaussian', units: 20 },
   'categorical, 20 of 10': { type: 'categorical', units: 20, classes: 10, temperature },

@@ -2,8 +2,9 @@
 // model begins with the same parameters and another `seed`, and takes one step of plain SGD with learning rate 1, so that
 // what its parameters have changed by is one estimate of the gradient. All estimators take 4 draws of z for each image.
 //
-// The score function's moving average needs a past: such a model first takes a step with learning rate 1e-30, which is
-// too small to change a float32.
+// The score function's moving average needs a past: such a model first takes a step with learning rate 1e-30, too small to
+// change a float32, and its baseline is then the mean loss of the same images. One number for all images takes off what
+// they have in common, which is most of it before training; leave-one-out has a number for each image.
 
 import { mnist, VAE } from 'aevb'
 import { colours, svg } from './lib/chart.mjs'

@@ -19,7 +19,7 @@ const objectives = [
 const { train, test } = await mnist()
 const rows = firstRows(train.images, size(10000, 1000))
 const held = firstRows(test.images, size(100, 10))
-const epochs = size(10, 1)
+const epochs = size(5, 1)
 
 const results = []
 for (const objective of objectives) {

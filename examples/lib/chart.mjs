@@ -24,7 +24,7 @@ const config = {
   font: 'sans-serif',
   title: { anchor: 'start', fontSize: 13 },
   axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', gridColor: '#e5e5e5', domainColor: '#888' },
-  legend: { labelFontSize: 11, titleFontSize: 12 },
+  legend: { labelFontSize: 11, titleFontSize: 12, labelLimit: 300 },
   view: { stroke: '#bbb' },
 }
 
