@@ -17,7 +17,7 @@ const objectives = [
 ]
 
 const { train, test } = await mnist()
-const rows = firstRows(train.images, size(10000, 1000))
+const rows = firstRows(train.images, size(10000, 400))
 const held = firstRows(test.images, size(100, 10))
 const epochs = size(5, 1)
 
