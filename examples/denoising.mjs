@@ -1,6 +1,6 @@
 // Training that corrupts what the encoder sees and asks for the clean image. Two models that differ in `corruption` alone
-// are given the same corrupted test images: a third of the pixels are black or white. How many nats the clean image then
-// costs, −log p(clean | z of the corrupted), is computed here from the reconstruction's pixels.
+// are given the same corrupted test images: three in ten pixels are replaced, half of them by black and half by white. How
+// many nats the clean image then costs, −log p(clean | z of the corrupted), is computed here from the reconstruction.
 
 import { imageGrid, mnist, VAE } from 'aevb'
 import { done, firstRows, picture, randomNumbers, size, step, table } from './lib/example.mjs'
