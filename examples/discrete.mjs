@@ -1,0 +1,75 @@
+// Latent variables that are discrete: categorical and binary ones, relaxed in training with a temperature that falls, beside
+// Gaussian ones. Each model is trained on stochastically binarised MNIST; then z is discrete, and what an image costs is
+// compared in nats: −ELBO, and −log p(x) by importance sampling.
+//
+// Of each discrete variable the perplexity of its codes over the test images is printed, e to the entropy of the mean
+// posterior: as many as it has values where all are used alike, 1 where it always says the same.
+
+import { imageGrid, mnist, VAE } from 'aevb'
+import { done, firstRows, picture, size, step, table } from './lib/example.mjs'
+
+const epochs = size(14, 1)
+const temperature = { start: 1, end: 0.4, epochs: size(12, 1) }
+const models = {
+  'gaussian, 20': { type: 'gaussian', units: 20 },
+  'categorical, 20 of 10': { type: 'categorical', units: 20, classes: 10, temperature },
+  'bernoulli, 64': { type: 'bernoulli', units: 64, temperature },
+}
+const SAMPLES = 16
+
+const { train, test } = await mnist()
+const rows = firstRows(train.images, size(60000, 4000))
+const held = firstRows(test.images, size(10000, 200))
+const few = firstRows(test.images, size(500, 20))
+
+/** The perplexities of a discrete group's variables, from the mean over rows of each value's probability. */
+function perplexities({ type, units, classes = 2 }, { data, shape: [count, width] }) {
+  const mean = new Float64Array(width)
+  data.forEach((value, i) => {
+    mean[i % width] += value / count
+  })
+  return Array.from({ length: units }, (_, unit) => {
+    const p = type === 'bernoulli' ? [mean[unit], 1 - mean[unit]] : mean.subarray(unit * classes, (unit + 1) * classes)
+    return Math.exp(-p.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0))
+  })
+}
+
+const lines = []
+const samples = []
+for (const [name, latent] of Object.entries(models)) {
+  step(`Training with ${name}`)
+  const vae = new VAE({
+    encoder: [300],
+    latent,
+    decoder: [300],
+    likelihood: { type: 'bernoulli', binarize: 'stochastic' },
+  })
+  await vae.fit(rows, { epochs, learningRate: 0.003, schedule: 'cosine' })
+  const { loss, reconstruction, kl } = await vae.evaluate(held)
+  const { mean, standardError } = await vae.logLikelihood(few, { samples: size(1000, 50) })
+  let used = ''
+  if (latent.type !== 'gaussian') {
+    const all = perplexities(latent, (await vae.encode(held)).mean).sort((a, b) => a - b)
+    used = `${all[0].toFixed(2)} … ${all[all.length >> 1].toFixed(2)} … ${all.at(-1).toFixed(2)}`
+  }
+  lines.push([
+    name,
+    loss.toFixed(2),
+    reconstruction.toFixed(2),
+    kl.toFixed(2),
+    `${(-mean).toFixed(2)} ± ${standardError.toFixed(2)}`,
+    used,
+  ])
+  samples.push((await vae.sample(SAMPLES)).data)
+}
+table(['latent', '−ELBO', 'reconstruction', 'kl', '−log p(x)', 'perplexity: least … median … most'], lines)
+
+await picture(
+  'discrete.png',
+  await imageGrid(
+    { data: Float32Array.from(samples.flatMap((data) => [...data])), shape: [samples.length * SAMPLES, 784] },
+    { height: 28, width: 28, columns: SAMPLES },
+  ),
+  'samples from the prior, a row for each model in the same order',
+)
+done()

@@ -1,0 +1,62 @@
+// What every example needs: its flags, rows of MNIST, random numbers of its own, tables, and a place for its pictures.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const begin = performance.now()
+const { values } = parseArgs({
+  options: {
+    // A few seconds' worth of everything, to see that it runs; the numbers then mean nothing.
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string', default: fileURLToPath(new URL('../out', import.meta.url)) },
+  },
+})
+
+/** What the full example takes, or with --quick the other. */
+export const size = (full, quick) => (values.quick ? quick : full)
+
+/** Heading of a part that takes a while; fit writes its own progress, one line an epoch. */
+export const step = (text) => console.error(`\n${text}`)
+
+/** The first rows of a tensor. */
+export function firstRows({ data, shape: [rows, ...row] }, count) {
+  const taken = Math.min(rows, count)
+  return { data: data.subarray(0, (taken * data.length) / rows), shape: [taken, ...row] }
+}
+
+/** Aligned columns: the first one left, numbers right. */
+export function table(head, rows) {
+  const cells = [head, ...rows].map((row) => row.map(String))
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i].length)))
+  const pad = (text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]))
+  const lines = cells.map((row) => row.map(pad).join('  ').trimEnd())
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ')
+  console.log(`\n${[lines[0], rule, ...lines.slice(1)].join('\n')}`)
+}
+
+/** Writes a picture and says where. */
+export async function picture(name, content, what) {
+  await mkdir(values.out, { recursive: true })
+  const path = join(values.out, name)
+  await writeFile(path, content)
+  console.log(`\n${relative('', path)}  ${what}`)
+}
+
+export function done() {
+  console.log(`\nDone in ${((performance.now() - begin) / 1000).toFixed(1)} s.`)
+}
+
+/** Uniform numbers in [0, 1) and normal ones, the same for the same seed (mulberry32; Box and Muller 1958). */
+export function randomNumbers(seed) {
+  let state = seed
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
+  return { uniform, normal }
+}

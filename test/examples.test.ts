@@ -1,0 +1,86 @@
+/** Every example, in its quick form. `npm test` has built the package that they import. */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PNG } from 'pngjs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const examples = fileURLToPath(new URL('../examples', import.meta.url))
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aevb-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+function run(name: string, out: string) {
+  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
+    const child = spawn(process.execPath, [join(examples, name), '--quick', '--out', out])
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (data) => {
+      stdout += data
+    })
+    child.stderr.on('data', (data) => {
+      stderr += data
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+/** The table rows that each example prints begin with these; its pictures. */
+const expected: Record<string, { rows: readonly string[]; pictures: readonly string[] }> = {
+  'bound.mjs': { rows: ['full covariance', 'diagonal covariance'], pictures: ['bound.svg'] },
+  'conditional.mjs': {
+    rows: ['without a condition', 'told the digit', 'told a wrong digit'],
+    pictures: ['conditional.png'],
+  },
+  'denoising.mjs': { rows: ['without corruption', 'with corruption'], pictures: ['denoising.png'] },
+  'discrete.mjs': { rows: ['gaussian, 20', 'categorical, 20 of 10', 'bernoulli, 64'], pictures: ['discrete.png'] },
+  'estimator-variance.mjs': {
+    rows: ['reparameterised, analytic KL', 'score function, no baseline'],
+    pictures: ['estimator-variance.svg'],
+  },
+  'iwae.mjs': { rows: ['elbo, k = 1', 'iwae, k = 50', 'dreg, k = 50'], pictures: [] },
+  'terms.mjs': { rows: ['reconstruction only', 'KL only', 'both'], pictures: ['terms-samples.png', 'terms.svg'] },
+}
+
+test('each example has its expectations', async () => {
+  const files = (await readdir(examples)).filter((name) => name.endsWith('.mjs'))
+  expect(files.sort()).toEqual(Object.keys(expected))
+})
+
+test.each(Object.entries(expected))(
+  '%s prints its numbers and writes its pictures',
+  async (name, { rows, pictures }) => {
+    const out = join(folder, name)
+    const { code, stdout, stderr } = await run(name, out)
+    expect(stderr).not.toMatch(/Error/)
+    expect(code).toBe(0)
+    const lines = stdout.split('\n')
+    for (const row of rows) {
+      const found = lines.filter((line) => line.startsWith(`${row}  `))
+      expect(found, row).not.toEqual([])
+      // Each has a number with a fraction, and none that is not a number.
+      for (const line of found) expect(line).toMatch(/\d\.\d|\de\+/)
+    }
+    expect(stdout).not.toMatch(/NaN|Infinity|undefined/)
+    const written = pictures.length === 0 ? [] : (await readdir(out)).sort()
+    expect(written).toEqual(pictures)
+    for (const picture of written) {
+      const content = await readFile(join(out, picture))
+      if (picture.endsWith('.svg')) {
+        expect(content.toString()).toMatch(/^<svg[\s\S]*<path/)
+      } else {
+        // Not all grey: some pixels are ink, some background.
+        const { data } = PNG.sync.read(content)
+        expect(data.filter((_, i) => i % 4 === 0 && (data[i] as number) > 128).length).toBeGreaterThan(100)
+        expect(data.filter((_, i) => i % 4 === 0 && (data[i] as number) < 32).length).toBeGreaterThan(100)
+      }
+    }
+  },
+)
