@@ -72,6 +72,25 @@ class Ascent {
         moments_.push_back({AlignedFloats(size), AlignedFloats(size)});
       }
     }
+    for (const LatentActivity& activity : workspace.latents) {
+      for (const LayerActivity& layer : activity.heads) {
+        AlignedFloats& start = start_.emplace_back(moments_[start_.size()].first.size());
+        std::copy_n(layer.out.data, start.size(), start.data());
+      }
+    }
+  }
+
+  // Puts the heads of a row back to what they were when this was made.
+  void restore(std::size_t row) {
+    std::size_t head = 0;
+    for (const LatentActivity& activity : workspace_.latents) {
+      for (const LayerActivity& layer : activity.heads) {
+        const AlignedFloats& start = start_[head++];
+        for (std::size_t at = row * layer.out.width; at < start.size(); at += layer.out.stride) {
+          std::copy_n(start.data() + at, layer.out.width, layer.out.data + at);
+        }
+      }
+    }
   }
 
   // Step `index` (from 0) of the rows [0, count).
@@ -124,6 +143,7 @@ class Ascent {
   const Refinement& refinement_;
   Step step_;
   std::vector<Moments> moments_;
+  std::vector<AlignedFloats> start_;  // the heads as the encoder gave them
 };
 
 }  // namespace
@@ -142,6 +162,12 @@ void refine(const Inference& inference, const std::vector<float*>& heads, float*
                ascent.take(i, first, count);
              }
              evaluate(after + first, model, workspace, refinement.seed, first, count);
+             for (std::size_t row = 0; row < count; ++row) {
+               // An ascent that has got lost, or is not a number, leaves the row where the encoder put it.
+               if (after[first + row] > before[first + row]) continue;
+               after[first + row] = before[first + row];
+               ascent.restore(row);
+             }
              write_posterior(model, workspace, heads, mean, first, count);
            });
 }

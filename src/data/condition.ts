@@ -64,7 +64,8 @@ function classNumbers(condition: unknown, rows: number, name: string, what: stri
     if (i >= 0) throw new TypeError(expected(what, `${name}[${i}]`, condition[i]))
     return Float64Array.from(condition)
   }
-  if (isIntegers(condition)) return Float64Array.from(condition)
+  // A detached array has no elements, and says so with what it is.
+  if (isIntegers(condition) && condition.length > 0) return Float64Array.from(condition)
   if (Array.isArray(condition) && condition[0].length > 1) {
     throw new RangeError(
       expected(`${what}, not a row of columns (they become one-hot by themselves),`, name, condition),
