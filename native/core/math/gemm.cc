@@ -1,5 +1,6 @@
 #include "math/gemm.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -116,7 +117,10 @@ std::string gemm_core() {
 }
 
 std::size_t matrix_width(std::size_t cols) {
-  return active_gemm() == Gemm::cblas ? cache_lines(cols) : static_cast<std::size_t>(panel_width(active_target()));
+  if (active_gemm() == Gemm::cblas) return cache_lines(cols);
+  const auto whole = static_cast<std::size_t>(panel_width(active_target()));
+  const auto vector = static_cast<std::size_t>(vector_width(active_target()));
+  return std::clamp((cols + vector - 1) / vector * vector, vector, whole);
 }
 
 bool wants_transposed_copy() { return active_gemm() == Gemm::builtin; }

@@ -28,7 +28,8 @@ const char* gemm_name(Gemm gemm);
 std::string gemm_version();
 std::string gemm_core();
 
-// The panel width of a matrix of `cols` columns.
+// The panel width of a matrix of `cols` columns. With the built-in product, whole panels, or where the columns do not
+// fill one, as many vectors as they need.
 std::size_t matrix_width(std::size_t cols);
 
 // Whether multiply_by_transpose wants the right operand's transpose made beforehand.

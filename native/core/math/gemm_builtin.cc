@@ -10,8 +10,9 @@
 
 AEVB_BEFORE_KERNELS
 
-// A panel is VECTORS registers wide. A tile of rows × panel keeps its sums in registers: 24 of AVX-512's 32, 12 of
-// AVX2's 16, 24 of NEON's 32; the others hold one row of the right operand and one element of the left.
+// A panel is VECTORS registers wide, or as many as its matrix needs where that has fewer columns. A tile of rows ×
+// panel keeps its sums in registers: 24 of AVX-512's 32, 12 of AVX2's 16, 24 of NEON's 32; the others hold one row of
+// the right operand and one element of the left.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
 constexpr int VECTORS = 3;
 constexpr int SUMS = 24;
@@ -48,9 +49,16 @@ constexpr int GROUP = 2;
 #endif
 
 // Values of k that one word says all about: a plain left operand's panel, or two runs of rows of a transposed one.
-template <Left LEFT>
+template <Left LEFT, int A>
 constexpr std::size_t run_length() {
-  return LEFT == Left::plain ? WIDTH : 2 * ZEROS_RUN;
+  return LEFT == Left::plain ? A * F32::size : 2 * ZEROS_RUN;
+}
+
+// From one row of a panel to the next. A tile that is less than VECTORS wide may be the last one of a wide matrix or
+// all of a narrow one.
+template <int NV>
+AEVB_INLINE std::size_t pitch(std::size_t width) {
+  return NV == VECTORS ? WIDTH : width;
 }
 
 // Which k of each run to leave out for the GROUP rows that begin at a tile's row r: those whose bit is clear in
@@ -60,32 +68,34 @@ struct Skip {
   std::size_t run_stride, group_stride;
 };
 
-// sum += a(·, k) b(k, ·)
-template <int ROWS, int NV, Left LEFT>
+// sum += a(·, k) b(k, ·), where the left operand's panels are A vectors wide.
+template <int ROWS, int NV, Left LEFT, int A>
 AEVB_INLINE void accumulate_one(F32 (&sum)[ROWS][NV], const float* AEVB_RESTRICT a, const float* AEVB_RESTRICT b,
-                                std::size_t k) {
+                                std::size_t b_pitch, std::size_t k) {
+  constexpr std::size_t A_WIDTH = A * F32::size;
   F32 right[NV];
 #pragma GCC unroll 4
-  for (int v = 0; v < NV; ++v) right[v] = load(b + k * WIDTH + v * F32::size);
+  for (int v = 0; v < NV; ++v) right[v] = load(b + k * b_pitch + v * F32::size);
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
-    const F32 left = set(LEFT == Left::transposed ? a[k * WIDTH + r] : a[r * WIDTH + k]);
+    const F32 left = set(LEFT == Left::transposed ? a[k * A_WIDTH + r] : a[r * A_WIDTH + k]);
 #pragma GCC unroll 4
     for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
   }
 }
 
-// c[ROWS, NV vectors] (+)= Σ_k a(·, k) b(k, ·) over `count` values of k. b advances by WIDTH for each k. k goes through
-// the left operand in runs, each a_stride further than the one before.
-template <int ROWS, int NV, Left LEFT, bool SKIP>
-AEVB_INLINE void tile(float* AEVB_RESTRICT c, const float* AEVB_RESTRICT a, std::size_t a_stride,
-                      const float* AEVB_RESTRICT b, std::size_t count, bool accumulate, Skip skip) {
-  constexpr std::size_t RUN = run_length<LEFT>();
+// c[ROWS, NV vectors] (+)= Σ_k a(·, k) b(k, ·) over `count` values of k. k goes through the left operand in runs, each
+// a_stride further than the one before. Of the right operand's and the result's panels only the pitch is read.
+template <int ROWS, int NV, Left LEFT, int A, bool SKIP>
+AEVB_INLINE void tile(float* AEVB_RESTRICT c, std::size_t c_pitch, const float* AEVB_RESTRICT a, std::size_t a_stride,
+                      const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t count, bool accumulate,
+                      Skip skip) {
+  constexpr std::size_t RUN = run_length<LEFT, A>();
   F32 sum[ROWS][NV];
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) sum[r][v] = accumulate ? load(c + r * WIDTH + v * F32::size) : zero();
+    for (int v = 0; v < NV; ++v) sum[r][v] = accumulate ? load(c + r * c_pitch + v * F32::size) : zero();
   }
   while (count > 0) {
     const std::size_t run = count < RUN ? count : RUN;
@@ -94,19 +104,19 @@ AEVB_INLINE void tile(float* AEVB_RESTRICT c, const float* AEVB_RESTRICT a, std:
       if (LEFT == Left::transposed && count > ZEROS_RUN) left |= skip.word[1] << ZEROS_RUN;
       skip.word += skip.run_stride;
       for (; left != 0; left &= left - 1) {
-        accumulate_one<ROWS, NV, LEFT>(sum, a, b, static_cast<std::size_t>(std::countr_zero(left)));
+        accumulate_one<ROWS, NV, LEFT, A>(sum, a, b, b_pitch, static_cast<std::size_t>(std::countr_zero(left)));
       }
     } else {
-      for (std::size_t k = 0; k < run; ++k) accumulate_one<ROWS, NV, LEFT>(sum, a, b, k);
+      for (std::size_t k = 0; k < run; ++k) accumulate_one<ROWS, NV, LEFT, A>(sum, a, b, b_pitch, k);
     }
     a += a_stride;
-    b += run * WIDTH;
+    b += run * b_pitch;
     count -= run;
   }
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) store(c + r * WIDTH + v * F32::size, sum[r][v]);
+    for (int v = 0; v < NV; ++v) store(c + r * c_pitch + v * F32::size, sum[r][v]);
   }
 }
 
@@ -116,50 +126,55 @@ AEVB_INLINE Skip from_row(Skip skip, std::size_t row) {
   return skip;
 }
 
-// All `rows` of one panel, NV vectors of it, over one block of k. The rows of a plain left operand are WIDTH apart,
-// those of a transposed one are neighbours.
-template <int NV, Left LEFT, bool SKIP>
-AEVB_INLINE void column_block(float* c, const float* a, std::size_t a_stride, const float* b, std::size_t rows,
-                              std::size_t count, bool accumulate, Skip skip) {
-  // With a table a tile is one group of it, or at the end a part of one.
-  constexpr int MOST = SKIP ? GROUP : SUMS / NV;
-  constexpr std::size_t a_row = LEFT == Left::transposed ? 1 : WIDTH;
-  std::size_t r = 0;
-  for (; r + MOST <= rows; r += MOST) {
-    tile<MOST, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
+// One panel of the result and of the right operand, and what is summed of the left one.
+struct Block {
+  float* c;
+  std::size_t c_pitch;
+  const float* a;
+  std::size_t a_stride;
+  const float* b;
+  std::size_t b_pitch;
+  std::size_t rows, count;
+  bool accumulate;
+  Skip skip;
+};
+
+// As many tiles of ROWS as there are rows left. The rows of a plain left operand are a panel's width apart, those of a
+// transposed one are neighbours.
+template <int ROWS, int NV, Left LEFT, int A, bool SKIP>
+AEVB_INLINE std::size_t tiles(const Block& block, std::size_t r) {
+  constexpr std::size_t A_ROW = LEFT == Left::transposed ? 1 : A * F32::size;
+  const std::size_t c_pitch = pitch<NV>(block.c_pitch), b_pitch = pitch<NV>(block.b_pitch);
+  for (; r + ROWS <= block.rows; r += ROWS) {
+    tile<ROWS, NV, LEFT, A, SKIP>(block.c + r * c_pitch, c_pitch, block.a + r * A_ROW, block.a_stride, block.b, b_pitch,
+                                  block.count, block.accumulate, from_row<SKIP>(block.skip, r));
   }
-  if constexpr (MOST > 8 && (!SKIP || 8 % GROUP == 0)) {
-    for (; r + 8 <= rows; r += 8) {
-      tile<8, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
-    }
-  }
-  if constexpr (MOST > 4 && (!SKIP || GROUP % 4 == 0)) {
-    for (; r + 4 <= rows; r += 4) {
-      tile<4, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
-    }
-  }
-  if constexpr (MOST > 2 && (!SKIP || GROUP % 2 == 0)) {
-    for (; r + 2 <= rows; r += 2) {
-      tile<2, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
-    }
-  }
-  for (; r + 1 <= rows; r += 1) {
-    tile<1, NV, LEFT, SKIP>(c + r * WIDTH, a + r * a_row, a_stride, b, count, accumulate, from_row<SKIP>(skip, r));
-  }
+  return r;
 }
 
-template <Left LEFT, bool SKIP>
-AEVB_INLINE void column_panel(float* c, const float* a, std::size_t a_stride, const float* b, std::size_t rows,
-                              std::size_t count, std::size_t cols, bool accumulate, Skip skip) {
+// All rows, NV vectors of the panel.
+template <int NV, Left LEFT, int A, bool SKIP>
+AEVB_INLINE void column_block(const Block& block) {
+  // With a table a tile is one group of it, or at the end a part of one.
+  constexpr int MOST = SKIP ? GROUP : SUMS / NV;
+  std::size_t r = tiles<MOST, NV, LEFT, A, SKIP>(block, 0);
+  if constexpr (MOST > 8 && (!SKIP || 8 % GROUP == 0)) r = tiles<8, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 4 && (!SKIP || GROUP % 4 == 0)) r = tiles<4, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 2 && (!SKIP || GROUP % 2 == 0)) r = tiles<2, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 1) tiles<1, NV, LEFT, A, SKIP>(block, r);
+}
+
+template <Left LEFT, int A, bool SKIP>
+AEVB_INLINE void column_panel(const Block& block, std::size_t cols) {
   const std::size_t vectors = (cols + F32::size - 1) / F32::size;
   if (vectors >= VECTORS) {
-    column_block<VECTORS, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block<VECTORS, LEFT, A, SKIP>(block);
   } else if (VECTORS > 3 && vectors == 3) {
-    column_block < VECTORS<3 ? VECTORS : 3, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block < VECTORS<3 ? VECTORS : 3, LEFT, A, SKIP>(block);
   } else if (VECTORS > 2 && vectors == 2) {
-    column_block < VECTORS<2 ? VECTORS : 2, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block < VECTORS<2 ? VECTORS : 2, LEFT, A, SKIP>(block);
   } else {
-    column_block<1, LEFT, SKIP>(c, a, a_stride, b, rows, count, accumulate, skip);
+    column_block<1, LEFT, A, SKIP>(block);
   }
 }
 
@@ -176,24 +191,27 @@ AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t co
   for (int v = 0; v < VALUES; ++v) {
     sum[v] = accumulate ? load(c.data + v / VECTORS * c.stride + v % VECTORS * F32::size) : zero();
   }
+  // Only a matrix of one panel may be narrow.
+  constexpr int NV = PANELS > 1 ? VECTORS : LAST;
+  const std::size_t b_pitch = pitch<NV>(b.width);
   const float* a_run = a.data;
   const float* b_run = b.data;
-  for (std::size_t k = 0; k < count; k += WIDTH) {
-    const std::size_t run = count - k < WIDTH ? count - k : WIDTH;
+  for (std::size_t k = 0; k < count; k += a.width) {
+    const std::size_t run = count - k < a.width ? count - k : a.width;
     // All of a run: none of its bits is beyond 63, for no panel is so wide.
     std::uint64_t left = SKIP ? *skip.word : (std::uint64_t{1} << run) - 1;
     skip.word += SKIP ? skip.run_stride : 0;
     for (; left != 0; left &= left - 1) {
       const auto i = static_cast<std::size_t>(std::countr_zero(left));
       const F32 factor = set(a_run[i]);
-      const float* b_row = b_run + i * WIDTH;
+      const float* b_row = b_run + i * b_pitch;
 #pragma GCC unroll 32
       for (int v = 0; v < VALUES; ++v) {
         sum[v] = fma(factor, load(b_row + v / VECTORS * b.stride + v % VECTORS * F32::size), sum[v]);
       }
     }
     a_run += a.stride;
-    b_run += run * WIDTH;
+    b_run += run * b_pitch;
   }
 #pragma GCC unroll 32
   for (int v = 0; v < VALUES; ++v) store(c.data + v / VECTORS * c.stride + v % VECTORS * F32::size, sum[v]);
@@ -230,56 +248,87 @@ AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_
   }
 }
 
-template <bool SKIP>
-AEVB_INLINE void multiply_panels(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                                 bool accumulate, Zeros zeros) {
-  if (M == 1) return multiply_row<SKIP>(c, a, b, K, N, accumulate, zeros);
-  for (std::size_t n = 0; n < N; n += WIDTH) {
-    float* c_panel = c.data + n / WIDTH * c.stride;
-    const float* b_panel = b.data + n / WIDTH * b.stride;
-    for (std::size_t k = 0; k < K; k += BLOCK) {
-      const Skip skip{SKIP ? zeros.rows + k / WIDTH * zeros.rows_stride : nullptr, zeros.rows_stride, 1};
-      column_panel<Left::plain, SKIP>(c_panel, a.data + k / WIDTH * a.stride, a.stride, b_panel + k * WIDTH, M,
-                                      K - k < BLOCK ? K - k : BLOCK, N - n, accumulate || k > 0, skip);
+// Products whose left operand has panels of A vectors.
+struct Multiply {
+  template <int A, bool SKIP>
+  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
+                       bool accumulate, Zeros zeros) {
+    if (M == 1) return multiply_row<SKIP>(c, a, b, K, N, accumulate, zeros);
+    for (std::size_t n = 0; n < N; n += WIDTH) {
+      float* c_panel = c.data + n / WIDTH * c.stride;
+      const float* b_panel = b.data + n / WIDTH * b.stride;
+      for (std::size_t k = 0; k < K; k += BLOCK) {
+        const Skip skip{SKIP ? zeros.rows + k / WIDTH * zeros.rows_stride : nullptr, zeros.rows_stride, 1};
+        const Block block{c_panel,
+                          c.width,
+                          a.data + k / (A * F32::size) * a.stride,
+                          a.stride,
+                          b_panel + k * b.width,
+                          b.width,
+                          M,
+                          K - k < BLOCK ? K - k : BLOCK,
+                          accumulate || k > 0,
+                          skip};
+        column_panel<Left::plain, A, SKIP>(block, N - n);
+      }
     }
+  }
+};
+
+struct MultiplyTransposed {
+  template <int A, bool SKIP>
+  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
+                       bool accumulate, Zeros zeros) {
+    constexpr std::size_t GROUPS = (WIDTH + GROUP - 1) / GROUP;
+    constexpr std::size_t A_WIDTH = A * F32::size;
+    for (std::size_t n = 0; n < N; n += WIDTH) {
+      for (std::size_t m = 0; m < M; m += ROWS_BLOCK) {
+        const float* b_block = b.data + n / WIDTH * b.stride + m * b.width;
+        const std::size_t count = M - m < ROWS_BLOCK ? M - m : ROWS_BLOCK;
+        for (std::size_t k = 0; k < K; k += A_WIDTH) {
+          const Skip skip{SKIP ? zeros.columns + k / WIDTH * GROUPS * zeros.columns_stride + m / ZEROS_RUN : nullptr, 2,
+                          zeros.columns_stride};
+          const Block block{c.data + n / WIDTH * c.stride + k * c.width,
+                            c.width,
+                            a.data + k / A_WIDTH * a.stride + m * A_WIDTH,
+                            2 * ZEROS_RUN * A_WIDTH,
+                            b_block,
+                            b.width,
+                            K - k < A_WIDTH ? K - k : A_WIDTH,
+                            count,
+                            accumulate || m > 0,
+                            skip};
+          column_panel<Left::transposed, A, SKIP>(block, N - n);
+        }
+      }
+    }
+  }
+};
+
+template <typename Product>
+AEVB_INLINE void for_width(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
+                           bool accumulate, Zeros zeros) {
+  if (zeros.rows != nullptr || zeros.columns != nullptr) {  // only of whole panels is there a table
+    Product::template run<VECTORS, true>(c, a, b, M, K, N, accumulate, zeros);
+  } else if (a.width == WIDTH) {
+    Product::template run<VECTORS, false>(c, a, b, M, K, N, accumulate, zeros);
+  } else if (VECTORS > 3 && a.width == 3 * F32::size) {
+    Product::template run < VECTORS<3 ? VECTORS : 3, false>(c, a, b, M, K, N, accumulate, zeros);
+  } else if (VECTORS > 2 && a.width == 2 * F32::size) {
+    Product::template run < VECTORS<2 ? VECTORS : 2, false>(c, a, b, M, K, N, accumulate, zeros);
+  } else {
+    Product::template run<1, false>(c, a, b, M, K, N, accumulate, zeros);
   }
 }
 
 void builtin_multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                       bool accumulate, Zeros zeros) {
-  if (zeros.rows != nullptr) {
-    multiply_panels<true>(c, a, b, M, K, N, accumulate, zeros);
-  } else {
-    multiply_panels<false>(c, a, b, M, K, N, accumulate, zeros);
-  }
-}
-
-template <bool SKIP>
-AEVB_INLINE void multiply_panels_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K,
-                                            std::size_t N, bool accumulate, Zeros zeros) {
-  constexpr std::size_t GROUPS = (WIDTH + GROUP - 1) / GROUP;
-  for (std::size_t n = 0; n < N; n += WIDTH) {
-    for (std::size_t m = 0; m < M; m += ROWS_BLOCK) {
-      const float* b_block = b.data + n / WIDTH * b.stride + m * WIDTH;
-      const std::size_t count = M - m < ROWS_BLOCK ? M - m : ROWS_BLOCK;
-      for (std::size_t k = 0; k < K; k += WIDTH) {
-        const Skip skip{SKIP ? zeros.columns + k / WIDTH * GROUPS * zeros.columns_stride + m / ZEROS_RUN : nullptr, 2,
-                        zeros.columns_stride};
-        column_panel<Left::transposed, SKIP>(c.data + n / WIDTH * c.stride + k * WIDTH,
-                                             a.data + k / WIDTH * a.stride + m * WIDTH, 2 * ZEROS_RUN * WIDTH, b_block,
-                                             K - k < WIDTH ? K - k : WIDTH, count, N - n, accumulate || m > 0, skip);
-      }
-    }
-  }
+  for_width<Multiply>(c, a, b, M, K, N, accumulate, zeros);
 }
 
 void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                                  bool accumulate, Zeros zeros) {
-  if (zeros.columns != nullptr) {
-    multiply_panels_transposed<true>(c, a, b, M, K, N, accumulate, zeros);
-  } else {
-    multiply_panels_transposed<false>(c, a, b, M, K, N, accumulate, zeros);
-  }
+  for_width<MultiplyTransposed>(c, a, b, M, K, N, accumulate, zeros);
 }
 
 // One panel of the data: a word a group of rows, and a bit for this run in the words of each group of columns.

@@ -6,9 +6,9 @@
 //
 // What one product writes is then, without packing, what the next one reads: a tile of rows × width is contiguous as a
 // result, as a left operand and as a right operand, transposed or not. The width belongs to the backend: with the
-// built-in product a panel is what one tile covers (48 columns with AVX-512); with a CBLAS it is all columns, so that
-// the one panel is a plain row-major matrix. Columns beyond `cols` in the last panel are padding: zero in weights and
-// in gradients, anything finite elsewhere.
+// built-in product a panel is what one tile covers (48 columns with AVX-512), or less where all columns need less; with
+// a CBLAS it is all columns. Either way a matrix whose width is not that of a tile is one panel. Columns beyond `cols`
+// in the last panel are padding: zero in weights and in gradients, anything finite elsewhere.
 #pragma once
 
 #include <cstddef>

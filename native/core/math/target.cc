@@ -126,6 +126,19 @@ const char* target_name(Target target) {
   return "unknown";
 }
 
+int vector_width(Target target) {
+  switch (target) {
+    case Target::avx512:
+      return 16;
+    case Target::avx2:
+      return 8;
+    case Target::neon:
+    case Target::portable:
+      break;
+  }
+  return 4;
+}
+
 int panel_width(Target target) {
   switch (target) {
     case Target::avx512:

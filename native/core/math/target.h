@@ -20,7 +20,10 @@ void set_active_target(Target target);
 
 const char* target_name(Target target);
 
-// Columns in a panel (see panels.h): what one tile of the product covers.
+// Floats in a vector.
+int vector_width(Target target);
+
+// Columns in a whole panel (see panels.h): what one tile of the product covers. A multiple of vector_width.
 int panel_width(Target target);
 
 }  // namespace aevb

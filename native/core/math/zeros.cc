@@ -2,6 +2,7 @@
 
 #include "math/gemm.h"
 #include "math/gemm_builtin.h"
+#include "math/target.h"
 
 namespace aevb {
 
@@ -14,6 +15,7 @@ Zeros Zeros::from_panel(std::size_t panel, std::size_t width) const {
 
 ZerosTable::ZerosTable(std::size_t rows, std::size_t cols, bool with_columns) {
   if (active_gemm() != Gemm::builtin) return;
+  if (matrix_width(cols) < static_cast<std::size_t>(panel_width(active_target()))) return;
   rows_capacity_ = rows;
   cols_ = cols;
   runs_ = (rows + ZEROS_RUN - 1) / ZEROS_RUN;

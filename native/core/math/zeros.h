@@ -30,7 +30,8 @@ struct Zeros {
   Zeros from_panel(std::size_t panel, std::size_t width) const;
 };
 
-// The tables of a matrix x[rows, cols], filled some rows at a time. Empty with a CBLAS, which cannot leave terms out.
+// The tables of a matrix x[rows, cols], filled some rows at a time. Empty with a CBLAS, which cannot leave terms out,
+// and for a matrix that does not fill a panel, where there is little to win.
 class ZerosTable {
  public:
   ZerosTable() = default;
