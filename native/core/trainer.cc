@@ -145,8 +145,11 @@ std::vector<std::uint32_t> Trainer::shuffled(std::size_t rows) const {
   if (!spec_.shuffle) return order;
   // Fisher and Yates; word i of the epoch's stream decides who changes places with element i.
   const auto epoch = static_cast<std::uint32_t>(model_.epochs_trained);
+  Philox block{};
   for (std::size_t i = rows; i-- > 1;) {
-    const Philox block = philox(model_.spec().seed, Purpose::shuffle, epoch, 0, static_cast<std::uint32_t>(i / 4));
+    if (i % 4 == 3 || i + 1 == rows) {
+      block = philox(model_.spec().seed, Purpose::shuffle, epoch, 0, static_cast<std::uint32_t>(i / 4));
+    }
     const std::uint64_t choice = (static_cast<std::uint64_t>(block.word[i % 4]) * (i + 1)) >> 32;
     std::swap(order[i], order[choice]);
   }

@@ -91,6 +91,26 @@ TEST_P(GemmTest, MultipliesLikeThreePlainLoops) {
   }
 }
 
+TEST_P(GemmTest, BeginsEveryRowWithTheBias) {
+  for (const auto& [M, K, N] : shapes(random)) {
+    const Matrix a(M, K, random, 1e30f), b(K, N, random, 0.0f), bias(1, N, random, 0.0f);
+    Matrix c(M, N, random, 0.0f), added(M, N, random, 0.0f);
+    std::vector<double> expected(M * N), added_expected = added.plain;
+    for (std::size_t m = 0; m < M; ++m) {
+      for (std::size_t n = 0; n < N; ++n) {
+        double sum = 0.0;
+        for (std::size_t k = 0; k < K; ++k) sum += a.plain[m * K + k] * b.plain[k * N + n];
+        expected[m * N + n] = bias.plain[n] + sum;
+        added_expected[m * N + n] += sum;
+      }
+    }
+    multiply(c.panels, a.panels, b.panels, M, K, N, false, {}, bias.panels.data);
+    expect_equal(c, expected, tolerance(K), "with a bias");
+    multiply(added.panels, a.panels, b.panels, M, K, N, true, {}, bias.panels.data);
+    expect_equal(added, added_expected, tolerance(K), "added, without its bias");
+  }
+}
+
 TEST_P(GemmTest, MultipliesATransposedLeftOperand) {
   for (const auto& [M, K, N] : shapes(random)) {
     for (const bool accumulate : {false, true}) {

@@ -674,8 +674,8 @@ TEST(Target, OnlyRunnableOnesCanBeMadeActive) {
     if (found) {
       set_active_target(target);
       EXPECT_EQ(active_target(), target);
-      EXPECT_EQ(static_cast<std::size_t>(panel_width(target)) % static_cast<std::size_t>(AEVB_DISPATCH(lane_count)()),
-                0u);
+      EXPECT_EQ(vector_width(target), AEVB_DISPATCH(lane_count)());
+      EXPECT_EQ(panel_width(target) % vector_width(target), 0);
     } else {
       EXPECT_THROW(set_active_target(target), std::invalid_argument);
     }

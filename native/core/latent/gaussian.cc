@@ -14,12 +14,13 @@ AEVB_BEFORE_KERNELS
 // One vector of all draws of one datum; draws are `width` floats apart.
 template <bool WHOLE>
 AEVB_INLINE void sample_vector(float* z, const float* epsilon, const float* mean, const float* log_variance,
-                               std::size_t L, std::size_t z_width, std::size_t epsilon_width, int lanes) {
+                               std::size_t L, std::size_t z_width, std::size_t epsilon_width, int lanes,
+                               std::size_t room) {
   const F32 center = load_lanes<WHOLE>(mean, lanes);
   const F32 deviation = exp(set(0.5f) * load_lanes<WHOLE>(log_variance, lanes));
   for (std::size_t l = 0; l < L; ++l) {
     const F32 noise = load_lanes<WHOLE>(epsilon + l * epsilon_width, lanes);
-    store_lanes<WHOLE>(z + l * z_width, fma(deviation, noise, center), lanes);
+    store_padded<WHOLE>(z + l * z_width, fma(deviation, noise, center), lanes, room);
   }
 }
 
@@ -35,13 +36,14 @@ void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanel
       std::size_t i = 0;
       for (; i + F32::size <= cols; i += F32::size) {
         sample_vector<true>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
-                            F32::size);
+                            F32::size, z.width - i);
       }
       if (i < cols) {
         sample_vector<false>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
-                             static_cast<int>(cols - i));
+                             static_cast<int>(cols - i), z.width - i);
+        i += F32::size;
       }
-      for (std::size_t l = 0; l < L; ++l) zero_padding(z_row + l * z.width, cols, z.width);
+      for (std::size_t l = 0; l < L; ++l) zero_padding(z_row + l * z.width, i, z.width);
     }
   }
 }
@@ -80,7 +82,7 @@ struct BackwardRow {
 };
 
 template <bool WHOLE>
-AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_scale, int lanes) {
+AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_scale, int lanes, std::size_t room) {
   F32 dmean = zero();
   F32 ddeviation = zero();
   for (std::size_t l = 0; l < row.L; ++l) {
@@ -94,8 +96,8 @@ AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_s
   // (σ² − 1)/2 = (σ − 1)(σ + 1)/2
   const F32 dkl = half * deviation_minus_1 * (deviation + set(1.0f));
   const F32 dlog_variance = fma(kl_scale, dkl, ddeviation * (half * deviation));
-  store_lanes<WHOLE>(row.dmean + i, fma(kl_scale, load_lanes<WHOLE>(row.mean + i, lanes), dmean), lanes);
-  store_lanes<WHOLE>(row.dlog_variance + i, dlog_variance, lanes);
+  store_padded<WHOLE>(row.dmean + i, fma(kl_scale, load_lanes<WHOLE>(row.mean + i, lanes), dmean), lanes, room);
+  store_padded<WHOLE>(row.dlog_variance + i, dlog_variance, lanes, room);
 }
 
 void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, ConstPanels epsilon, ConstPanels mean,
@@ -113,10 +115,15 @@ void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, Const
                                dz.width,
                                epsilon.width};
       std::size_t i = 0;
-      for (; i + F32::size <= cols; i += F32::size) backward_vector<true>(row, i, set(kl_scale), F32::size);
-      if (i < cols) backward_vector<false>(row, i, set(kl_scale), static_cast<int>(cols - i));
-      zero_padding(row.dmean, cols, dmean.width);
-      zero_padding(row.dlog_variance, cols, dlog_variance.width);
+      for (; i + F32::size <= cols; i += F32::size) {
+        backward_vector<true>(row, i, set(kl_scale), F32::size, dmean.width - i);
+      }
+      if (i < cols) {
+        backward_vector<false>(row, i, set(kl_scale), static_cast<int>(cols - i), dmean.width - i);
+        i += F32::size;
+      }
+      zero_padding(row.dmean, i, dmean.width);
+      zero_padding(row.dlog_variance, i, dlog_variance.width);
     }
   }
 }

@@ -67,41 +67,40 @@ struct Softplus {
 };
 
 template <typename Function, bool WHOLE>
-AEVB_INLINE void forward_vector(float* out, float* pre, const float* inp, const float* bias, int lanes) {
-  F32 x = load_lanes<WHOLE>(inp, lanes);
-  if (bias != nullptr) x = x + load_lanes<WHOLE>(bias, lanes);
-  if (pre != nullptr) store_lanes<WHOLE>(pre, x, lanes);
-  store_lanes<WHOLE>(out, Function::value(x), lanes);
+AEVB_INLINE void forward_vector(float* out, float* pre, const float* inp, int lanes, std::size_t room) {
+  const F32 x = load_lanes<WHOLE>(inp, lanes);
+  if (pre != nullptr) store_padded<WHOLE>(pre, x, lanes, room);
+  store_padded<WHOLE>(out, Function::value(x), lanes, room);
 }
 
 template <typename Function>
-static void forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C) {
+static void forward(Panels out, Panels pre, ConstPanels inp, std::size_t B, std::size_t C) {
   for (std::size_t p = 0; p < panel_count(C, out.width); ++p) {
     const std::size_t cols = cols_in_panel(C, p, out.width);
-    const float* panel_bias = bias == nullptr ? nullptr : bias + p * out.width;
     for (std::size_t b = 0; b < B; ++b) {
       float* out_row = row_of(out, p, b);
       float* pre_row = pre.data == nullptr ? nullptr : row_of(pre, p, b);
       const float* inp_row = row_of(inp, p, b);
       std::size_t i = 0;
       for (; i + F32::size <= cols; i += F32::size) {
-        forward_vector<Function, true>(out_row + i, pre_row == nullptr ? nullptr : pre_row + i, inp_row + i,
-                                       panel_bias == nullptr ? nullptr : panel_bias + i, F32::size);
+        forward_vector<Function, true>(out_row + i, pre_row == nullptr ? nullptr : pre_row + i, inp_row + i, F32::size,
+                                       out.width - i);
       }
       if (i < cols) {
         forward_vector<Function, false>(out_row + i, pre_row == nullptr ? nullptr : pre_row + i, inp_row + i,
-                                        panel_bias == nullptr ? nullptr : panel_bias + i, static_cast<int>(cols - i));
+                                        static_cast<int>(cols - i), out.width - i);
+        i += F32::size;
       }
-      zero_padding(out_row, cols, out.width);
-      if (pre_row != nullptr) zero_padding(pre_row, cols, pre.width);
+      zero_padding(out_row, i, out.width);
+      if (pre_row != nullptr) zero_padding(pre_row, i, pre.width);
     }
   }
 }
 
 template <typename Function, bool WHOLE>
-AEVB_INLINE void backward_vector(float* dinp, const float* dout, const float* value, int lanes) {
+AEVB_INLINE void backward_vector(float* dinp, const float* dout, const float* value, int lanes, std::size_t room) {
   const F32 gradient = Function::gradient(load_lanes<WHOLE>(dout, lanes), load_lanes<WHOLE>(value, lanes));
-  store_lanes<WHOLE>(dinp, gradient, lanes);
+  store_padded<WHOLE>(dinp, gradient, lanes, room);
 }
 
 template <typename Function>
@@ -114,37 +113,38 @@ static void backward(Panels dinp, ConstPanels dout, ConstPanels value, std::size
       const float* value_row = row_of(value, p, b);
       std::size_t i = 0;
       for (; i + F32::size <= cols; i += F32::size) {
-        backward_vector<Function, true>(dinp_row + i, dout_row + i, value_row + i, F32::size);
+        backward_vector<Function, true>(dinp_row + i, dout_row + i, value_row + i, F32::size, dinp.width - i);
       }
       if (i < cols) {
-        backward_vector<Function, false>(dinp_row + i, dout_row + i, value_row + i, static_cast<int>(cols - i));
+        backward_vector<Function, false>(dinp_row + i, dout_row + i, value_row + i, static_cast<int>(cols - i),
+                                         dinp.width - i);
+        i += F32::size;
       }
-      zero_padding(dinp_row, cols, dinp.width);
+      zero_padding(dinp_row, i, dinp.width);
     }
   }
 }
 
-void activation_forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C,
-                        Activation activation) {
+void activation_forward(Panels out, Panels pre, ConstPanels inp, std::size_t B, std::size_t C, Activation activation) {
   switch (activation) {
     case Activation::identity:
-      return forward<Identity>(out, pre, inp, bias, B, C);
+      return forward<Identity>(out, pre, inp, B, C);
     case Activation::relu:
-      return forward<Relu>(out, pre, inp, bias, B, C);
+      return forward<Relu>(out, pre, inp, B, C);
     case Activation::leakyRelu:
-      return forward<LeakyRelu>(out, pre, inp, bias, B, C);
+      return forward<LeakyRelu>(out, pre, inp, B, C);
     case Activation::elu:
-      return forward<Elu>(out, pre, inp, bias, B, C);
+      return forward<Elu>(out, pre, inp, B, C);
     case Activation::gelu:
-      return forward<Gelu>(out, pre, inp, bias, B, C);
+      return forward<Gelu>(out, pre, inp, B, C);
     case Activation::silu:
-      return forward<Silu>(out, pre, inp, bias, B, C);
+      return forward<Silu>(out, pre, inp, B, C);
     case Activation::tanh:
-      return forward<Tanh>(out, pre, inp, bias, B, C);
+      return forward<Tanh>(out, pre, inp, B, C);
     case Activation::sigmoid:
-      return forward<Sigmoid>(out, pre, inp, bias, B, C);
+      return forward<Sigmoid>(out, pre, inp, B, C);
     case Activation::softplus:
-      return forward<Softplus>(out, pre, inp, bias, B, C);
+      return forward<Softplus>(out, pre, inp, B, C);
   }
 }
 
@@ -181,9 +181,8 @@ bool activation_reads_input(Activation activation) {
   return activation == Activation::gelu || activation == Activation::silu;
 }
 
-void activation_forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C,
-                        Activation activation) {
-  AEVB_DISPATCH(activation_forward)(out, pre, inp, bias, B, C, activation);
+void activation_forward(Panels out, Panels pre, ConstPanels inp, std::size_t B, std::size_t C, Activation activation) {
+  AEVB_DISPATCH(activation_forward)(out, pre, inp, B, C, activation);
 }
 
 void activation_backward(Panels dinp, ConstPanels dout, ConstPanels value, std::size_t B, std::size_t C,

@@ -12,10 +12,8 @@ namespace aevb {
 // Whether activation_backward reads the activation's input (gelu, silu) or its output (all others).
 bool activation_reads_input(Activation activation);
 
-// out[B, C] = activation(inp[B, C] + bias[C]); overwrites, and may be inp itself. bias may be null; else it holds C
-// floats padded with zeros to whole panels. `pre`, where not null, receives inp + bias.
-void activation_forward(Panels out, Panels pre, ConstPanels inp, const float* bias, std::size_t B, std::size_t C,
-                        Activation activation);
+// out[B, C] = activation(inp[B, C]); overwrites, and may be inp itself. `pre`, where not null, receives inp.
+void activation_forward(Panels out, Panels pre, ConstPanels inp, std::size_t B, std::size_t C, Activation activation);
 
 // dinp[B, C] = dout[B, C] ⊙ activation'(…), overwrites, and may be dout itself. `value` is the input or the output of
 // the activation, as activation_reads_input says. Padding: what is zero in dout is zero in dinp.

@@ -10,16 +10,16 @@ namespace aevb {
 
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
                    std::size_t C, std::size_t OC, Activation activation, Zeros zeros) {
-  // Panel by panel, so that the bias and the activation find the sums in the first-level cache. A single row is there
+  // Panel by panel, so that the activation finds the sums in the first-level cache. A single row is there
   // as a whole, and its product is faster over many panels.
   const std::size_t panels = B > 1 ? 1 : panel_count(OC, out.width);
   for (std::size_t panel = 0; panel * out.width < OC; panel += panels) {
     const std::size_t first = panel * out.width;
     const std::size_t cols = std::min(panels * out.width, OC - first);
     const Panels sums = out.from_panel(panel);
-    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false, zeros);
-    activation_forward(sums, pre.data == nullptr ? pre : pre.from_panel(panel), sums, bias + first, B, cols,
-                       activation);
+    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false, zeros, bias + first);
+    if (activation == Activation::identity && pre.data == nullptr) continue;
+    activation_forward(sums, pre.data == nullptr ? pre : pre.from_panel(panel), sums, B, cols, activation);
   }
 }
 

@@ -11,8 +11,9 @@
 
 namespace aevb {
 
-// out[B, OC] = activation(inp[B, C] · weight[C, OC] + bias[OC]); overwrites. bias is padded with zeros to whole panels.
-// `pre`, where its data is not null, receives what the activation was applied to. `zeros`: of inp (math/zeros.h).
+// out[B, OC] = activation(inp[B, C] · weight[C, OC] + bias[OC]); overwrites but for padding. bias is padded with zeros
+// to whole panels. `pre`, where its data is not null, receives what the activation was applied to. `zeros`: of inp
+// (math/zeros.h).
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
                    std::size_t C, std::size_t OC, Activation activation, Zeros zeros = {});
 

@@ -28,16 +28,20 @@ AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
   return fma(value, set(0x1.010102p-24f), value * set(0x1.01p-8f));
 }
 
-// Rows are taken from all over a data set that no cache holds: each is asked for while those before it are worked on.
+// Rows are taken from all over a data set that no cache holds: each is asked for while those before it are worked on,
+// the sooner the smaller they are.
+constexpr std::size_t BYTES_AHEAD = 1024;
 constexpr std::size_t ROWS_AHEAD = 4;
 constexpr std::size_t CACHE_LINE = 64;
 
 template <Scale SCALE, typename Value>
 static void gather(Panels out, const Value* source, const std::uint32_t* index, std::size_t R, std::size_t D) {
+  const std::size_t small = BYTES_AHEAD / (D * sizeof(Value));
+  const std::size_t ahead = small < ROWS_AHEAD ? ROWS_AHEAD : small;
   for (std::size_t r = 0; r < R; ++r) {
     const Value* from = source + (index == nullptr ? r : index[r]) * D;
-    if (index != nullptr && r + ROWS_AHEAD < R) {
-      const Value* soon = source + index[r + ROWS_AHEAD] * D;
+    if (index != nullptr && r + ahead < R) {
+      const Value* soon = source + index[r + ahead] * D;
       for (std::size_t i = 0; i < D; i += CACHE_LINE / sizeof(Value)) prefetch(soon + i);
     }
     for (std::size_t p = 0; p < panel_count(D, out.width); ++p) {

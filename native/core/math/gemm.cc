@@ -140,11 +140,15 @@ void cblas_product(bool transpose_a, bool transpose_b, Panels c, ConstPanels a, 
 #endif
 
 void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
-              Zeros zeros) {
+              Zeros zeros, const float* bias) {
 #if AEVB_HAVE_CBLAS
-  if (active_gemm() == Gemm::cblas) return cblas_product(false, false, c, a, b, M, N, K, accumulate);
+  if (active_gemm() == Gemm::cblas) {
+    const bool biased = !accumulate && bias != nullptr;
+    for (std::size_t m = 0; biased && m < M; ++m) std::copy_n(bias, N, c.data + m * c.width);
+    return cblas_product(false, false, c, a, b, M, N, K, accumulate || biased);
+  }
 #endif
-  builtin_multiply(c, a, b, M, K, N, accumulate, zeros);
+  builtin_multiply(c, a, b, M, K, N, accumulate, zeros, bias);
 }
 
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,

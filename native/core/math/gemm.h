@@ -35,9 +35,10 @@ std::size_t matrix_width(std::size_t cols);
 // Whether multiply_by_transpose wants the right operand's transpose made beforehand.
 bool wants_transposed_copy();
 
-// c[M, N] = a[M, K] · b[K, N], or += with `accumulate`. `zeros`: of a, so that they may be left out.
+// c[M, N] = a[M, K] · b[K, N], or += with `accumulate`. `zeros`: of a, so that they may be left out. `bias`[N], padded
+// to whole panels, is what every row begins with where it does not accumulate.
 void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
-              Zeros zeros = {});
+              Zeros zeros = {}, const float* bias = nullptr);
 
 // c[K, N] = a[M, K]ᵀ · b[M, N], or += with `accumulate`. `zeros`: of a.
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,

@@ -61,6 +61,13 @@ AEVB_INLINE std::size_t pitch(std::size_t width) {
   return NV == VECTORS ? WIDTH : width;
 }
 
+// What the sums begin with: a matrix in panels `stride` apart, its rows `pitch` apart, which with a pitch of 0 are all
+// the same; or, where data is null, zero.
+struct Start {
+  const float* data;
+  std::size_t stride, pitch;
+};
+
 // Which k of each run to leave out for the GROUP rows that begin at a tile's row r: those whose bit is clear in
 // word[run * run_stride + r / GROUP * group_stride]. Without a table, none.
 struct Skip {
@@ -68,34 +75,56 @@ struct Skip {
   std::size_t run_stride, group_stride;
 };
 
+// What a tile is made of: whole vectors or, with AVX-512 and where it has enough lanes for all columns, half of one.
+// Multiply-adds of halves take half the time on processors that cut whole vectors in two (Zen 4).
+struct Whole {
+  using Vector = F32;
+  AEVB_INLINE F32 zero() { return AEVB_NAMESPACE::zero(); }
+  AEVB_INLINE F32 set(float value) { return AEVB_NAMESPACE::set(value); }
+  AEVB_INLINE F32 load(const float* from) { return AEVB_NAMESPACE::load(from); }
+};
+#if AEVB_TARGET == AEVB_TARGET_AVX512
+struct Half {
+  using Vector = HalfF32;
+  AEVB_INLINE HalfF32 zero() { return zero_half(); }
+  AEVB_INLINE HalfF32 set(float value) { return set_half(value); }
+  AEVB_INLINE HalfF32 load(const float* from) { return load_half(from); }
+};
+#else
+using Half = Whole;
+#endif
+template <typename Lanes>
+constexpr std::size_t SIZE = Lanes::Vector::size;
+
 // sum += a(·, k) b(k, ·), where the left operand's panels are A vectors wide.
-template <int ROWS, int NV, Left LEFT, int A>
-AEVB_INLINE void accumulate_one(F32 (&sum)[ROWS][NV], const float* AEVB_RESTRICT a, const float* AEVB_RESTRICT b,
-                                std::size_t b_pitch, std::size_t k) {
+template <typename Lanes, int ROWS, int NV, Left LEFT, int A>
+AEVB_INLINE void accumulate_one(typename Lanes::Vector (&sum)[ROWS][NV], const float* AEVB_RESTRICT a,
+                                const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t k) {
   constexpr std::size_t A_WIDTH = A * F32::size;
-  F32 right[NV];
+  typename Lanes::Vector right[NV];
 #pragma GCC unroll 4
-  for (int v = 0; v < NV; ++v) right[v] = load(b + k * b_pitch + v * F32::size);
+  for (int v = 0; v < NV; ++v) right[v] = Lanes::load(b + k * b_pitch + v * SIZE<Lanes>);
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
-    const F32 left = set(LEFT == Left::transposed ? a[k * A_WIDTH + r] : a[r * A_WIDTH + k]);
+    const typename Lanes::Vector left = Lanes::set(LEFT == Left::transposed ? a[k * A_WIDTH + r] : a[r * A_WIDTH + k]);
 #pragma GCC unroll 4
     for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
   }
 }
 
-// c[ROWS, NV vectors] (+)= Σ_k a(·, k) b(k, ·) over `count` values of k. k goes through the left operand in runs, each
-// a_stride further than the one before. Of the right operand's and the result's panels only the pitch is read.
-template <int ROWS, int NV, Left LEFT, int A, bool SKIP>
-AEVB_INLINE void tile(float* AEVB_RESTRICT c, std::size_t c_pitch, const float* AEVB_RESTRICT a, std::size_t a_stride,
-                      const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t count, bool accumulate,
-                      Skip skip) {
+// c[ROWS, NV vectors] = start + Σ_k a(·, k) b(k, ·) over `count` values of k. k goes through the left operand in runs,
+// each a_stride further than the one before. Of the right operand's and the result's panels only the pitch is read.
+template <typename Lanes, int ROWS, int NV, Left LEFT, int A, bool SKIP>
+AEVB_INLINE void tile(float* c, std::size_t c_pitch, const float* AEVB_RESTRICT a, std::size_t a_stride,
+                      const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t count, Start start, Skip skip) {
   constexpr std::size_t RUN = run_length<LEFT, A>();
-  F32 sum[ROWS][NV];
+  typename Lanes::Vector sum[ROWS][NV];
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) sum[r][v] = accumulate ? load(c + r * c_pitch + v * F32::size) : zero();
+    for (int v = 0; v < NV; ++v) {
+      sum[r][v] = start.data == nullptr ? Lanes::zero() : Lanes::load(start.data + r * start.pitch + v * SIZE<Lanes>);
+    }
   }
   while (count > 0) {
     const std::size_t run = count < RUN ? count : RUN;
@@ -104,10 +133,10 @@ AEVB_INLINE void tile(float* AEVB_RESTRICT c, std::size_t c_pitch, const float* 
       if (LEFT == Left::transposed && count > ZEROS_RUN) left |= skip.word[1] << ZEROS_RUN;
       skip.word += skip.run_stride;
       for (; left != 0; left &= left - 1) {
-        accumulate_one<ROWS, NV, LEFT, A>(sum, a, b, b_pitch, static_cast<std::size_t>(std::countr_zero(left)));
+        accumulate_one<Lanes, ROWS, NV, LEFT, A>(sum, a, b, b_pitch, static_cast<std::size_t>(std::countr_zero(left)));
       }
     } else {
-      for (std::size_t k = 0; k < run; ++k) accumulate_one<ROWS, NV, LEFT, A>(sum, a, b, b_pitch, k);
+      for (std::size_t k = 0; k < run; ++k) accumulate_one<Lanes, ROWS, NV, LEFT, A>(sum, a, b, b_pitch, k);
     }
     a += a_stride;
     b += run * b_pitch;
@@ -116,8 +145,18 @@ AEVB_INLINE void tile(float* AEVB_RESTRICT c, std::size_t c_pitch, const float* 
 #pragma GCC unroll 32
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) store(c + r * c_pitch + v * F32::size, sum[r][v]);
+    for (int v = 0; v < NV; ++v) store(c + r * c_pitch + v * SIZE<Lanes>, sum[r][v]);
   }
+}
+
+AEVB_INLINE Start from_row(Start start, std::size_t row) {
+  if (start.data != nullptr) start.data += row * start.pitch;
+  return start;
+}
+
+AEVB_INLINE Start from_panel(Start start, std::size_t panel) {
+  if (start.data != nullptr) start.data += panel * start.stride;
+  return start;
 }
 
 template <bool SKIP>
@@ -135,46 +174,48 @@ struct Block {
   const float* b;
   std::size_t b_pitch;
   std::size_t rows, count;
-  bool accumulate;
+  Start start;
   Skip skip;
 };
 
 // As many tiles of ROWS as there are rows left. The rows of a plain left operand are a panel's width apart, those of a
 // transposed one are neighbours.
-template <int ROWS, int NV, Left LEFT, int A, bool SKIP>
+template <typename Lanes, int ROWS, int NV, Left LEFT, int A, bool SKIP>
 AEVB_INLINE std::size_t tiles(const Block& block, std::size_t r) {
   constexpr std::size_t A_ROW = LEFT == Left::transposed ? 1 : A * F32::size;
   const std::size_t c_pitch = pitch<NV>(block.c_pitch), b_pitch = pitch<NV>(block.b_pitch);
   for (; r + ROWS <= block.rows; r += ROWS) {
-    tile<ROWS, NV, LEFT, A, SKIP>(block.c + r * c_pitch, c_pitch, block.a + r * A_ROW, block.a_stride, block.b, b_pitch,
-                                  block.count, block.accumulate, from_row<SKIP>(block.skip, r));
+    tile<Lanes, ROWS, NV, LEFT, A, SKIP>(block.c + r * c_pitch, c_pitch, block.a + r * A_ROW, block.a_stride, block.b,
+                                         b_pitch, block.count, from_row(block.start, r), from_row<SKIP>(block.skip, r));
   }
   return r;
 }
 
 // All rows, NV vectors of the panel.
-template <int NV, Left LEFT, int A, bool SKIP>
+template <typename Lanes, int NV, Left LEFT, int A, bool SKIP>
 AEVB_INLINE void column_block(const Block& block) {
   // With a table a tile is one group of it, or at the end a part of one.
   constexpr int MOST = SKIP ? GROUP : SUMS / NV;
-  std::size_t r = tiles<MOST, NV, LEFT, A, SKIP>(block, 0);
-  if constexpr (MOST > 8 && (!SKIP || 8 % GROUP == 0)) r = tiles<8, NV, LEFT, A, SKIP>(block, r);
-  if constexpr (MOST > 4 && (!SKIP || GROUP % 4 == 0)) r = tiles<4, NV, LEFT, A, SKIP>(block, r);
-  if constexpr (MOST > 2 && (!SKIP || GROUP % 2 == 0)) r = tiles<2, NV, LEFT, A, SKIP>(block, r);
-  if constexpr (MOST > 1) tiles<1, NV, LEFT, A, SKIP>(block, r);
+  std::size_t r = tiles<Lanes, MOST, NV, LEFT, A, SKIP>(block, 0);
+  if constexpr (MOST > 8 && (!SKIP || 8 % GROUP == 0)) r = tiles<Lanes, 8, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 4 && (!SKIP || GROUP % 4 == 0)) r = tiles<Lanes, 4, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 2 && (!SKIP || GROUP % 2 == 0)) r = tiles<Lanes, 2, NV, LEFT, A, SKIP>(block, r);
+  if constexpr (MOST > 1) tiles<Lanes, 1, NV, LEFT, A, SKIP>(block, r);
 }
 
 template <Left LEFT, int A, bool SKIP>
 AEVB_INLINE void column_panel(const Block& block, std::size_t cols) {
   const std::size_t vectors = (cols + F32::size - 1) / F32::size;
   if (vectors >= VECTORS) {
-    column_block<VECTORS, LEFT, A, SKIP>(block);
+    column_block<Whole, VECTORS, LEFT, A, SKIP>(block);
   } else if (VECTORS > 3 && vectors == 3) {
-    column_block < VECTORS<3 ? VECTORS : 3, LEFT, A, SKIP>(block);
+    column_block < Whole, VECTORS<3 ? VECTORS : 3, LEFT, A, SKIP>(block);
   } else if (VECTORS > 2 && vectors == 2) {
-    column_block < VECTORS<2 ? VECTORS : 2, LEFT, A, SKIP>(block);
+    column_block < Whole, VECTORS<2 ? VECTORS : 2, LEFT, A, SKIP>(block);
+  } else if (cols > SIZE<Half>) {
+    column_block<Whole, 1, LEFT, A, SKIP>(block);
   } else {
-    column_block<1, LEFT, A, SKIP>(block);
+    column_block<Half, 1, LEFT, A, SKIP>(block);
   }
 }
 
@@ -184,12 +225,12 @@ constexpr int ROW_PANELS = SUMS / VECTORS < 6 ? SUMS / VECTORS : 6;
 
 // c[1, PANELS panels, the last of LAST vectors] (+)= Σ_k a(0, k) b(k, ·).
 template <int PANELS, int LAST, bool SKIP>
-AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t count, bool accumulate, Skip skip) {
+AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t count, Start start, Skip skip) {
   constexpr int VALUES = (PANELS - 1) * VECTORS + LAST;
   F32 sum[VALUES];
 #pragma GCC unroll 32
   for (int v = 0; v < VALUES; ++v) {
-    sum[v] = accumulate ? load(c.data + v / VECTORS * c.stride + v % VECTORS * F32::size) : zero();
+    sum[v] = start.data == nullptr ? zero() : load(start.data + v / VECTORS * start.stride + v % VECTORS * F32::size);
   }
   // Only a matrix of one panel may be narrow.
   constexpr int NV = PANELS > 1 ? VECTORS : LAST;
@@ -219,22 +260,22 @@ AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t co
 
 template <int PANELS, bool SKIP>
 AEVB_INLINE void row_panels(Panels c, ConstPanels a, ConstPanels b, std::size_t count, std::size_t panels,
-                            std::size_t last, bool accumulate, Skip skip) {
+                            std::size_t last, Start start, Skip skip) {
   if (panels < PANELS) {
-    if constexpr (PANELS > 1) row_panels<PANELS - 1, SKIP>(c, a, b, count, panels, last, accumulate, skip);
+    if constexpr (PANELS > 1) row_panels<PANELS - 1, SKIP>(c, a, b, count, panels, last, start, skip);
   } else if (last == VECTORS) {
-    row_tile<PANELS, VECTORS, SKIP>(c, a, b, count, accumulate, skip);
+    row_tile<PANELS, VECTORS, SKIP>(c, a, b, count, start, skip);
   } else if (VECTORS > 3 && last == 3) {
-    row_tile < PANELS, VECTORS<3 ? VECTORS : 3, SKIP>(c, a, b, count, accumulate, skip);
+    row_tile < PANELS, VECTORS<3 ? VECTORS : 3, SKIP>(c, a, b, count, start, skip);
   } else if (VECTORS > 2 && last == 2) {
-    row_tile < PANELS, VECTORS<2 ? VECTORS : 2, SKIP>(c, a, b, count, accumulate, skip);
+    row_tile < PANELS, VECTORS<2 ? VECTORS : 2, SKIP>(c, a, b, count, start, skip);
   } else {
-    row_tile<PANELS, 1, SKIP>(c, a, b, count, accumulate, skip);
+    row_tile<PANELS, 1, SKIP>(c, a, b, count, start, skip);
   }
 }
 
 template <bool SKIP>
-AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_t K, std::size_t N, bool accumulate,
+AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_t K, std::size_t N, Start start,
                               Zeros zeros) {
   const std::size_t panels = (N + WIDTH - 1) / WIDTH;
   const std::size_t vectors = (N + F32::size - 1) / F32::size;
@@ -243,17 +284,17 @@ AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_
   for (std::size_t i = 0; i < stretches; ++i) {
     const std::size_t first = i * panels / stretches, end = (i + 1) * panels / stretches;
     const std::size_t last = end < panels ? VECTORS : vectors - (panels - 1) * VECTORS;
-    row_panels<ROW_PANELS, SKIP>(c.from_panel(first), a, b.from_panel(first), K, end - first, last, accumulate,
-                                 Skip{zeros.rows, zeros.rows_stride, 1});
+    row_panels<ROW_PANELS, SKIP>(c.from_panel(first), a, b.from_panel(first), K, end - first, last,
+                                 from_panel(start, first), Skip{zeros.rows, zeros.rows_stride, 1});
   }
 }
 
 // Products whose left operand has panels of A vectors.
 struct Multiply {
   template <int A, bool SKIP>
-  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                       bool accumulate, Zeros zeros) {
-    if (M == 1) return multiply_row<SKIP>(c, a, b, K, N, accumulate, zeros);
+  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, Start start,
+                       Zeros zeros) {
+    if (M == 1) return multiply_row<SKIP>(c, a, b, K, N, start, zeros);
     for (std::size_t n = 0; n < N; n += WIDTH) {
       float* c_panel = c.data + n / WIDTH * c.stride;
       const float* b_panel = b.data + n / WIDTH * b.stride;
@@ -267,7 +308,7 @@ struct Multiply {
                           b.width,
                           M,
                           K - k < BLOCK ? K - k : BLOCK,
-                          accumulate || k > 0,
+                          k > 0 ? Start{c_panel, 0, c.width} : from_panel(start, n / WIDTH),
                           skip};
         column_panel<Left::plain, A, SKIP>(block, N - n);
       }
@@ -277,8 +318,8 @@ struct Multiply {
 
 struct MultiplyTransposed {
   template <int A, bool SKIP>
-  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                       bool accumulate, Zeros zeros) {
+  AEVB_INLINE void run(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, Start start,
+                       Zeros zeros) {
     constexpr std::size_t GROUPS = (WIDTH + GROUP - 1) / GROUP;
     constexpr std::size_t A_WIDTH = A * F32::size;
     for (std::size_t n = 0; n < N; n += WIDTH) {
@@ -288,7 +329,8 @@ struct MultiplyTransposed {
         for (std::size_t k = 0; k < K; k += A_WIDTH) {
           const Skip skip{SKIP ? zeros.columns + k / WIDTH * GROUPS * zeros.columns_stride + m / ZEROS_RUN : nullptr, 2,
                           zeros.columns_stride};
-          const Block block{c.data + n / WIDTH * c.stride + k * c.width,
+          float* c_tile = c.data + n / WIDTH * c.stride + k * c.width;
+          const Block block{c_tile,
                             c.width,
                             a.data + k / A_WIDTH * a.stride + m * A_WIDTH,
                             2 * ZEROS_RUN * A_WIDTH,
@@ -296,7 +338,7 @@ struct MultiplyTransposed {
                             b.width,
                             K - k < A_WIDTH ? K - k : A_WIDTH,
                             count,
-                            accumulate || m > 0,
+                            m > 0 ? Start{c_tile, 0, c.width} : from_row(from_panel(start, n / WIDTH), k),
                             skip};
           column_panel<Left::transposed, A, SKIP>(block, N - n);
         }
@@ -307,28 +349,30 @@ struct MultiplyTransposed {
 
 template <typename Product>
 AEVB_INLINE void for_width(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                           bool accumulate, Zeros zeros) {
+                           Start start, Zeros zeros) {
   if (zeros.rows != nullptr || zeros.columns != nullptr) {  // only of whole panels is there a table
-    Product::template run<VECTORS, true>(c, a, b, M, K, N, accumulate, zeros);
+    Product::template run<VECTORS, true>(c, a, b, M, K, N, start, zeros);
   } else if (a.width == WIDTH) {
-    Product::template run<VECTORS, false>(c, a, b, M, K, N, accumulate, zeros);
+    Product::template run<VECTORS, false>(c, a, b, M, K, N, start, zeros);
   } else if (VECTORS > 3 && a.width == 3 * F32::size) {
-    Product::template run < VECTORS<3 ? VECTORS : 3, false>(c, a, b, M, K, N, accumulate, zeros);
+    Product::template run < VECTORS<3 ? VECTORS : 3, false>(c, a, b, M, K, N, start, zeros);
   } else if (VECTORS > 2 && a.width == 2 * F32::size) {
-    Product::template run < VECTORS<2 ? VECTORS : 2, false>(c, a, b, M, K, N, accumulate, zeros);
+    Product::template run < VECTORS<2 ? VECTORS : 2, false>(c, a, b, M, K, N, start, zeros);
   } else {
-    Product::template run<1, false>(c, a, b, M, K, N, accumulate, zeros);
+    Product::template run<1, false>(c, a, b, M, K, N, start, zeros);
   }
 }
 
 void builtin_multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                      bool accumulate, Zeros zeros) {
-  for_width<Multiply>(c, a, b, M, K, N, accumulate, zeros);
+                      bool accumulate, Zeros zeros, const float* bias) {
+  const Start start = accumulate ? Start{c.data, c.stride, c.width} : Start{bias, WIDTH, 0};
+  for_width<Multiply>(c, a, b, M, K, N, start, zeros);
 }
 
 void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                                  bool accumulate, Zeros zeros) {
-  for_width<MultiplyTransposed>(c, a, b, M, K, N, accumulate, zeros);
+  const Start start = accumulate ? Start{c.data, c.stride, c.width} : Start{};
+  for_width<MultiplyTransposed>(c, a, b, M, K, N, start, zeros);
 }
 
 // One panel of the data: a word a group of rows, and a bit for this run in the words of each group of columns.
@@ -379,8 +423,8 @@ AEVB_AFTER_KERNELS
 namespace aevb {
 
 void builtin_multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                      bool accumulate, Zeros zeros) {
-  AEVB_DISPATCH(builtin_multiply)(c, a, b, M, K, N, accumulate, zeros);
+                      bool accumulate, Zeros zeros, const float* bias) {
+  AEVB_DISPATCH(builtin_multiply)(c, a, b, M, K, N, accumulate, zeros, bias);
 }
 
 void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,

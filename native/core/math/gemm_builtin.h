@@ -11,7 +11,7 @@
 namespace aevb {
 
 void builtin_multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                      bool accumulate, Zeros zeros = {});
+                      bool accumulate, Zeros zeros = {}, const float* bias = nullptr);
 void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                                  bool accumulate, Zeros zeros = {});
 

@@ -52,9 +52,16 @@ void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) {
     const std::size_t c_end = c + SIDE < C ? c + SIDE : C;
     for (std::size_t r = 0; r < R; r += SIDE) {
       const std::size_t r_end = r + SIDE < R ? r + SIDE : R;
-      if (whole_blocks && c_end - c == SIDE && r_end - r == SIDE) {
-        transpose_8x8(out.data + r / out.width * out.stride + c * out.width + r % out.width, out.width,
-                      inp.data + c / inp.width * inp.stride + r * inp.width + c % inp.width, inp.width);
+      if (whole_blocks) {  // each block lies within one panel
+        float* to = out.data + r / out.width * out.stride + c * out.width + r % out.width;
+        const float* from = inp.data + c / inp.width * inp.stride + r * inp.width + c % inp.width;
+        if (c_end - c == SIDE && r_end - r == SIDE) {
+          transpose_8x8(to, out.width, from, inp.width);
+          continue;
+        }
+        for (std::size_t j = 0; j < c_end - c; ++j) {
+          for (std::size_t i = 0; i < r_end - r; ++i) to[j * out.width + i] = from[i * inp.width + j];
+        }
       } else {
         for (std::size_t i = r; i < r_end; ++i) {
           for (std::size_t j = c; j < c_end; ++j) out.at(j, i) = inp.at(i, j);
@@ -72,8 +79,15 @@ void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
       const int lanes = static_cast<int>(cols - i < F32::size ? cols - i : F32::size);
       F32 sum = zero();
       if (lanes == F32::size) {
-        for (std::size_t r = 0; r < R; ++r) sum = sum + load(panel + r * inp.width + i);
-        store(sums + c + i, sum);
+        // Four chains of additions, so that one need not wait for the other.
+        F32 chain[4] = {zero(), zero(), zero(), zero()};
+        std::size_t r = 0;
+        for (; r + 4 <= R; r += 4) {
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) chain[j] = chain[j] + load(panel + (r + j) * inp.width + i);
+        }
+        for (; r < R; ++r) sum = sum + load(panel + r * inp.width + i);
+        store(sums + c + i, sum + ((chain[0] + chain[1]) + (chain[2] + chain[3])));
       } else {
         for (std::size_t r = 0; r < R; ++r) sum = sum + load_partial(panel + r * inp.width + i, lanes);
         store_partial(sums + c + i, sum, lanes);

@@ -11,6 +11,8 @@
 //   set_int iota load_int store_int + - & | ^ shift_left shift_right multiply_wide
 //   bits_of float_of (same bits) to_int from_int (same value) load_u8 load_u8_partial
 //   zero_double widen fma (F64) + store
+// and AVX-512 alone, half an F32:
+//   HalfF32 zero_half set_half load_half store fma
 //
 // load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
 // lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)

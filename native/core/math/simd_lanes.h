@@ -24,6 +24,22 @@ AEVB_INLINE void store_lanes(float* to, F32 a, [[maybe_unused]] int lanes) {
   }
 }
 
+// `a` in the lanes that are columns and zero in the vector's others, as far as they belong to the row: `room` floats
+// are left of it. One store, for a partial one and another beside it make the next row's load wait for both.
+template <bool WHOLE>
+AEVB_INLINE void store_padded(float* to, F32 a, [[maybe_unused]] int lanes, [[maybe_unused]] std::size_t room) {
+  if constexpr (WHOLE) {
+    store(to, a);
+  } else {
+    const F32 padded = select(first_lanes(lanes), a, zero());
+    if (room >= F32::size) {
+      store(to, padded);
+    } else {
+      store_partial(to, padded, static_cast<int>(room));
+    }
+  }
+}
+
 // `a` in the lanes that are columns, `other` in those that are not.
 template <bool WHOLE>
 AEVB_INLINE F32 keep_lanes(F32 a, [[maybe_unused]] F32 other, [[maybe_unused]] int lanes) {
@@ -47,7 +63,7 @@ AEVB_INLINE float* row_of(Panels matrix, std::size_t panel, std::size_t row) {
   return matrix.data + panel * matrix.stride + row * matrix.width;
 }
 
-// Zeros behind the `cols` columns of one row.
+// Zeros behind the first `cols` columns of one row, which may be more than there are.
 AEVB_INLINE void zero_padding(float* row, std::size_t cols, std::size_t width) {
   std::size_t i = cols;
   for (; i + F32::size <= width; i += F32::size) store(row + i, zero());

@@ -22,6 +22,10 @@ struct F32 {
   static constexpr int size = 16;
   __m512 v;
 };
+struct HalfF32 {
+  static constexpr int size = 8;
+  __m256 v;
+};
 struct I32 {
   __m512i v;
 };
@@ -42,6 +46,12 @@ AEVB_INLINE F32 load(const float* from) { return {_mm512_loadu_ps(from)}; }
 AEVB_INLINE void store(float* to, F32 a) { _mm512_storeu_ps(to, a.v); }
 AEVB_INLINE F32 load_partial(const float* from, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n).v, from)}; }
 AEVB_INLINE void store_partial(float* to, F32 a, int n) { _mm512_mask_storeu_ps(to, first_lanes(n).v, a.v); }
+
+AEVB_INLINE HalfF32 zero_half() { return {_mm256_setzero_ps()}; }
+AEVB_INLINE HalfF32 set_half(float value) { return {_mm256_set1_ps(value)}; }
+AEVB_INLINE HalfF32 load_half(const float* from) { return {_mm256_loadu_ps(from)}; }
+AEVB_INLINE void store(float* to, HalfF32 a) { _mm256_storeu_ps(to, a.v); }
+AEVB_INLINE HalfF32 fma(HalfF32 a, HalfF32 b, HalfF32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 
 AEVB_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
 AEVB_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
