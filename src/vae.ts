@@ -107,7 +107,8 @@ export class VAE {
    */
   constructor(config: VAEConfig = {}) {
     this.#parsed = parseConfig(config)
-    this.#domain = { type: this.#parsed.domain, classes: this.#parsed.spec.likelihood.classes }
+    const { type: likelihood, classes } = this.#parsed.spec.likelihood
+    this.#domain = { type: this.#parsed.domain, classes, likelihood }
     this.#encodings = new Encodings(this.#parsed.spec.latents)
     try {
       this.#model = new native.Model(this.#parsed.spec)
@@ -269,7 +270,7 @@ export class VAE {
 
   /**
    * log p(x) of each row by importance sampling from the posterior: the log of the mean of p(x, z_k)/q(z_k|x) over k
-   * (Burda et al. 2015), a lower bound that tightens as `samples` grow.
+   * (Burda et al. 2015), a lower bound that tightens as `samples` grow. `standardError` needs `samples` of at least 2, and is NaN with 1.
    *
    * @throws TypeError for a deterministic model, which has no posterior.
    */

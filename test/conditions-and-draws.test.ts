@@ -60,7 +60,7 @@ describe('a condition', () => {
 
   const classes = 'a class number below 3 for each row'
   test.each<[VAE, unknown, RegExp]>([
-    [byClass, undefined, new RegExp(`^Expected ${classes} for condition but received undefined`)],
+    [byClass, undefined, new RegExp(`^Expected ${classes}, or one for all, for condition but received undefined`)],
     [byClass, [0, 1], new RegExp(`^Expected ${classes}, 6 in all, for condition`)],
     [byClass, [0, 1, 2, 3, 0, 0], /condition.* but received 3 /],
     [byClass, [0, 1, 2, -1, 0, 0], /condition.* but received -1 /],
@@ -101,6 +101,36 @@ describe('a condition', () => {
     }
     expect(bits(vae)).toEqual(before)
     expect(vae.history.epochs).toEqual([])
+  })
+
+  test('that is missing is asked for with one for all, where a class number may be that', () => {
+    expect(() => byClass.encodeSync(x)).toThrow(
+      new TypeError(`Expected ${classes}, or one for all, for condition but received undefined of type undefined`),
+    )
+    expect(() => byNumbers.encodeSync(x)).toThrow(
+      new TypeError('Expected a row of 2 numbers for each row for condition but received undefined of type undefined'),
+    )
+  })
+
+  test('that is an empty list is shown as it was given', () => {
+    expect(() => byClass.encodeSync(x, { condition: [] })).toThrow(
+      new RangeError(`Expected ${classes}, 6 in all, for condition but received [] of type Array`),
+    )
+    expect(() => byNumbers.encodeSync(x, { condition: [] })).toThrow(
+      new RangeError('Expected at least one row for condition but received [] of type Array'),
+    )
+  })
+
+  test('that is a Dataset of the wrong size is shown with its rows and columns', () => {
+    const wide = new Dataset(Array(ROWS).fill([1, 2, 3]))
+    const shown = 'for condition but received Dataset of 6 rows × 3 columns of type Dataset'
+    expect(() => byNumbers.encodeSync(x, { condition: wide })).toThrow(
+      new RangeError(`Expected a row of 2 numbers for each row ${shown}`),
+    )
+    expect(() => byClass.encodeSync(x, { condition: wide })).toThrow(new RangeError(`Expected ${classes} ${shown}`))
+    expect(() => byClass.encodeSync(x, { condition: new Dataset([[0]]) })).toThrow(
+      `Expected ${classes}, 6 in all, for condition but received Dataset of 1 row × 1 column of type Dataset`,
+    )
   })
 
   test('of the validation rows is asked for, and refused, by its own name', async () => {
