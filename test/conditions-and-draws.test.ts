@@ -133,6 +133,25 @@ describe('a condition', () => {
     )
   })
 
+  test.each([
+    ['int8', new Int8Array(ROWS)],
+    ['int16', new Int16Array(ROWS)],
+    ['int32', new Int32Array(ROWS)],
+    ['uint16', new Uint16Array(ROWS)],
+    ['uint32', new Uint32Array(ROWS)],
+    ['float32', new Float32Array(ROWS)],
+    ['bytes', new Uint8Array(ROWS)],
+  ])('of class numbers whose memory was transferred away is refused by its name: %s', async (_, gone) => {
+    structuredClone(gone, { transfer: [gone.buffer] })
+    expect(gone).toHaveLength(0)
+    const refused = /^Expected .* for condition but received \w+Array\(0\) \[\] of type \w+Array$/
+    const thrown: unknown = await byClass.encode(x, { condition: gone }).catch((error: unknown) => error)
+    expect(thrown).toBeInstanceOf(TypeError)
+    expect((thrown as Error).message).toMatch(refused)
+    expect(() => byClass.encodeSync(x, { condition: gone })).toThrow(refused)
+    await expect(byClass.fit(x, { condition: gone, verbose: false })).rejects.toThrow(refused)
+  })
+
   test('of the validation rows is asked for, and refused, by its own name', async () => {
     const train = (options: object) => byClass.fit(x, { condition: 1, validationData: x, verbose: false, ...options })
     const before = bits(byClass)
@@ -464,5 +483,20 @@ describe('refine', () => {
     const beside = await vae.refine(others, options)
     expect(beside.after[0]).toBe(refined.after[0])
     expect(beside.after[1]).not.toBe(refined.after[1])
+  })
+
+  test.each<[string, VAEConfig]>([
+    ['a diagonal Gaussian', small],
+    ['a full covariance', { ...small, latent: { type: 'gaussian', units: 2, covariance: 'full' } }],
+    ['logistic', { ...small, latent: { type: 'logistic', units: 2 } }],
+    ['a Gaussian likelihood', { ...small, likelihood: 'gaussian' }],
+    ['switches', { ...small, latent: { type: 'bernoulli', units: 4 } }],
+  ])('leaves a row where it was rather than worse or infinite, however long the steps are: %s', async (_, config) => {
+    const vae = new VAE(config)
+    await vae.fit(x, { epochs: 5, batchSize: 20, verbose: false })
+    const { encoding, before, after, amortizationGap } = await vae.refine(x, { steps: 20, learningRate: 100 })
+    expect([...before, ...after, ...encoding.mean.data].every(Number.isFinite)).toBe(true)
+    expect(Array.from(after, (bound, i) => bound - (before[i] as number)).every((gap) => gap >= 0)).toBe(true)
+    expect(amortizationGap).toBeGreaterThanOrEqual(0)
   })
 })
