@@ -29,8 +29,8 @@ export interface NormalPrior {
 }
 
 /**
- * p(z) = Σ_k softmax(logits)_k N(z; mean_k, diag(variance_k)): a mixture of diagonal Gaussians, all of it learned. Its KL
- * divergence has no closed form.
+ * p(z) = Σ_k softmax(logits)_k N(z; mean_k, diag(variance_k)): a mixture of diagonal Gaussians, all of it learned
+ * (Dilokthanakul et al. 2016; Tomczak and Welling 2018). Its KL divergence has no closed form.
  */
 export interface MixturePrior {
   readonly type: 'mixture'

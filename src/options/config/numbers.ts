@@ -10,8 +10,8 @@ export const classCount = limited('an integer of at least 2', 2)
 export const above0 = number('a finite number above 0', (n) => n > 0)
 
 /**
- * The limit of weights, nats and deviations. float32 holds its square, 1e24, divided by the smallest variance of a prior too
- * (1e36), and the squares of gradients up to 1e7 that are multiplied by it, which optimisers take. Numbers not far beyond
+ * The limit of weights, nats and deviations. float32 holds its square, 1e24, divided by the smallest variance of a prior
+ * too (1e36), and the squares, which optimisers take, of gradients up to 1e7 that are multiplied by it. Numbers far beyond
  * make the loss infinite, or keep a model from learning anything.
  */
 const LIMIT = 1e12

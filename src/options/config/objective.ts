@@ -13,7 +13,7 @@ export interface LinearWarmup {
   readonly epochs: number
 }
 
-/** `beta` times half a cosine, (1 − cos(π t / epochs)) / 2. */
+/** `beta` times half a cosine, (1 − cos(π t / epochs)) / 2 (Loshchilov and Hutter 2017, equation 5, but rising). */
 export interface CosineWarmup {
   readonly type: 'cosine'
   /** Until the factor is 1, above 0. */
