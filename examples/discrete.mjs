@@ -62,7 +62,11 @@ for (const [name, latent] of Object.entries(models)) {
   ])
   samples.push((await vae.sample(SAMPLES)).data)
 }
-table(['latent', '−ELBO', 'reconstruction', 'kl', '−log p(x)', 'perplexity: least … median … most'], lines)
+const of = ({ shape }) => `of ${shape[0]} images`
+table(
+  ['latent', `−ELBO ${of(held)}`, 'reconstruction', 'kl', `−log p(x) ${of(few)}`, 'perplexity: least … median … most'],
+  lines,
+)
 
 await picture(
   'discrete.png',

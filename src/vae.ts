@@ -62,7 +62,7 @@ export interface Refinement {
   readonly encoding: Encoding
   /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
   readonly before: Float64Array
-  /** And at the refined posterior: a row's may be a little lower, where there was less to gain than the draws are noisy. */
+  /** And at the refined posterior. Never lower: a row that has not gained is left with the encoder's answer. */
   readonly after: Float64Array
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
@@ -107,7 +107,8 @@ export class VAE {
    */
   constructor(config: VAEConfig = {}) {
     this.#parsed = parseConfig(config)
-    this.#domain = { type: this.#parsed.domain, classes: this.#parsed.spec.likelihood.classes }
+    const { type: likelihood, classes } = this.#parsed.spec.likelihood
+    this.#domain = { type: this.#parsed.domain, classes, likelihood }
     this.#encodings = new Encodings(this.#parsed.spec.latents)
     try {
       this.#model = new native.Model(this.#parsed.spec)
@@ -269,7 +270,8 @@ export class VAE {
 
   /**
    * log p(x) of each row by importance sampling from the posterior: the log of the mean of p(x, z_k)/q(z_k|x) over k
-   * (Burda et al. 2015), a lower bound that tightens as `samples` grow.
+   * (Burda et al. 2015), a lower bound that tightens as `samples` grow. `standardError` is NaN with one
+   * of them, from which no spread can be told.
    *
    * @throws TypeError for a deterministic model, which has no posterior.
    */

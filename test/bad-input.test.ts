@@ -68,18 +68,27 @@ describe.each(methods)('%s refuses', (_name, call) => {
       await refused(spoilt(value), new RangeError(`Expected a finite number ${shown}`), gaussian)
       await refused(
         spoilt(value),
-        new RangeError(`Expected a number from 0 to 1, as a Bernoulli likelihood needs, ${shown}`),
+        new RangeError(`Expected a number from 0 to 1, as the likelihood 'bernoulli' needs, ${shown}`),
       )
     },
   )
 
   test.each([-0.25, 1.5])('%f for a Bernoulli likelihood, with its row and column', async (value) => {
-    const what = 'Expected a number from 0 to 1, as a Bernoulli likelihood needs,'
+    const what = "Expected a number from 0 to 1, as the likelihood 'bernoulli' needs,"
     await refused(
       spoilt(value, 39, 11),
       new RangeError(`${what} for x (row 39, column 11) but received ${value} of type number`),
     )
     await call(new VAE(gaussian), spoilt(value) as never)
+  })
+
+  test('a number above 1, by the name of the likelihood that has no density for it', async () => {
+    const what = "Expected a number from 0 to 1, as the likelihood 'continuousBernoulli' needs,"
+    await refused(
+      spoilt(1.5, 39, 11),
+      new RangeError(`${what} for x (row 39, column 11) but received 1.5 of type number`),
+      { ...small, likelihood: 'continuousBernoulli' },
+    )
   })
 
   test.each<[string, (cell: number) => unknown]>([
@@ -226,6 +235,7 @@ describe('options of methods are checked', () => {
       'Unknown option "seed" for encode; the options are signal, threads',
     ],
     ['sample', () => vae.sample(0), 'Expected a positive integer for n but received 0 of type number'],
+    ['sample', () => vae.sample(3e9), 'Expected an integer from 1 to 2147483647 for n but received 3000000000'],
     ['sample', () => vae.sample('3' as never), "Expected a positive integer for n but received '3' of type string"],
     [
       'sample',
@@ -236,6 +246,11 @@ describe('options of methods are checked', () => {
       'logLikelihood',
       () => vae.logLikelihood(x, { samples: 0 }),
       'Expected a positive integer for samples but received 0 of type number',
+    ],
+    [
+      'refine',
+      () => vae.refine(x, { steps: 3e9 }),
+      'Expected an integer from 1 to 2147483647 for steps but received 3000000000 of type number',
     ],
     [
       'anomalyScore',

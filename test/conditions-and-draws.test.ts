@@ -60,7 +60,7 @@ describe('a condition', () => {
 
   const classes = 'a class number below 3 for each row'
   test.each<[VAE, unknown, RegExp]>([
-    [byClass, undefined, new RegExp(`^Expected ${classes} for condition but received undefined`)],
+    [byClass, undefined, new RegExp(`^Expected ${classes}, or one for all, for condition but received undefined`)],
     [byClass, [0, 1], new RegExp(`^Expected ${classes}, 6 in all, for condition`)],
     [byClass, [0, 1, 2, 3, 0, 0], /condition.* but received 3 /],
     [byClass, [0, 1, 2, -1, 0, 0], /condition.* but received -1 /],
@@ -101,6 +101,55 @@ describe('a condition', () => {
     }
     expect(bits(vae)).toEqual(before)
     expect(vae.history.epochs).toEqual([])
+  })
+
+  test('that is missing is asked for with one for all, where a class number may be that', () => {
+    expect(() => byClass.encodeSync(x)).toThrow(
+      new TypeError(`Expected ${classes}, or one for all, for condition but received undefined of type undefined`),
+    )
+    expect(() => byNumbers.encodeSync(x)).toThrow(
+      new TypeError('Expected a row of 2 numbers for each row for condition but received undefined of type undefined'),
+    )
+  })
+
+  test('that is an empty list is shown as it was given', () => {
+    expect(() => byClass.encodeSync(x, { condition: [] })).toThrow(
+      new RangeError(`Expected ${classes}, 6 in all, for condition but received [] of type Array`),
+    )
+    expect(() => byNumbers.encodeSync(x, { condition: [] })).toThrow(
+      new RangeError('Expected at least one row for condition but received [] of type Array'),
+    )
+  })
+
+  test('that is a Dataset of the wrong size is shown with its rows and columns', () => {
+    const wide = new Dataset(Array(ROWS).fill([1, 2, 3]))
+    const shown = 'for condition but received Dataset of 6 rows × 3 columns of type Dataset'
+    expect(() => byNumbers.encodeSync(x, { condition: wide })).toThrow(
+      new RangeError(`Expected a row of 2 numbers for each row ${shown}`),
+    )
+    expect(() => byClass.encodeSync(x, { condition: wide })).toThrow(new RangeError(`Expected ${classes} ${shown}`))
+    expect(() => byClass.encodeSync(x, { condition: new Dataset([[0]]) })).toThrow(
+      `Expected ${classes}, 6 in all, for condition but received Dataset of 1 row × 1 column of type Dataset`,
+    )
+  })
+
+  test.each([
+    ['int8', new Int8Array(ROWS)],
+    ['int16', new Int16Array(ROWS)],
+    ['int32', new Int32Array(ROWS)],
+    ['uint16', new Uint16Array(ROWS)],
+    ['uint32', new Uint32Array(ROWS)],
+    ['float32', new Float32Array(ROWS)],
+    ['bytes', new Uint8Array(ROWS)],
+  ])('of class numbers whose memory was transferred away is refused by its name: %s', async (_, gone) => {
+    structuredClone(gone, { transfer: [gone.buffer] })
+    expect(gone).toHaveLength(0)
+    const refused = /^Expected .* for condition but received \w+Array\(0\) \[\] of type \w+Array$/
+    const thrown: unknown = await byClass.encode(x, { condition: gone }).catch((error: unknown) => error)
+    expect(thrown).toBeInstanceOf(TypeError)
+    expect((thrown as Error).message).toMatch(refused)
+    expect(() => byClass.encodeSync(x, { condition: gone })).toThrow(refused)
+    await expect(byClass.fit(x, { condition: gone, verbose: false })).rejects.toThrow(refused)
   })
 
   test('of the validation rows is asked for, and refused, by its own name', async () => {
@@ -434,5 +483,20 @@ describe('refine', () => {
     const beside = await vae.refine(others, options)
     expect(beside.after[0]).toBe(refined.after[0])
     expect(beside.after[1]).not.toBe(refined.after[1])
+  })
+
+  test.each<[string, VAEConfig]>([
+    ['a diagonal Gaussian', small],
+    ['a full covariance', { ...small, latent: { type: 'gaussian', units: 2, covariance: 'full' } }],
+    ['logistic', { ...small, latent: { type: 'logistic', units: 2 } }],
+    ['a Gaussian likelihood', { ...small, likelihood: 'gaussian' }],
+    ['switches', { ...small, latent: { type: 'bernoulli', units: 4 } }],
+  ])('leaves a row where it was rather than worse or infinite, however long the steps are: %s', async (_, config) => {
+    const vae = new VAE(config)
+    await vae.fit(x, { epochs: 5, batchSize: 20, verbose: false })
+    const { encoding, before, after, amortizationGap } = await vae.refine(x, { steps: 20, learningRate: 100 })
+    expect([...before, ...after, ...encoding.mean.data].every(Number.isFinite)).toBe(true)
+    expect(Array.from(after, (bound, i) => bound - (before[i] as number)).every((gap) => gap >= 0)).toBe(true)
+    expect(amortizationGap).toBeGreaterThanOrEqual(0)
   })
 })

@@ -276,12 +276,12 @@ describe('a wrong value is named by its path', () => {
     [
       { objective: { beta: -1 } },
       RangeError,
-      'Expected a finite number of at least 0 for objective.beta but received -1 of type number',
+      'Expected a number from 0 to 1e12 for objective.beta but received -1 of type number',
     ],
     [
       { objective: { beta: Number.POSITIVE_INFINITY } },
       RangeError,
-      'Expected a finite number of at least 0 for objective.beta but received Infinity of type number',
+      'Expected a number from 0 to 1e12 for objective.beta but received Infinity of type number',
     ],
     [
       { objective: { kl: 'sampled' } },
@@ -369,6 +369,53 @@ describe('a wrong value is named by its path', () => {
   ])('%j', (config, kind, message) => {
     expect(parse(config)).toThrow(new kind(message))
     expect(parse(config)).toThrow(kind)
+  })
+
+  test.each<[unknown, string]>([
+    [{ latent: 3e9 }, 'Expected an integer from 1 to 2147483647 for latent but received 3000000000'],
+    [{ encoder: [200, 2 ** 31] }, 'Expected an integer from 1 to 2147483647 for encoder[1] but received 2147483648'],
+    [
+      { objective: { samples: 3e9 } },
+      'Expected an integer from 1 to 2147483647 for objective.samples but received 3000000000',
+    ],
+    [
+      { condition: { classes: 3e9 } },
+      'Expected an integer from 2 to 2147483647 for condition.classes but received 3000000000',
+    ],
+  ])('a count beyond the limit is told the limit: %j', (config, message) => {
+    expect(parse(config)).toThrow(new RangeError(`${message} of type number`))
+  })
+
+  const prior = (given: object) => ({ latent: { type: 'gaussian', units: 2, prior: { type: 'normal', ...given } } })
+  const limited: readonly [string, (value: number) => unknown][] = [
+    ['objective.beta', (beta) => ({ objective: { beta } })],
+    ['objective.totalCorrelation', (totalCorrelation) => ({ objective: { totalCorrelation } })],
+    ['objective.mmd', (mmd) => ({ objective: { mmd } })],
+    ['objective.freeBits', (freeBits) => ({ objective: { freeBits } })],
+    ['objective.freeBits.nats', (nats) => ({ objective: { freeBits: { nats } } })],
+    ['objective.capacity.weight', (weight) => ({ objective: { capacity: { weight, nats: 5, epochs: 2 } } })],
+    ['objective.capacity.nats', (nats) => ({ objective: { capacity: { weight: 5, nats, epochs: 2 } } })],
+    ['corruption.std', (std) => ({ corruption: { type: 'gaussian', std } })],
+    ['latent.prior.mean', (mean) => prior({ mean })],
+    ['latent.prior.mean[1]', (mean) => prior({ mean: [0, mean] })],
+    ['latent.prior.variance', (variance) => prior({ variance })],
+  ]
+  test.each(limited)('%s beyond 1e12, with which float32 cannot train, is refused, and 1e12 is not', (name, config) => {
+    for (const value of [1.1e12, 1e300]) {
+      const shown = `1e12 for ${name} but received ${value} of type number`
+      expect(parse(config(value))).toThrow(RangeError)
+      expect(parse(config(value))).toThrow(shown)
+    }
+    expect(parse(config(1e12))).not.toThrow()
+    expect(parse(config(1e-12))).not.toThrow()
+  })
+
+  test("a prior's variance below 1e-12 is refused by its range", () => {
+    expect(parse(prior({ variance: 1e-13 }))).toThrow(
+      new RangeError(
+        'Expected a number from 1e-12 to 1e12 for latent.prior.variance but received 1e-13 of type number',
+      ),
+    )
   })
 
   test('an activation that does not exist is answered with those that do', () => {

@@ -88,6 +88,16 @@ describe('a wrong value is named by its path', () => {
   test.each<[unknown, typeof TypeError | typeof RangeError, string]>([
     [null, TypeError, 'Expected an object of options for fit but received null of type null'],
     [{ epochs: 0 }, RangeError, 'Expected a positive integer for epochs but received 0 of type number'],
+    [
+      { epochs: 1e16 },
+      RangeError,
+      'Expected an integer from 1 to 9007199254740991 for epochs but received 10000000000000000 of type number',
+    ],
+    [
+      { batchSize: 3e9 },
+      RangeError,
+      'Expected an integer from 1 to 2147483647 for batchSize but received 3000000000 of type number',
+    ],
     [{ epochs: '5' }, TypeError, "Expected a positive integer for epochs but received '5' of type string"],
     [{ epochs: 1n }, TypeError, 'Expected a positive integer for epochs but received 1n of type bigint'],
     [{ epochs: null }, TypeError, 'Expected a positive integer for epochs but received null of type null'],

@@ -66,6 +66,41 @@ describe('the weight of the divergence', () => {
   })
 })
 
+describe('the largest number that a config may have', () => {
+  const most = 1e12
+  test('as a weight still trains: gradients have squares that float32 holds', async () => {
+    const divergence = async (objective: Objective) => {
+      const vae = new VAE({ ...small, objective })
+      const { kl: before } = await vae.evaluate(x)
+      await vae.fit(x, { ...quiet, epochs: 20 })
+      return (await vae.evaluate(x)).kl / before
+    }
+    expect(await divergence({ beta: most })).toBeLessThan(0.1)
+    // Held to 5 nats, where the untrained model has a tenth of one.
+    expect(await divergence({ capacity: { weight: most, nats: 5, epochs: 1 } })).toBeGreaterThan(10)
+  })
+
+  test.each<VAEConfig>([
+    { objective: { totalCorrelation: most } },
+    { objective: { mmd: most } },
+    { objective: { freeBits: most } },
+    { objective: { capacity: { weight: most, nats: most, epochs: 1 } } },
+    { objective: { bound: 'iwae', samples: 2, beta: most } },
+    { objective: { estimator: 'scoreFunction', kl: 'monteCarlo', beta: most } },
+    { latent: { type: 'gaussian', units: 2, prior: { type: 'normal', mean: most, variance: 1 / most } } },
+    {
+      latent: { type: 'laplace', units: 2, prior: { type: 'normal', mean: -most, variance: 1 / most, learned: true } },
+    },
+    { latent: { type: 'gaussian', units: 2, prior: { type: 'normal', mean: most, variance: most } } },
+    { activation: 'tanh', corruption: { type: 'gaussian', std: most } },
+  ])('leaves losses and parameters finite: %j', async (config) => {
+    const { epochs } = await new VAE({ ...small, ...config }).fit(x, { ...quiet, epochs: 5 })
+    for (const { loss, reconstruction, kl } of epochs) {
+      expect([loss, reconstruction, kl].every(Number.isFinite), `${loss} = ${reconstruction} + ${kl}`).toBe(true)
+    }
+  })
+})
+
 test('a capacity grows linearly to its end, and what counts is the distance from it', async () => {
   const capacity = { weight: 5, nats: 2, epochs: 2 }
   for (const step of await stepsOf({ ...small, objective: { capacity } }, 4)) {

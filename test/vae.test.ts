@@ -130,6 +130,12 @@ describe('logLikelihood', () => {
     expect(mean).toBeGreaterThan(-loss)
   })
 
+  test('has no standard error with one sample, and the same estimate for the same seed', async () => {
+    const { mean, standardError } = await vae.logLikelihood(x, { samples: 1, seed: 3 })
+    expect(mean).toBe((await vae.logLikelihood(x, { samples: 1, seed: 3 })).mean)
+    expect(standardError).toBeNaN()
+  })
+
   test('has a standard error that tells how far another seed moves it', async () => {
     const estimates = await Promise.all(
       Array.from({ length: 40 }, (_, seed) => vae.logLikelihood(x, { samples: 500, seed })),

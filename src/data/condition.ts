@@ -38,7 +38,9 @@ export function conditionRows(
   const what = spec.classes
     ? `a class number below ${spec.width} for each row`
     : `a row of ${spec.width} numbers for each row`
-  if (condition === undefined) throw new TypeError(expected(what, name, condition))
+  if (condition === undefined) {
+    throw new TypeError(expected(spec.classes ? `${what}, or one for all,` : what, name, condition))
+  }
   const given = spec.classes ? classNumbers(condition, rows, name, what) : condition
   const forms = spec.classes ? `${what}, or one for all,` : `${what}, in a form that data may have,`
   const dataset = given instanceof Dataset ? given : asDataset(given, name, spec.classes ? 1 : spec.width, forms)
@@ -60,6 +62,7 @@ export async function checkedCondition(
 function classNumbers(condition: unknown, rows: number, name: string, what: string): unknown {
   if (typeof condition === 'number') return new Float64Array(rows).fill(condition)
   if (Array.isArray(condition) && !Array.isArray(condition[0])) {
+    if (condition.length === 0) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
     const i = condition.findIndex((item) => typeof item !== 'number')
     if (i >= 0) throw new TypeError(expected(what, `${name}[${i}]`, condition[i]))
     return Float64Array.from(condition)

@@ -1,9 +1,10 @@
 /** Rows that the core owns: copied once, used by as many calls as one likes. */
 
+import { inspect } from 'node:util'
 import { expected, translate } from '../errors.js'
-import { type BadCell, type NativeDataset, native } from '../native.js'
+import { type BadCell, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
 import type { DataDomain } from '../options/config/likelihood.js'
-import { integer, optional, options, parse } from '../options/schema.js'
+import { integer, optional, options, parse, positiveInteger } from '../options/schema.js'
 import type { FlatArray } from '../tensor.js'
 import { run } from '../training/jobs.js'
 import { refuseTooLarge } from './float32.js'
@@ -16,13 +17,15 @@ export type MatrixLike = Matrix | Dataset
 export interface Domain {
   readonly type: DataDomain
   readonly classes: readonly number[]
+  /** Which likelihood has the domain, for a message. */
+  readonly likelihood?: LikelihoodSpec['type'] | undefined
 }
 
 /** Any finite number. */
 export const real: Domain = { type: 'real', classes: [] }
 
 const schema = options<{ columns?: number | undefined }>('an object of options', {
-  columns: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  columns: optional(positiveInteger()),
 })
 
 /** What the methods of a model take. */
@@ -61,6 +64,12 @@ export class Dataset {
 
   static {
     heldBy = (dataset) => dataset.#held
+    // Not a method, whose name would make the package's types those of Node's.
+    Object.defineProperty(Dataset.prototype, inspect.custom, {
+      value(this: Dataset): string {
+        return `Dataset of ${counted(this.rows, 'row')} × ${counted(this.columns, 'column')}`
+      },
+    })
   }
 
   /**
@@ -93,6 +102,10 @@ export class Dataset {
     const { native, bytes, checked } = this.#held
     return wrap(new Held(native.slice(from, to), bytes, new Set(checked)))
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function wrap(held: Held): Dataset {
@@ -153,17 +166,21 @@ export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): 
   return native
 }
 
-const cells: Readonly<Record<Exclude<DataDomain, 'codes'>, string>> = {
+const cells: Readonly<Record<Exclude<DataDomain, 'codes' | 'unit'>, string>> = {
   real: 'a finite number',
-  unit: 'a number from 0 to 1, as a Bernoulli likelihood needs,',
   counts: 'a count, which is a whole number of at least 0,',
   oneHot: 'a single 1 and else 0 among the columns of each variable',
 }
 
-function cellOf({ type, classes }: Domain, column: number): string {
-  return type === 'codes'
-    ? `a class number, which is a whole number from 0 to ${(classes[column] ?? 0) - 1},`
-    : cells[type]
+function cellOf({ type, classes, likelihood }: Domain, column: number): string {
+  switch (type) {
+    case 'codes':
+      return `a class number, which is a whole number from 0 to ${(classes[column] ?? 0) - 1},`
+    case 'unit':
+      return `a number from 0 to 1, as the likelihood '${likelihood}' needs,`
+    default:
+      return cells[type]
+  }
 }
 
 /** Throws a RangeError for what the core has found. */

@@ -8,7 +8,18 @@ import { type Callbacks, callbacksSchema } from '../training/callbacks.js'
 import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
 import { signalSchema, threadsSchema } from './run-options.js'
 import { type Schedule, type ScheduleName, scheduleSchema, scheduleSpec } from './schedule.js'
-import { boolean, instance, integer, list, number, optional, options, parse, pick, type Schema } from './schema.js'
+import {
+  boolean,
+  instance,
+  list,
+  number,
+  optional,
+  options,
+  parse,
+  pick,
+  positiveInteger,
+  type Schema,
+} from './schema.js'
 
 /** Options of `fit`. Each may be left out. */
 export interface FitOptions {
@@ -63,13 +74,12 @@ export interface FitPlan {
   readonly threads: number
 }
 
-const positive = integer('a positive integer', 1)
 const limit = optional(number('a finite number above 0', (n) => n > 0))
 const callbackList = list('an object or an array of objects', callbacksSchema)
 
 const schema = options<FitOptions>('an object of options', {
-  epochs: optional(positive),
-  batchSize: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  epochs: optional(positiveInteger(Number.MAX_SAFE_INTEGER)),
+  batchSize: optional(positiveInteger()),
   optimizer: optional(optimizerSchema),
   learningRate: learningRateSchema,
   schedule: optional(scheduleSchema),

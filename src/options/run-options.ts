@@ -1,7 +1,7 @@
 /** Options of the methods that compute, apart from `fit`. */
 
 import type { ConditionLike } from '../data/condition.js'
-import { boolean, instance, integer, number, optional, options, parse, type Schema } from './schema.js'
+import { boolean, instance, integer, number, optional, options, parse, positiveInteger, type Schema } from './schema.js'
 
 export interface RunOptions {
   /** Gives the work up, which then rejects with an AbortError within 100 ms. */
@@ -50,7 +50,7 @@ export interface EvaluateOptions extends SeedOptions {
 }
 
 export interface LogLikelihoodOptions extends SeedOptions {
-  /** Importance samples for each row, a positive integer. Default: 5000. */
+  /** Importance samples for each row, a positive integer; with 1 there is no standard error (NaN). Default: 5000. */
   readonly samples?: number | undefined
 }
 
@@ -63,7 +63,7 @@ export const signalSchema = optional(
 
 export const threadsSchema = optional(integer('an integer from 0 to 1024', 0, 1024))
 
-const samples = optional(integer('a positive integer', 1, 2 ** 31 - 1))
+const samples = optional(positiveInteger())
 const seed = optional(integer('a safe integer of at least 0', 0))
 // What it holds has checks of its own (data/condition.ts).
 const condition = optional(instance<ConditionLike>('a condition', () => true))
@@ -83,7 +83,7 @@ const refineSchema = options<RefineOptions>(what, {
   ...run,
   seed,
   samples,
-  steps: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  steps: optional(positiveInteger()),
   learningRate: optional(number('a finite number above 0', (n) => n > 0)),
 })
 const samplesSchema = options<EvaluateOptions>(what, { ...run, seed, samples })
@@ -132,7 +132,7 @@ export function samplesOptions(
 
 /** A count of rows to draw. */
 export function count(name: string, passed: unknown): number {
-  return parse(integer('a positive integer', 1, 2 ** 31 - 1), passed, name)
+  return parse(positiveInteger(), passed, name)
 }
 
 function filled(given: ConditionOptions): Filled {

@@ -74,6 +74,21 @@ export function integer(what: string, min: number, max = Number.MAX_SAFE_INTEGER
   return number(what, (n) => Number.isSafeInteger(n) && n >= min && n <= max)
 }
 
+/** The largest count that the core takes. */
+const MOST = 2 ** 31 - 1
+
+/** A count of at least 1. */
+export function positiveInteger(max = MOST): Schema<number> {
+  return limited('a positive integer', 1, max)
+}
+
+/** An integer of at least `min`, as `what` says; what is beyond the limit is told it. */
+export function limited(what: string, min: number, max = MOST): Schema<number> {
+  const usual = integer(what, min, max)
+  const beyond = integer(`an integer from ${min} to ${max}`, min, max)
+  return pick((input) => (typeof input === 'number' && input > max ? beyond : usual)) as Schema<number>
+}
+
 /** A number that `accept` holds for; a finite one without it. */
 export function number(what: string, accept: (n: number) => boolean = () => true): Schema<number> {
   return v.pipe(

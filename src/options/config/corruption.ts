@@ -2,12 +2,12 @@
 
 import type { ModelSpec } from '../../native.js'
 import { byType, number, oneOf, options } from '../schema.js'
-import { above0 } from './numbers.js'
+import { amount } from './numbers.js'
 
 /** x + std · N(0, I). */
 export interface GaussianCorruption {
   readonly type: 'gaussian'
-  /** Standard deviation, above 0. */
+  /** Standard deviation in the data's unit, above 0 and at most 1e12. */
   readonly std: number
 }
 
@@ -34,7 +34,7 @@ export type Corruption = GaussianCorruption | MaskingCorruption | SaltAndPepperC
 const probability = number('a number above 0 and below 1', (n) => n > 0 && n < 1)
 
 export const corruptionSchema = byType<Corruption>("an object with the type 'gaussian', 'masking' or 'saltAndPepper'", {
-  gaussian: options<GaussianCorruption>('a corruption', { type: oneOf(['gaussian']), std: above0 }),
+  gaussian: options<GaussianCorruption>('a corruption', { type: oneOf(['gaussian']), std: amount }),
   masking: options<MaskingCorruption>('a corruption', { type: oneOf(['masking']), probability }),
   saltAndPepper: options<SaltAndPepperCorruption>('a corruption', { type: oneOf(['saltAndPepper']), probability }),
 })

@@ -15,22 +15,22 @@ import {
   refuse,
   type Schema,
 } from '../schema.js'
-import { above0, classCount, magnitude, place, positive } from './numbers.js'
+import { above0, classCount, place, positive, spread } from './numbers.js'
 
 /** p(z) = Π N(z; mean, variance), one mean and variance a dimension, the same for all data. */
 export interface NormalPrior {
   readonly type: 'normal'
-  /** Of each dimension, or of all of them; within ±1e30. Default: 0. */
+  /** Of each dimension, or of all of them; within ±1e12. Default: 0. */
   readonly mean?: number | readonly number[] | undefined
-  /** Of each dimension, or of all of them; above 0, from 1e-30 to 1e30. Default: 1. */
+  /** Of each dimension, or of all of them; from 1e-12 to 1e12. Default: 1. */
   readonly variance?: number | readonly number[] | undefined
   /** Whether mean and variance are parameters, which only begin at what is given. Default: false. */
   readonly learned?: boolean | undefined
 }
 
 /**
- * p(z) = Σ_k softmax(logits)_k N(z; mean_k, diag(variance_k)): a mixture of diagonal Gaussians, all of it learned. Its KL
- * divergence has no closed form.
+ * p(z) = Σ_k softmax(logits)_k N(z; mean_k, diag(variance_k)): a mixture of diagonal Gaussians, all of it learned
+ * (Dilokthanakul et al. 2016; Tomczak and Welling 2018). Its KL divergence has no closed form.
  */
 export interface MixturePrior {
   readonly type: 'mixture'
@@ -136,7 +136,7 @@ const priorKinds = byType<NormalPrior | MixturePrior>("'standard' or an object w
   normal: options<NormalPrior>('a prior', {
     type: oneOf(['normal']),
     mean: perDimension('a number or an array of them', place),
-    variance: perDimension('a number or an array of them', magnitude()),
+    variance: perDimension('a number or an array of them', spread),
     learned: optional(boolean()),
   }),
   mixture: options<MixturePrior>('a prior', { type: oneOf(['mixture']), components: positive }),

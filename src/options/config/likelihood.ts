@@ -39,7 +39,10 @@ export interface GaussianLikelihood {
   readonly logVarianceBounds?: readonly [min: number, max: number] | undefined
 }
 
-/** p(x|z) = Π 1/(2b) exp(−|x − mean(z)| / b), for any finite data: the absolute error, which outliers pull less. */
+/**
+ * p(x|z) = Π 1/(2b) exp(−|x − mean(z)| / b), for any finite data: the absolute error, which outliers pull less (Boyd and
+ * Vandenberghe 2004, section 7.1.1).
+ */
 export interface LaplaceLikelihood {
   readonly type: 'laplace'
   /** Where b comes from, as a Gaussian's `variance`. Default: 'learned'. */

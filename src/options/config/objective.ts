@@ -2,20 +2,9 @@
 
 import { expected } from '../../errors.js'
 import type { LatentSpec, ObjectiveSpec } from '../../native.js'
-import {
-  boolean,
-  byType,
-  integer,
-  number,
-  oneOf,
-  oneOfNumbers,
-  optional,
-  options,
-  pick,
-  type Schema,
-} from '../schema.js'
+import { boolean, byType, number, oneOf, oneOfNumbers, optional, options, pick, type Schema } from '../schema.js'
 import { isDiscrete, type NamedGroup, priorOf } from './latent.js'
-import { above0, positive } from './numbers.js'
+import { above0, amount, amountOrNone, positive } from './numbers.js'
 
 /** `beta` times t / epochs, t counted in epochs of the model's life (Sønderby et al. 2016). */
 export interface LinearWarmup {
@@ -24,7 +13,7 @@ export interface LinearWarmup {
   readonly epochs: number
 }
 
-/** `beta` times half a cosine, (1 − cos(π t / epochs)) / 2. */
+/** `beta` times half a cosine, (1 − cos(π t / epochs)) / 2 (Loshchilov and Hutter 2017, equation 5, but rising). */
 export interface CosineWarmup {
   readonly type: 'cosine'
   /** Until the factor is 1, above 0. */
@@ -46,7 +35,7 @@ export type Warmup = LinearWarmup | CosineWarmup | CyclicalWarmup
 
 /** Σ max(nats, KL) in place of KL, each KL being the batch's mean (Kingma et al. 2016). */
 export interface FreeBits {
-  /** Nats, above 0; "bits" is only the method's name. */
+  /** Nats, above 0 and at most 1e12; "bits" is only the method's name. */
   readonly nats: number
   /** What each KL is of: a dimension (a variable, where z is discrete) or a whole group. Default: 'dimension'. */
   readonly per?: 'dimension' | 'group' | undefined
@@ -54,9 +43,9 @@ export interface FreeBits {
 
 /** weight · |KL − C| in place of beta · KL, where C grows linearly from 0 to `nats` within `epochs` (Burgess et al. 2018). */
 export interface Capacity {
-  /** Above 0. */
+  /** Above 0 and at most 1e12. */
   readonly weight: number
-  /** Where C ends, at least 0. */
+  /** Where C ends, from 0 to 1e12. */
   readonly nats: number
   /** Of the model's life, above 0. */
   readonly epochs: number
@@ -67,7 +56,9 @@ export interface Capacity {
  * each other are refused: see docs/models.md.
  */
 export interface Objective {
-  /** Weight of the KL divergence, at least 0 (Higgins et al. 2017). 1 is the negative evidence lower bound. Default: 1. */
+  /**
+   * Weight of the KL divergence, from 0 to 1e12 (Higgins et al. 2017). 1 is the negative evidence lower bound. Default: 1.
+   */
   readonly beta?: number | undefined
   /** L, the draws of z for each datum over which the reconstruction term is averaged. Default: 1. */
   readonly samples?: number | undefined
@@ -97,18 +88,18 @@ export interface Objective {
   readonly baseline?: 'none' | 'movingAverage' | 'leaveOneOut' | undefined
   /** A factor of `beta` that grows to 1 and never beyond; a number is a linear one over so many epochs. Default: none. */
   readonly warmup?: number | Warmup | undefined
-  /** KL that costs nothing; a number is nats for each dimension. Default: none. */
+  /** KL that costs nothing; a number is nats for each dimension, above 0 and at most 1e12. Default: none. */
   readonly freeBits?: number | FreeBits | undefined
   /** A KL to be met instead of minimised. Default: none. */
   readonly capacity?: Capacity | undefined
   /**
-   * Weight, above 0, of the total correlation KL(q(z) ‖ Π q(z_d)) added to the loss, estimated within the batch: with
-   * beta = 1 and β − 1 here it is beta-TC-VAE (Chen et al. 2018, equation 4). Default: none.
+   * Weight, above 0 and at most 1e12, of the total correlation KL(q(z) ‖ Π q(z_d)) added to the loss, estimated within the
+   * batch: with beta = 1 and β − 1 here it is beta-TC-VAE (Chen et al. 2018, equation 4). Default: none.
    */
   readonly totalCorrelation?: number | undefined
   /**
-   * Weight, above 0, of the maximum mean discrepancy between draws of q(z) and of p(z), added to the loss (Zhao et al.
-   * 2017). Default: none.
+   * Weight, above 0 and at most 1e12, of the maximum mean discrepancy between draws of q(z) and of p(z), added to the loss
+   * (Zhao et al. 2017). Default: none.
    */
   readonly mmd?: number | undefined
   /** 0 leaves a term of the loss out, to see what the other does alone. Default: { reconstruction: 1, kl: 1 }. */
@@ -132,26 +123,25 @@ const warmupKinds = byType<Warmup>("a number of epochs or an object with the typ
   }),
 })
 const freeBits = options<FreeBits>('a number of nats or an object { nats, per }', {
-  nats: above0,
+  nats: amount,
   per: optional(oneOf(['dimension', 'group'])),
 })
-const atLeast0 = number('a finite number of at least 0', (n) => n >= 0)
 const weight = optional(oneOfNumbers([0, 1]))
 
 export const objectiveSchema = options<Objective>('an object', {
-  beta: optional(atLeast0),
-  samples: optional(integer('a positive integer', 1, 2 ** 31 - 1)),
+  beta: optional(amountOrNone),
+  samples: optional(positive),
   kl: optional(oneOf(['analytic', 'monteCarlo'])),
   bound: optional(oneOf(['elbo', 'iwae', 'dreg'])),
   estimator: optional(oneOf(['reparameterized', 'scoreFunction'])),
   baseline: optional(oneOf(['none', 'movingAverage', 'leaveOneOut'])),
   warmup: optional(pick((input) => (typeof input === 'number' ? above0 : warmupKinds)) as Schema<number | Warmup>),
-  freeBits: optional(pick((input) => (typeof input === 'number' ? above0 : freeBits)) as Schema<number | FreeBits>),
+  freeBits: optional(pick((input) => (typeof input === 'number' ? amount : freeBits)) as Schema<number | FreeBits>),
   capacity: optional(
-    options<Capacity>('an object { weight, nats, epochs }', { weight: above0, nats: atLeast0, epochs: above0 }),
+    options<Capacity>('an object { weight, nats, epochs }', { weight: amount, nats: amountOrNone, epochs: above0 }),
   ),
-  totalCorrelation: optional(above0),
-  mmd: optional(above0),
+  totalCorrelation: optional(amount),
+  mmd: optional(amount),
   weights: optional(options('an object { reconstruction, kl }', { reconstruction: weight, kl: weight })),
   deterministic: optional(boolean()),
 })
