@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "math/precision.h"
+
 namespace aevb {
 
 enum class Activation { identity, relu, leakyRelu, elu, gelu, silu, tanh, sigmoid, softplus };
@@ -177,6 +179,7 @@ struct TrainSpec {
   ScheduleSpec schedule;
   double clip_norm = 0.0;   // largest Euclidean norm of the whole gradient; 0: no limit
   double clip_value = 0.0;  // largest magnitude of each element, applied before the norm; 0: no limit
+  Precision precision = Precision::float32;  // of the products; see bfloat16_available in math/gemm.h
 };
 
 }  // namespace aevb

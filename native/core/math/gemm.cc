@@ -123,6 +123,8 @@ std::size_t matrix_width(std::size_t cols) {
   return std::clamp((cols + vector - 1) / vector * vector, vector, whole);
 }
 
+bool bfloat16_available() { return false; }
+
 bool wants_transposed_copy() { return active_gemm() == Gemm::builtin; }
 
 #if AEVB_HAVE_CBLAS

@@ -32,6 +32,9 @@ std::string gemm_core();
 // fill one, as many vectors as they need.
 std::size_t matrix_width(std::size_t cols);
 
+// Whether this processor multiplies bfloat16 faster than float and the built-in product, which alone can, is active.
+bool bfloat16_available();
+
 // Whether multiply_by_transpose wants the right operand's transpose made beforehand.
 bool wants_transposed_copy();
 
