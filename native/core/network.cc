@@ -12,12 +12,12 @@ namespace aevb {
 
 namespace {
 
-void forward(const Model& model, const DenseLayer& layer, const LayerActivity& activity, ConstPanels inp,
-             std::size_t first, std::size_t count, Zeros zeros = {}) {
+void forward(const Model& model, const Workspace& workspace, const DenseLayer& layer, const LayerActivity& activity,
+             ConstPanels inp, std::size_t first, std::size_t count, Zeros zeros = {}) {
   Panels pre = activity.pre;
   if (pre.data != nullptr) pre = pre.from_row(first);
   dense_forward(activity.out.from_row(first), pre, inp.from_row(first), model.weight(layer), model.bias(layer), count,
-                layer.in, layer.out, layer.activation, zeros);
+                layer.in, layer.out, layer.activation, zeros, workspace.precision_of(layer));
 }
 
 }  // namespace
@@ -34,13 +34,13 @@ void encode_rows(const Model& model, Workspace& workspace, std::size_t first, st
   ConstPanels inp = workspace.input;
   Zeros zeros = workspace.zeros.of_rows(first);
   for (std::size_t i = 0; i < model.encoder.size(); ++i) {
-    forward(model, model.encoder[i], workspace.encoder[i], inp, first, count, zeros);
+    forward(model, workspace, model.encoder[i], workspace.encoder[i], inp, first, count, zeros);
     inp = workspace.encoder[i].out;
     zeros = {};
   }
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j) {
-      forward(model, model.latents[i].heads[j], workspace.latents[i].heads[j], inp, first, count, zeros);
+      forward(model, workspace, model.latents[i].heads[j], workspace.latents[i].heads[j], inp, first, count, zeros);
     }
   }
 }
@@ -137,11 +137,11 @@ void decode_rows(const Model& model, Workspace& workspace, std::size_t first, st
   }
   ConstPanels inp = workspace.z;
   for (std::size_t i = 0; i < model.decoder.size(); ++i) {
-    forward(model, model.decoder[i], workspace.decoder[i], inp, first * L, count * L);
+    forward(model, workspace, model.decoder[i], workspace.decoder[i], inp, first * L, count * L);
     inp = workspace.decoder[i].out;
   }
   for (std::size_t i = 0; i < model.heads.size(); ++i) {
-    forward(model, model.heads[i], LayerActivity{{}, workspace.heads[i], {}}, inp, first * L, count * L);
+    forward(model, workspace, model.heads[i], LayerActivity{{}, workspace.heads[i], {}}, inp, first * L, count * L);
   }
 }
 

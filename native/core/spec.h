@@ -177,8 +177,8 @@ struct TrainSpec {
   bool shuffle = true;
   OptimizerSpec optimizer;
   ScheduleSpec schedule;
-  double clip_norm = 0.0;   // largest Euclidean norm of the whole gradient; 0: no limit
-  double clip_value = 0.0;  // largest magnitude of each element, applied before the norm; 0: no limit
+  double clip_norm = 0.0;                    // largest Euclidean norm of the whole gradient; 0: no limit
+  double clip_value = 0.0;                   // largest magnitude of each element, applied before the norm; 0: no limit
   Precision precision = Precision::float32;  // of the products; see bfloat16_available in math/gemm.h
 };
 

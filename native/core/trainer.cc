@@ -88,6 +88,11 @@ void Trainer::restore_snapshot() {
 }
 
 void Trainer::prepare(std::size_t batch_rows) {
+  make_workspace(batch_rows);
+  workspace_->precision = spec_.precision;
+}
+
+void Trainer::make_workspace(std::size_t batch_rows) {
   if (gradients_.size() == 0) gradients_ = AlignedFloats(model_.parameters().size());
   const std::size_t draws = model_.spec().objective.samples;
   if (workspace_ != nullptr && workspace_->rows() >= batch_rows) {
@@ -247,7 +252,7 @@ void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
     ConstPanels inp = tile.inp.from_panel(tile.first_row / tile.inp.width);
     inp.data += tile.first_row % tile.inp.width;
     const ConstPanels dout = tile.dout.from_panel(tile.panel);
-    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols, tile.zeros);
+    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols, tile.zeros, workspace_->precision_of(layer));
     if (tile.first_row == 0) {
       dense_backward_bias(gradients_.data() + layer.bias + tile.panel * dout.width, dout, R, tile.cols);
     }

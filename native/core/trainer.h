@@ -84,6 +84,7 @@ class Trainer {
   };
 
   void prepare(std::size_t batch_rows);
+  void make_workspace(std::size_t batch_rows);
   void prepare_optimizer();
   void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros = {});
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;

@@ -17,10 +17,10 @@ namespace aevb {
 
 namespace {
 
-void backward_input(const Model& model, const DenseLayer& layer, Panels dinp, ConstPanels dout, std::size_t first,
-                    std::size_t count, bool accumulate) {
+void backward_input(const Model& model, const Workspace& workspace, const DenseLayer& layer, Panels dinp,
+                    ConstPanels dout, std::size_t first, std::size_t count, bool accumulate) {
   dense_backward_input(dinp.from_row(first), dout.from_row(first), model.weight(layer), model.transposed(layer), count,
-                       layer.in, layer.out, accumulate);
+                       layer.in, layer.out, accumulate, workspace.precision_of(layer));
 }
 
 // Through the activation, in place: dout is with respect to the layer's output before, and to its input after.
@@ -32,12 +32,13 @@ void backward_activation(const DenseLayer& layer, const LayerActivity& activity,
 
 // From the last layer of a stack, whose dout holds the gradient of its output, down to the first; what lies before the
 // first layer receives its gradient in `dinp`, unless that is the data.
-void backward_stack(const Model& model, const std::vector<DenseLayer>& layers,
+void backward_stack(const Model& model, const Workspace& workspace, const std::vector<DenseLayer>& layers,
                     const std::vector<LayerActivity>& activities, Panels dinp, std::size_t first, std::size_t count) {
   for (std::size_t i = layers.size(); i-- > 0;) {
     backward_activation(layers[i], activities[i], first, count);
     if (layers[i].backward_input) {
-      backward_input(model, layers[i], i > 0 ? activities[i - 1].dout : dinp, activities[i].dout, first, count, false);
+      backward_input(model, workspace, layers[i], i > 0 ? activities[i - 1].dout : dinp, activities[i].dout, first,
+                     count, false);
     }
   }
 }
@@ -157,9 +158,9 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
   std::vector<LayerActivity>& decoder = workspace.decoder;
   const Panels dlast = decoder.empty() ? workspace.dz : decoder.back().dout;
   for (std::size_t i = 0; i < model.heads.size(); ++i) {
-    backward_input(model, model.heads[i], dlast, workspace.heads[i], row, R, i > 0);
+    backward_input(model, workspace, model.heads[i], dlast, workspace.heads[i], row, R, i > 0);
   }
-  backward_stack(model, model.decoder, decoder, workspace.dz, row, R);
+  backward_stack(model, workspace, model.decoder, decoder, workspace.dz, row, R);
 
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     const LatentGroup& group = model.latents[i];
@@ -179,12 +180,12 @@ void backward_rows(const Model& model, Workspace& workspace, const Step& step, c
   bool accumulate = false;
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j) {
-      backward_input(model, model.latents[i].heads[j], dencoded, workspace.latents[i].heads[j].dout, first, count,
-                     accumulate);
+      backward_input(model, workspace, model.latents[i].heads[j], dencoded, workspace.latents[i].heads[j].dout, first,
+                     count, accumulate);
       accumulate = true;
     }
   }
-  backward_stack(model, model.encoder, workspace.encoder, {}, first, count);
+  backward_stack(model, workspace, model.encoder, workspace.encoder, {}, first, count);
 }
 
 }  // namespace aevb

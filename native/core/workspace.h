@@ -7,6 +7,7 @@
 
 #include "math/aligned.h"
 #include "math/panels.h"
+#include "math/precision.h"
 #include "math/zeros.h"
 #include "model.h"
 
@@ -38,6 +39,13 @@ class Workspace {
 
   std::size_t rows() const { return rows_; }
   std::size_t draws() const { return draws_; }
+
+  // Of a layer's products. What reads the data stays exact: its zeros are left out, which saves more.
+  Precision precision_of(const DenseLayer& layer) const {
+    return layer.backward_input ? precision : Precision::float32;
+  }
+
+  Precision precision = Precision::float32;
 
   Panels codes;           // [rows, variables]: class numbers, where data come as such
   Panels target;          // [rows, D]: what the likelihood is about

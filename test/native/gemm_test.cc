@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <tuple>
@@ -146,19 +148,66 @@ TEST_P(GemmTest, MultipliesByATranspose) {
   }
 }
 
+// To bfloat16, to the nearest, ties to even.
+double rounded(double value) {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  return static_cast<double>(std::bit_cast<float>((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000));
+}
+
+TEST_P(GemmTest, RoundsTheFactorsWhereBfloat16IsAskedFor) {
+  if (!bfloat16_available()) GTEST_SKIP() << "this backend has no bfloat16";
+  auto all = shapes(random);
+  for (const std::size_t size : {112, 127, 128, 129, 144, 256, 300}) {
+    all.emplace_back(3, size, 20);
+    all.emplace_back(size, 17, 50);
+    all.emplace_back(33, 50, size);
+  }
+  for (const auto& [M, K, N] : all) {
+    for (const bool accumulate : {false, true}) {
+      const Matrix a(M, K, random, 1e30f), b(K, N, random, 0.0f), bias(1, N, random, 0.0f);
+      Matrix c(M, N, random, 0.0f);
+      std::vector<double> expected(M * N);
+      for (std::size_t m = 0; m < M; ++m) {
+        for (std::size_t n = 0; n < N; ++n) {
+          double sum = accumulate ? c.plain[m * N + n] : bias.plain[n];
+          for (std::size_t k = 0; k < K; ++k) sum += rounded(a.plain[m * K + k]) * rounded(b.plain[k * N + n]);
+          expected[m * N + n] = sum;
+        }
+      }
+      multiply(c.panels, a.panels, b.panels, M, K, N, accumulate, {}, bias.panels.data, Precision::bfloat16);
+      expect_equal(c, expected, tolerance(K), "multiply");
+
+      const Matrix x(M, K, random, 1e30f), dy(M, N, random, 0.0f);
+      Matrix dweight(K, N, random, 0.0f);
+      std::vector<double> sums = accumulate ? dweight.plain : std::vector<double>(K * N);
+      for (std::size_t m = 0; m < M; ++m) {
+        for (std::size_t k = 0; k < K; ++k) {
+          for (std::size_t n = 0; n < N; ++n)
+            sums[k * N + n] += rounded(x.plain[m * K + k]) * rounded(dy.plain[m * N + n]);
+        }
+      }
+      multiply_transposed(dweight.panels, x.panels, dy.panels, M, K, N, accumulate, {}, Precision::bfloat16);
+      expect_equal(dweight, sums, tolerance(M), "multiply_transposed");
+    }
+  }
+}
+
 TEST_P(GemmTest, GivesTheSameBitsForRowsAloneAndTogether) {
   if (GetParam().gemm == Gemm::cblas) GTEST_SKIP() << "a CBLAS does not promise it; callers do not rely on it there";
   const std::size_t M = 67, K = 203;
   for (const std::size_t N : {40, 96, 149, 310, 500}) {
     const Matrix a(M, K, random, 0.0f), b(K, N, random, 0.0f);
     Matrix whole(M, N, random, 0.0f), parts(M, N, random, 0.0f);
-    multiply(whole.panels, a.panels, b.panels, M, K, N, false);
-    for (std::size_t first = 0, count = 1; first < M; first += count, count = count % 13 + 1) {
-      const std::size_t rows = std::min(count, M - first);
-      multiply(parts.panels.from_row(first), a.panels.from_row(first), b.panels, rows, K, N, false);
-    }
-    for (std::size_t r = 0; r < M; ++r) {
-      for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(whole.panels.at(r, c), parts.panels.at(r, c)) << N;
+    for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
+      multiply(whole.panels, a.panels, b.panels, M, K, N, false, {}, nullptr, precision);
+      for (std::size_t first = 0, count = 1; first < M; first += count, count = count % 13 + 1) {
+        const std::size_t rows = std::min(count, M - first);
+        multiply(parts.panels.from_row(first), a.panels.from_row(first), b.panels, rows, K, N, false, {}, nullptr,
+                 precision);
+      }
+      for (std::size_t r = 0; r < M; ++r) {
+        for (std::size_t c = 0; c < N; ++c) ASSERT_EQ(whole.panels.at(r, c), parts.panels.at(r, c)) << N;
+      }
     }
   }
 }

@@ -9,28 +9,29 @@
 namespace aevb {
 
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
-                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros) {
-  // Panel by panel, so that the activation finds the sums in the first-level cache. A single row is there
-  // as a whole, and its product is faster over many panels.
-  const std::size_t panels = B > 1 ? 1 : panel_count(OC, out.width);
+                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros, Precision precision) {
+  // Panel by panel, so that the activation finds the sums in the first-level cache. A single row is there as a whole,
+  // and its product is faster over many panels; rows that are rounded had better be rounded once.
+  const bool whole = B == 1 || precision != Precision::float32;
+  const std::size_t panels = whole ? panel_count(OC, out.width) : 1;
   for (std::size_t panel = 0; panel * out.width < OC; panel += panels) {
     const std::size_t first = panel * out.width;
     const std::size_t cols = std::min(panels * out.width, OC - first);
     const Panels sums = out.from_panel(panel);
-    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false, zeros, bias + first);
+    multiply(sums, inp, weight.from_panel(panel), B, C, cols, false, zeros, bias + first, precision);
     if (activation == Activation::identity && pre.data == nullptr) continue;
     activation_forward(sums, pre.data == nullptr ? pre : pre.from_panel(panel), sums, B, cols, activation);
   }
 }
 
 void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, ConstPanels weight_transposed,
-                          std::size_t B, std::size_t C, std::size_t OC, bool accumulate) {
-  multiply_by_transpose(dinp, dout, weight, weight_transposed, B, C, OC, accumulate);
+                          std::size_t B, std::size_t C, std::size_t OC, bool accumulate, Precision precision) {
+  multiply_by_transpose(dinp, dout, weight, weight_transposed, B, C, OC, accumulate, precision);
 }
 
 void dense_backward_weight(Panels dweight, ConstPanels inp, ConstPanels dout, std::size_t B, std::size_t C,
-                           std::size_t OC, Zeros zeros) {
-  multiply_transposed(dweight, inp, dout, B, C, OC, false, zeros);
+                           std::size_t OC, Zeros zeros, Precision precision) {
+  multiply_transposed(dweight, inp, dout, B, C, OC, false, zeros, precision);
 }
 
 void dense_backward_bias(float* dbias, ConstPanels dout, std::size_t B, std::size_t OC) {

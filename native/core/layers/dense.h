@@ -15,16 +15,18 @@ namespace aevb {
 // to whole panels. `pre`, where its data is not null, receives what the activation was applied to. `zeros`: of inp
 // (math/zeros.h).
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
-                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros = {});
+                   std::size_t C, std::size_t OC, Activation activation, Zeros zeros = {},
+                   Precision precision = Precision::float32);
 
 // dinp[B, C] = dout[B, OC] · weightᵀ, or += with `accumulate`. weight_transposed[OC, C] is read where
 // wants_transposed_copy() (gemm.h), weight elsewhere.
 void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, ConstPanels weight_transposed,
-                          std::size_t B, std::size_t C, std::size_t OC, bool accumulate);
+                          std::size_t B, std::size_t C, std::size_t OC, bool accumulate,
+                          Precision precision = Precision::float32);
 
 // dweight[C, OC] = inp[B, C]ᵀ · dout[B, OC]; overwrites. `zeros`: of inp.
 void dense_backward_weight(Panels dweight, ConstPanels inp, ConstPanels dout, std::size_t B, std::size_t C,
-                           std::size_t OC, Zeros zeros = {});
+                           std::size_t OC, Zeros zeros = {}, Precision precision = Precision::float32);
 
 // dbias[OC] = Σ over B rows of dout; overwrites.
 void dense_backward_bias(float* dbias, ConstPanels dout, std::size_t B, std::size_t OC);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "math/aligned.h"
+#include "math/gemm_bfloat16.h"
 #include "math/gemm_builtin.h"
 #include "math/target.h"
 
@@ -123,7 +124,9 @@ std::size_t matrix_width(std::size_t cols) {
   return std::clamp((cols + vector - 1) / vector * vector, vector, whole);
 }
 
-bool bfloat16_available() { return false; }
+bool bfloat16_available() {
+  return active_gemm() == Gemm::builtin && active_target() == Target::avx512 && bfloat16_supported();
+}
 
 bool wants_transposed_copy() { return active_gemm() == Gemm::builtin; }
 
@@ -141,8 +144,14 @@ void cblas_product(bool transpose_a, bool transpose_b, Panels c, ConstPanels a, 
 }  // namespace
 #endif
 
+namespace {
+
+bool in_bfloat16(Precision precision) { return precision == Precision::bfloat16 && bfloat16_available(); }
+
+}  // namespace
+
 void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
-              Zeros zeros, const float* bias) {
+              Zeros zeros, const float* bias, Precision precision) {
 #if AEVB_HAVE_CBLAS
   if (active_gemm() == Gemm::cblas) {
     const bool biased = !accumulate && bias != nullptr;
@@ -150,22 +159,25 @@ void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t
     return cblas_product(false, false, c, a, b, M, N, K, accumulate || biased);
   }
 #endif
+  if (in_bfloat16(precision)) return bfloat16_multiply(c, a, b, M, K, N, accumulate, bias);
   builtin_multiply(c, a, b, M, K, N, accumulate, zeros, bias);
 }
 
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                         bool accumulate, Zeros zeros) {
+                         bool accumulate, Zeros zeros, Precision precision) {
 #if AEVB_HAVE_CBLAS
   if (active_gemm() == Gemm::cblas) return cblas_product(true, false, c, a, b, K, N, M, accumulate);
 #endif
+  if (in_bfloat16(precision)) return bfloat16_multiply_transposed(c, a, b, M, K, N, accumulate);
   builtin_multiply_transposed(c, a, b, M, K, N, accumulate, zeros);
 }
 
 void multiply_by_transpose(Panels c, ConstPanels a, [[maybe_unused]] ConstPanels b, ConstPanels b_transposed,
-                           std::size_t M, std::size_t K, std::size_t N, bool accumulate) {
+                           std::size_t M, std::size_t K, std::size_t N, bool accumulate, Precision precision) {
 #if AEVB_HAVE_CBLAS
   if (active_gemm() == Gemm::cblas) return cblas_product(false, true, c, a, b, M, K, N, accumulate);
 #endif
+  if (in_bfloat16(precision)) return bfloat16_multiply(c, a, b_transposed, M, N, K, accumulate);
   builtin_multiply(c, a, b_transposed, M, N, K, accumulate);
 }
 

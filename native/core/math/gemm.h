@@ -9,6 +9,7 @@
 #include <string>
 
 #include "math/panels.h"
+#include "math/precision.h"
 #include "math/zeros.h"
 
 namespace aevb {
@@ -38,18 +39,21 @@ bool bfloat16_available();
 // Whether multiply_by_transpose wants the right operand's transpose made beforehand.
 bool wants_transposed_copy();
 
+// bfloat16 counts only where bfloat16_available(), and leaves no zeros out.
+
 // c[M, N] = a[M, K] · b[K, N], or += with `accumulate`. `zeros`: of a, so that they may be left out. `bias`[N], padded
 // to whole panels, is what every row begins with where it does not accumulate.
 void multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N, bool accumulate,
-              Zeros zeros = {}, const float* bias = nullptr);
+              Zeros zeros = {}, const float* bias = nullptr, Precision precision = Precision::float32);
 
 // c[K, N] = a[M, K]ᵀ · b[M, N], or += with `accumulate`. `zeros`: of a.
 void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
-                         bool accumulate, Zeros zeros = {});
+                         bool accumulate, Zeros zeros = {}, Precision precision = Precision::float32);
 
 // c[M, K] = a[M, N] · b[K, N]ᵀ, or += with `accumulate`. b_transposed[N, K] is read where wants_transposed_copy(),
 // b elsewhere.
 void multiply_by_transpose(Panels c, ConstPanels a, ConstPanels b, ConstPanels b_transposed, std::size_t M,
-                           std::size_t K, std::size_t N, bool accumulate);
+                           std::size_t K, std::size_t N, bool accumulate,
+                           Precision precision = Precision::float32);
 
 }  // namespace aevb
