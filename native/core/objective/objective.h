@@ -26,6 +26,11 @@ struct Terms {
 void add(Terms& sum, const Terms& batch);
 Terms average(const Terms& sum);
 
+// A term of −log p(x), nats, for what only reads. Parameters and data are finite, so that a term which is not has left
+// the range of single precision on its way: the row has density zero to that precision, and the term is +∞. Training
+// does without this, where a loss that is not finite must be seen.
+double infinite_unless_finite(double nats);
+
 // Whether log q(z|x) and log p(z) of the draws are wanted, rather than a closed form of their mean.
 bool needs_densities(const ModelSpec& spec);
 
