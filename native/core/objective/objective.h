@@ -39,8 +39,8 @@ bool is_importance_weighted(const ObjectiveSpec& objective);
 // Whether what a row's gradient is depends on the other rows of its batch.
 bool couples_rows(const ObjectiveSpec& objective);
 
-// Whether the group is the one that latent/gaussian.h does in one pass: a diagonal Gaussian posterior against N(0, I),
-// its KL divergence in closed form with one weight.
+// Whether the group is the one whose divergence and gradients latent/gaussian.h does in one pass each: a diagonal
+// Gaussian posterior against N(0, I), its KL divergence in closed form with one weight.
 bool is_plain_gaussian(const LatentSpec& latent, const ObjectiveSpec& objective);
 
 // What of the objective changes from step to step: follows from how long the model has been trained in its life, in
