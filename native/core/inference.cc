@@ -116,23 +116,48 @@ struct DrawSums {
   LogSumExp weights;            // of the importance-weighted bound
 };
 
-void add_reconstruction(DrawSums* sums, const Workspace& workspace, std::size_t first, std::size_t end) {
-  for (std::size_t r = first; r < end; ++r) sums->reconstruction += workspace.reconstruction[r];
+// Calls body(sums of its row, draw) for the first `wanted` draws of each row.
+template <typename Body>
+void for_draws(std::vector<DrawSums>* sums, const Workspace& workspace, std::size_t wanted, Body body) {
+  for (std::size_t row = 0; row < sums->size(); ++row) {
+    const std::size_t first = row * workspace.draws();
+    for (std::size_t r = first; r < first + wanted; ++r) body((*sums)[row], r);
+  }
 }
 
-void add_divergence(DrawSums* sums, const Workspace& workspace, std::size_t first, std::size_t end) {
-  for (std::size_t r = first; r < end; ++r) {
+void add_reconstruction(std::vector<DrawSums>* sums, const Workspace& workspace, std::size_t wanted) {
+  for_draws(sums, workspace, wanted,
+            [&](DrawSums& row, std::size_t r) { row.reconstruction += workspace.reconstruction[r]; });
+}
+
+void add_divergence(std::vector<DrawSums>* sums, const Model& model, Workspace& workspace, std::size_t wanted) {
+  density_rows(model, workspace, 0, sums->size());
+  for_draws(sums, workspace, wanted, [&](DrawSums& row, std::size_t r) {
     for (const LatentActivity& activity : workspace.latents) {
-      sums->divergence += activity.log_posterior[r] - activity.log_prior[r];
+      row.divergence += activity.log_posterior[r] - activity.log_prior[r];
     }
-  }
+  });
 }
 
-void add_weights(DrawSums* sums, const Workspace& workspace, double beta, std::size_t first, std::size_t end) {
-  for (std::size_t r = first; r < end; ++r) {
+// After add_divergence, whose densities these are.
+void add_weights(std::vector<DrawSums>* sums, Workspace& workspace, double beta, std::size_t wanted) {
+  weigh_draws(workspace, beta, 0, sums->size() * workspace.draws());
+  for_draws(sums, workspace, wanted, [&](DrawSums& row, std::size_t r) {
     // Where beta is 0 densities that have overflowed are no part of it.
-    sums->weights.add(beta == 0.0 ? -workspace.reconstruction[r] : workspace.log_weight[r]);
+    row.weights.add(beta == 0.0 ? -workspace.reconstruction[r] : workspace.log_weight[r]);
+  });
+}
+
+// batch_terms of terms of which some may be +∞.
+Terms terms_of_rows(const ObjectiveSpec& objective, const Step& step, const std::vector<double>& reconstruction,
+                    const std::vector<double>& kl, const std::vector<double>& bound) {
+  Terms terms = batch_terms(objective, step, reconstruction.data(), kl.data(), bound.data(), kl.size(), 1);
+  // No term is −∞, so that this is 0 · ∞: what has no weight is no part of the loss.
+  if (std::isnan(terms.loss)) {
+    const auto weighted = [](double weight, double term) { return weight == 0.0 ? 0.0 : weight * term; };
+    terms.loss = weighted(step.reconstruction, terms.reconstruction) + weighted(step.beta, terms.kl);
   }
+  return terms;
 }
 
 }  // namespace
@@ -183,16 +208,11 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
       score_draws(
           model, workspace, count,
           {seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32), static_cast<std::uint32_t>(index)});
-      if (densities) density_rows(model, workspace, 0, count);
-      if (importance) weigh_draws(workspace, step.beta, 0, count * draws);
       // The last pass may need fewer draws than it makes: what is beyond is dropped.
       const std::size_t wanted = std::min(draws, samples - pass);
-      for (std::size_t row = 0; row < count; ++row) {
-        const std::size_t begin = row * draws, end = begin + wanted;
-        add_reconstruction(&sums[row], workspace, begin, end);
-        if (densities) add_divergence(&sums[row], workspace, begin, end);
-        if (importance) add_weights(&sums[row], workspace, step.beta, begin, end);
-      }
+      add_reconstruction(&sums, workspace, wanted);
+      if (densities) add_divergence(&sums, model, workspace, wanted);
+      if (importance) add_weights(&sums, workspace, step.beta, wanted);
     }
     for (std::size_t row = 0; row < count; ++row) {
       const double divergence = densities ? sums[row].divergence / draws_of_row : workspace.kl[row];
@@ -201,13 +221,7 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
       if (importance) bound[first + row] = sums[row].weights.log_sum() - std::log(draws_of_row);
     }
   });
-  Terms terms = batch_terms(spec.objective, step, reconstruction.data(), kl.data(), bound.data(), rows, 1);
-  // No term is −∞, so that this is 0 · ∞: what has no weight is no part of the loss.
-  if (std::isnan(terms.loss)) {
-    const auto weighted = [](double weight, double term) { return weight == 0.0 ? 0.0 : weight * term; };
-    terms.loss = weighted(step.reconstruction, terms.reconstruction) + weighted(step.beta, terms.kl);
-  }
-  return terms;
+  return terms_of_rows(spec.objective, step, reconstruction, kl, bound);
 }
 
 void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const {
