@@ -50,13 +50,16 @@ export interface Evaluation extends Losses {
 export interface LogLikelihood {
   /** Over the rows. */
   readonly mean: number
-  /** Of `mean`, from the importance sampling alone: how far another seed might move it. NaN with one sample. */
+  /** Of `mean`, from the importance sampling alone: how far another seed might move it. NaN with one sample, or where `mean` is −Infinity. */
   readonly standardError: number
-  /** One a row. */
+  /** One a row; −Infinity where no draw gives the row a probability above 0 in numbers of 32 bits. */
   readonly perExample: Float64Array
 }
 
-/** What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z. */
+/**
+ * What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z; −Infinity
+ * where a row's loss is beyond what numbers of 32 bits hold.
+ */
 export interface Refinement {
   /** The posteriors after it. */
   readonly encoding: Encoding
@@ -160,7 +163,8 @@ export class VAE {
   /**
    * The losses on `x`, nats per example, with fresh draws of z that `seed` decides. `loss` weighs the terms as training
    * does once every warm-up is over, or is the negative importance-weighted bound; what a batch's rows are to each other
-   * (free bits, capacity, total correlation, MMD) has no part in it. Discrete latent variables are discrete here.
+   * (free bits, capacity, total correlation, MMD) has no part in it. Discrete latent variables are discrete here. A term
+   * that overflows for some row is Infinity, never NaN.
    */
   async evaluate(x: MatrixLike, options?: EvaluateOptions): Promise<Evaluation> {
     const { signal, condition: of, ...own } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
@@ -264,7 +268,9 @@ export class VAE {
       encoding: this.#encodings.wrap(result, data.rows),
       before,
       after,
-      amortizationGap: (sum(after) - sum(before)) / data.rows,
+      // A bound that stays −Infinity has gained nothing, where the difference would be NaN.
+      amortizationGap:
+        sum(after.map((bound, i) => (bound === before[i] ? 0 : bound - (before[i] as number)))) / data.rows,
     }
   }
 
@@ -295,7 +301,7 @@ export class VAE {
    * The negative evidence lower bound of each row with z at the posterior mean (discrete variables at their most probable
    * class), in nats: −log p(x|z) + KL. Higher is more abnormal; the same row always has the same score. Where the model's
    * KL divergence has no closed form, or is not to be taken by it, log q(z|x) − log p(z) at that z stands for it; a
-   * deterministic model has none.
+   * deterministic model has none. A row for which this overflows has the score Infinity.
    */
   async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array> {
     const { signal, threads, condition: of } = runOptions('anomalyScore', options)

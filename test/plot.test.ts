@@ -169,6 +169,11 @@ test('a loss chart is an SVG with a curve for training, validation and each othe
   expect(svg).toMatch(/^<svg/)
   for (const name of ['training', 'validation', 'notebook']) expect(svg).toContain(`>${name}<`)
   expect(svg.match(/aria-roledescription="line mark"/g)).toHaveLength(3)
+  const overflowing = epochs.map((epoch, i) =>
+    i === 1 ? { ...epoch, validation: losses(Number.POSITIVE_INFINITY) } : epoch,
+  )
+  const points = (chart: string) => chart.match(/aria-roledescription="point"/g)?.length
+  expect(points(await lossChart({ epochs: overflowing }))).toBe((points(await lossChart({ epochs })) as number) - 1)
   const without = await lossChart({ epochs: epochs.map(({ validation, ...epoch }) => epoch) })
   expect(without).not.toContain('>validation<')
 })

@@ -52,21 +52,6 @@ void write_decoded(const Model& model, Workspace& workspace, float* out, const D
   scatter_rows(out, workspace.heads[0], count, D);
 }
 
-// −log p(x|z) of the decoded rows [0, count) of the workspace, `draws` for each.
-void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count, std::size_t draws) {
-  likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
-                     workspace.shared_log_dispersion, workspace.target, count, draws, model.spec().input);
-}
-
-// epsilon of the rows [0, count), `draws` for each, counted from `row` on.
-void draw_noise(const Model& model, Workspace& workspace, std::size_t count, std::uint64_t seed, Purpose purpose,
-                std::uint32_t step, std::uint32_t row) {
-  for (std::size_t i = 0; i < model.latents.size(); ++i) {
-    latent_noise(workspace.latents[i].epsilon, model.latents[i].spec, count, seed, purpose, step, row,
-                 static_cast<std::uint32_t>(i));
-  }
-}
-
 // z of the rows [0, count) at the posterior's mean or mode. Densities ask for the noise it is made of: none.
 void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
@@ -75,10 +60,36 @@ void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   sample_rows(model, workspace, Sampling::center, nullptr, 0, count);
 }
 
-// log Σ exp(value), and Σ exp(2 value) relative to its square for the variance, of values that come one after another.
+// What draws are drawn with: see latent_noise in latent/latent.h. `row`: of the first draw.
+struct DrawNumbers {
+  std::uint64_t seed;
+  Purpose purpose;
+  std::uint32_t step, row;
+};
+
+// −log p(x|z) of the decoded rows [0, count).
+void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count) {
+  likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
+                     workspace.shared_log_dispersion, workspace.target, count, workspace.draws(), model.spec().input);
+}
+
+// Draws z for the encoded rows [0, count), and takes it to −log p(x|z) of each draw.
+void score_draws(const Model& model, Workspace& workspace, std::size_t count, const DrawNumbers& numbers) {
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    latent_noise(workspace.latents[i].epsilon, model.latents[i].spec, count * workspace.draws(), numbers.seed,
+                 numbers.purpose, numbers.step, numbers.row, static_cast<std::uint32_t>(i));
+  }
+  sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
+  decode_rows(model, workspace, 0, count);
+  score_reconstruction(model, workspace, count);
+}
+
+// log Σ w, and Σ w² relative to its square for the variance, of draws whose log w come one after another. Those that
+// are not finite have overflowed, and w is 0: see infinite_unless_finite.
 class LogSumExp {
  public:
   void add(double value) {
+    if (!std::isfinite(value)) return;
     if (value > largest_) {
       // Weights so far were relative to another largest; from −∞ there are none.
       const double shrink = std::exp(largest_ - value);
@@ -86,18 +97,68 @@ class LogSumExp {
       squares_ *= shrink * shrink;
       largest_ = value;
     }
-    // −∞ − −∞ would not be a number, but a value of −∞ has no weight. What is not a number, or +∞, shows in the sum.
-    const double weight = value == -std::numeric_limits<double>::infinity() ? 0.0 : std::exp(value - largest_);
+    const double weight = std::exp(value - largest_);
     sum_ += weight;
     squares_ += weight * weight;
   }
-  double log_sum() const { return largest_ + std::log(sum_); }
-  double relative_squares() const { return squares_ / (sum_ * sum_); }
+  double log_sum() const { return largest_ + std::log(sum_); }          // −∞ of nothing
+  double relative_squares() const { return squares_ / (sum_ * sum_); }  // NaN of nothing
 
  private:
   double largest_ = -std::numeric_limits<double>::infinity();
   double sum_ = 0.0, squares_ = 0.0;
 };
+
+// Of one row, summed over its draws.
+struct DrawSums {
+  double reconstruction = 0.0;  // −log p(x|z)
+  double divergence = 0.0;      // log q(z|x) − log p(z)
+  LogSumExp weights;            // of the importance-weighted bound
+};
+
+// Calls body(sums of its row, draw) for the first `wanted` draws of each row.
+template <typename Body>
+void for_draws(std::vector<DrawSums>* sums, const Workspace& workspace, std::size_t wanted, Body body) {
+  for (std::size_t row = 0; row < sums->size(); ++row) {
+    const std::size_t first = row * workspace.draws();
+    for (std::size_t r = first; r < first + wanted; ++r) body((*sums)[row], r);
+  }
+}
+
+void add_reconstruction(std::vector<DrawSums>* sums, const Workspace& workspace, std::size_t wanted) {
+  for_draws(sums, workspace, wanted,
+            [&](DrawSums& row, std::size_t r) { row.reconstruction += workspace.reconstruction[r]; });
+}
+
+void add_divergence(std::vector<DrawSums>* sums, const Model& model, Workspace& workspace, std::size_t wanted) {
+  density_rows(model, workspace, 0, sums->size());
+  for_draws(sums, workspace, wanted, [&](DrawSums& row, std::size_t r) {
+    for (const LatentActivity& activity : workspace.latents) {
+      row.divergence += activity.log_posterior[r] - activity.log_prior[r];
+    }
+  });
+}
+
+// After add_divergence, whose densities these are.
+void add_weights(std::vector<DrawSums>* sums, Workspace& workspace, double beta, std::size_t wanted) {
+  weigh_draws(workspace, beta, 0, sums->size() * workspace.draws());
+  for_draws(sums, workspace, wanted, [&](DrawSums& row, std::size_t r) {
+    // Where beta is 0 densities that have overflowed are no part of it.
+    row.weights.add(beta == 0.0 ? -workspace.reconstruction[r] : workspace.log_weight[r]);
+  });
+}
+
+// batch_terms of terms of which some may be +∞.
+Terms terms_of_rows(const ObjectiveSpec& objective, const Step& step, const std::vector<double>& reconstruction,
+                    const std::vector<double>& kl, const std::vector<double>& bound) {
+  Terms terms = batch_terms(objective, step, reconstruction.data(), kl.data(), bound.data(), kl.size(), 1);
+  // No term is −∞, so that this is 0 · ∞: what has no weight is no part of the loss.
+  if (std::isnan(terms.loss)) {
+    const auto weighted = [](double weight, double term) { return weight == 0.0 ? 0.0 : weight * term; };
+    terms.loss = weighted(step.reconstruction, terms.reconstruction) + weighted(step.beta, terms.kl);
+  }
+  return terms;
+}
 
 }  // namespace
 
@@ -127,9 +188,9 @@ void RowEncoder::encode(const std::vector<float*>& heads, float* mean, const Exa
 
 Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const {
   const ModelSpec& spec = model.spec();
-  const ObjectiveSpec& objective = spec.objective;
   const std::size_t rows = examples.rows();
-  const bool importance = is_importance_weighted(objective), densities = needs_densities(spec);
+  const bool importance = is_importance_weighted(spec.objective), densities = needs_densities(spec);
+  const auto draws_of_row = static_cast<double>(samples);
   std::vector<double> reconstruction(rows), kl(rows), bound(importance ? rows : 0);
   Step step(model);
   step.begin(spec, 1, std::numeric_limits<double>::infinity());
@@ -140,41 +201,27 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
   for_rows(*this, rows, rows_per_task, draws, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    if (!densities) {
-      divergence_rows(model, workspace, 0, count);
-      std::copy_n(workspace.kl.begin(), count, kl.begin() + static_cast<std::ptrdiff_t>(first));
-    }
-    std::vector<LogSumExp> weights(importance ? count : 0);
+    if (!densities) divergence_rows(model, workspace, 0, count);
+    std::vector<DrawSums> sums(count);
     for (std::size_t pass = 0; pass < samples && !cancelled.load(std::memory_order_relaxed); pass += draws) {
       const std::uint64_t index = static_cast<std::uint64_t>(first) * samples + pass;
+      score_draws(
+          model, workspace, count,
+          {seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32), static_cast<std::uint32_t>(index)});
       // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      draw_noise(model, workspace, count * draws, seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32),
-                 static_cast<std::uint32_t>(index));
-      sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
-      decode_rows(model, workspace, 0, count);
-      score_reconstruction(model, workspace, count, draws);
-      if (densities) {
-        density_rows(model, workspace, 0, count);
-        weigh_draws(workspace, step.beta, 0, count * draws);
-      }
       const std::size_t wanted = std::min(draws, samples - pass);
-      for (std::size_t row = 0; row < count; ++row) {
-        for (std::size_t r = row * draws; r < row * draws + wanted; ++r) {
-          reconstruction[first + row] += workspace.reconstruction[r];
-          if (importance) weights[row].add(workspace.log_weight[r]);
-          for (std::size_t i = 0; densities && i < workspace.latents.size(); ++i) {
-            kl[first + row] += workspace.latents[i].log_posterior[r] - workspace.latents[i].log_prior[r];
-          }
-        }
-      }
+      add_reconstruction(&sums, workspace, wanted);
+      if (densities) add_divergence(&sums, model, workspace, wanted);
+      if (importance) add_weights(&sums, workspace, step.beta, wanted);
     }
     for (std::size_t row = 0; row < count; ++row) {
-      reconstruction[first + row] /= static_cast<double>(samples);
-      if (densities) kl[first + row] /= static_cast<double>(samples);
-      if (importance) bound[first + row] = weights[row].log_sum() - std::log(static_cast<double>(samples));
+      const double divergence = densities ? sums[row].divergence / draws_of_row : workspace.kl[row];
+      reconstruction[first + row] = infinite_unless_finite(sums[row].reconstruction / draws_of_row);
+      kl[first + row] = infinite_unless_finite(divergence);
+      if (importance) bound[first + row] = sums[row].weights.log_sum() - std::log(draws_of_row);
     }
   });
-  return batch_terms(objective, step, reconstruction.data(), kl.data(), bound.data(), rows, 1);
+  return terms_of_rows(spec.objective, step, reconstruction, kl, bound);
 }
 
 void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const {
@@ -226,10 +273,11 @@ void Inference::anomaly_score(double* score, const Examples& examples) const {
     encode_rows(model, workspace, 0, count);
     center_rows(model, workspace, count);
     decode_rows(model, workspace, 0, count);
-    score_reconstruction(model, workspace, count, 1);
+    score_reconstruction(model, workspace, count);
     divergence_rows(model, workspace, 0, count);
     for (std::size_t row = 0; row < count; ++row) {
-      score[first + row] = workspace.reconstruction[row] + workspace.kl[row];
+      score[first + row] =
+          infinite_unless_finite(workspace.reconstruction[row]) + infinite_unless_finite(workspace.kl[row]);
     }
   });
 }
@@ -242,22 +290,20 @@ void Inference::log_likelihood(double* log_likelihood, double* variance, const E
     encode_rows(model, workspace, 0, 1);
     LogSumExp weights;
     for (std::size_t first = 0; first < samples && !cancelled.load(std::memory_order_relaxed); first += draws) {
-      // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      draw_noise(model, workspace, draws, seed, Purpose::importance, static_cast<std::uint32_t>(row),
-                 static_cast<std::uint32_t>(first));
-      sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, 1);
-      decode_rows(model, workspace, 0, 1);
-      score_reconstruction(model, workspace, 1, draws);
+      score_draws(model, workspace, 1,
+                  {seed, Purpose::importance, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(first)});
       density_rows(model, workspace, 0, 1);
       weigh_draws(workspace, 1.0, 0, draws);
+      // The last pass may need fewer draws than it makes: what is beyond is dropped.
       const std::size_t wanted = std::min(draws, samples - first);
       for (std::size_t i = 0; i < wanted; ++i) weights.add(workspace.log_weight[i]);
     }
     const auto count = static_cast<double>(samples);
     log_likelihood[row] = weights.log_sum() - std::log(count);
-    // Var(w) / (S mean(w)²) with the sample variance; one sample says nothing of its spread.
-    variance[row] = samples > 1 ? std::max(0.0, (count * weights.relative_squares() - 1.0) / (count - 1.0))
-                                : std::numeric_limits<double>::quiet_NaN();
+    // Var(w) / (S mean(w)²) with the sample variance. One sample says nothing of its spread, nor do weights of 0, whose
+    // NaN this keeps.
+    const double spread = (count * weights.relative_squares() - 1.0) / (count - 1.0);
+    variance[row] = samples == 1 ? std::numeric_limits<double>::quiet_NaN() : spread < 0.0 ? 0.0 : spread;
   });
 }
 

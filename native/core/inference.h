@@ -32,7 +32,8 @@ struct Inference {
 
   // The objective and its terms, with `samples` draws of z for each row: −log p(x|z) averaged over them, the KL
   // divergence in closed form or averaged too, and as loss their weighted sum with the weights that warm-up ends at, or
-  // the negative importance-weighted bound. What couples the rows of a batch has no part in it.
+  // the negative importance-weighted bound. What couples the rows of a batch has no part in it. What has overflowed
+  // counts as infinite_unless_finite says, here and below, so that no answer but a variance is NaN.
   Terms evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const;
 
   // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. Of discrete variables the
@@ -51,7 +52,8 @@ struct Inference {
 
   // log_likelihood[rows]: the importance-weighted estimate (Burda et al., Importance Weighted Autoencoders (2016))
   //   log (1/S) Σ_s w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x)
-  // by log-sum-exp in double. variance[rows]: of that estimate, by the delta method, Var(w) / (S mean(w)²).
+  // by log-sum-exp in double. variance[rows]: of that estimate, by the delta method, Var(w) / (S mean(w)²);
+  // NaN of one sample, and where no w is above 0.
   void log_likelihood(double* log_likelihood, double* variance, const Examples& examples, std::size_t samples,
                       std::uint64_t seed) const;
 };

@@ -30,8 +30,8 @@ enum class Sampling {
 void sample_rows(const Model& model, Workspace& workspace, Sampling sampling, const float* temperature,
                  std::size_t first, std::size_t count);
 
-// kl of the rows: in closed form, or the mean over the draws of log q(z|x) − log p(z), which are then known as well.
-// Nothing is known of a deterministic model's.
+// kl of the rows: in closed form, or the mean over the draws of log q(z|x) − log p(z), which are then known as well;
+// 0 of a deterministic model.
 void divergence_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
 // log q(z|x) and log p(z) of the draws in z.

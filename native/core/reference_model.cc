@@ -253,13 +253,13 @@ double dreg_surrogate(const ModelSpec& spec, const Pass& pass, const Pass& froze
                       const Moment& moment) {
   const std::size_t B = batch.rows, L = spec.objective.samples;
   const Vector log_w = log_weights(frozen, frozen, frozen.z, frozen.epsilon, moment.beta);
-  const Vector weight = importance_weights(log_w, B, L), squared = importance_squared_weights(log_w, B, L);
+  const Vector weight = importance_weights(log_w, B, L);
   // The noise is not what makes this z of the frozen heads.
   const std::vector<Vector> unknown(pass.z.size());
   const Vector of_encoder = log_weights(frozen, frozen, pass.z, unknown, moment.beta);
   const Vector of_decoder = log_weights(pass, frozen, frozen.z, frozen.epsilon, moment.beta);
   double loss = 0.0;
-  for (std::size_t r = 0; r < log_w.size(); ++r) loss -= squared[r] * of_encoder[r] + weight[r] * of_decoder[r];
+  for (std::size_t r = 0; r < log_w.size(); ++r) loss -= weight[r] * (weight[r] * of_encoder[r] + of_decoder[r]);
   return loss / static_cast<double>(B) + coupled_loss(spec, pass, pass.z, batch);
 }
 

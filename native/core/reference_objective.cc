@@ -83,12 +83,6 @@ Vector importance_weights(const Vector& log_w, std::size_t B, std::size_t L) {
   return weight;
 }
 
-Vector importance_squared_weights(const Vector& log_w, std::size_t B, std::size_t L) {
-  Vector weight = importance_weights(log_w, B, L);
-  for (double& w : weight) w *= w;
-  return weight;
-}
-
 Vector score_function_weights(const Vector& f, Baseline baseline, const double* average, double scale, std::size_t B,
                               std::size_t L) {
   Vector weight(B * L);

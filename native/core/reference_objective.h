@@ -17,7 +17,6 @@ namespace aevb::reference {
 
 Vector importance_bound(const Vector& log_w, std::size_t B, std::size_t L);
 Vector importance_weights(const Vector& log_w, std::size_t B, std::size_t L);
-Vector importance_squared_weights(const Vector& log_w, std::size_t B, std::size_t L);
 
 // --- objective/score_function.h ---
 

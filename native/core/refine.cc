@@ -10,6 +10,7 @@
 #include "likelihood/likelihood.h"
 #include "math/gemm.h"
 #include "network.h"
+#include "objective/objective.h"
 #include "optimizer/update.h"
 #include "training_rows.h"
 
@@ -53,6 +54,7 @@ void evaluate(double* elbo, const Model& model, Workspace& workspace, std::uint6
       elbo[r] -= (reconstruction / static_cast<double>(L) + workspace.kl[r]) / static_cast<double>(passes);
     }
   }
+  for (std::size_t r = 0; r < count; ++r) elbo[r] = -infinite_unless_finite(-elbo[r]);
 }
 
 // Adam's moments of one head, in the head's own panels.
@@ -163,7 +165,7 @@ void refine(const Inference& inference, const std::vector<float*>& heads, float*
              }
              evaluate(after + first, model, workspace, refinement.seed, first, count);
              for (std::size_t row = 0; row < count; ++row) {
-               // An ascent that has got lost, or is not a number, leaves the row where the encoder put it.
+               // An ascent that has got lost leaves the row where the encoder put it.
                if (after[first + row] > before[first + row]) continue;
                after[first + row] = before[first + row];
                ascent.restore(row);

@@ -21,8 +21,8 @@ struct Refinement {
 // Draws that an ELBO before and after is averaged over; the same noise in both.
 inline constexpr std::size_t REFINE_EVALUATION_DRAWS = 256;
 
-// heads: as Inference::encode gives them, but refined; mean[rows, Z]. before[rows], after[rows]: the ELBO, nats; a row
-// that has not gained stays as it was.
+// heads: as Inference::encode gives them, but refined; mean[rows, Z]. before[rows], after[rows]: the ELBO, nats, −∞
+// where it has overflowed; a row that has not gained stays as it was.
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
             const Examples& examples, const Refinement& refinement);
 

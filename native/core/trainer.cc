@@ -344,7 +344,7 @@ Terms Trainer::epoch(const Examples& examples, ThreadPool& pool, const std::atom
 void Trainer::update_baseline(std::size_t rows) {
   const ObjectiveSpec& objective = model_.spec().objective;
   if (objective.estimator != Estimator::scoreFunction || objective.baseline != Baseline::movingAverage) return;
-  score_function_update(step_.baseline, workspace_->log_weight.data(), objective.baseline_decay, rows,
+  score_function_update(step_.baseline, workspace_->draw_loss.data(), objective.baseline_decay, rows,
                         workspace_->draws());
 }
 

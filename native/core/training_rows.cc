@@ -44,8 +44,8 @@ void backward_stack(const Model& model, const Workspace& workspace, const std::v
 }
 
 // What the score function's gradient is weighted with: all of a draw's loss that its z decides.
-void score_rewards(Workspace& workspace, const ModelSpec& spec, const Step& step, std::size_t from, std::size_t to,
-                   std::size_t batch) {
+void sum_draw_losses(Workspace& workspace, const ModelSpec& spec, const Step& step, std::size_t from, std::size_t to,
+                     std::size_t batch) {
   for (std::size_t r = from; r < to; ++r) {
     double f = step.reconstruction * workspace.reconstruction[r];
     if (needs_densities(spec)) {
@@ -55,7 +55,7 @@ void score_rewards(Workspace& workspace, const ModelSpec& spec, const Step& step
         f += weight * (activity.log_posterior[r] - activity.log_prior[r]);
       }
     }
-    workspace.log_weight[r] = f;
+    workspace.draw_loss[r] = f;
   }
 }
 
@@ -98,6 +98,7 @@ void backward_latent(const Model& model, Workspace& workspace, std::size_t index
     latent_log_prior_backward(dz, dprior, group.spec, model.prior(group), z, weight, R);
     for (std::size_t r = 0; r < R; ++r) weight[r] = -weight[r];
   }
+  // All of it has each draw's weight by now, and the doubly reparameterised gradient wants that squared (importance.h).
   if (objective.bound == BoundType::dreg) scale_rows(dz, draw_weight, 1.0f, R, group.width);
   if (coupling != nullptr) coupling->backward_z(dz, group, first, count);
 
@@ -139,8 +140,8 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
                               workspace.shared_log_dispersion, workspace.target.from_row(first),
                               static_cast<float>(scale), count, L, spec.input);
   float* draw_weight = workspace.draw_weight + row;
-  double* log_weight = workspace.log_weight.data() + row;
   if (is_importance_weighted(objective)) {
+    const double* log_weight = workspace.log_weight.data() + row;
     weigh_draws(workspace, step.beta, row, row + R);
     importance_bound(workspace.bound.data() + first, log_weight, count, L);
     importance_weights(draw_weight, log_weight, count, L);
@@ -150,9 +151,10 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
     }
   }
   if (objective.estimator == Estimator::scoreFunction) {
-    score_rewards(workspace, spec, step, row, row + R, batch);
+    sum_draw_losses(workspace, spec, step, row, row + R, batch);
     const double of_draw = 1.0 / (static_cast<double>(batch) * static_cast<double>(L));
-    score_function_weights(draw_weight, log_weight, objective.baseline, step.baseline, of_draw, count, L);
+    score_function_weights(draw_weight, workspace.draw_loss.data() + row, objective.baseline, step.baseline, of_draw,
+                           count, L);
   }
 
   std::vector<LayerActivity>& decoder = workspace.decoder;

@@ -101,6 +101,7 @@ Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bo
   }
   if (model.spec().condition.classes) condition_classes = {model.spec().condition.width};
   log_weight.resize(rows * draws);
+  if (training && model.spec().objective.estimator == Estimator::scoreFunction) draw_loss.resize(rows * draws);
   bound.resize(rows);
   Carver count(nullptr);
   carve(*this, model, count, training);

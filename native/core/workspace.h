@@ -59,11 +59,12 @@ class Workspace {
   Panels z, dz;               // [rows · draws, Z + C]
   std::vector<Panels> heads;  // [rows · draws, D]; their gradient after the backward pass. See likelihood_panels
 
-  std::vector<double> reconstruction;      // [rows · draws], −log p(x|z), nats
-  std::vector<double> kl;                  // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
-  std::vector<double> log_weight;          // [rows · draws]: of the importance-weighted bound; the score function's f
-  std::vector<double> bound;               // [rows]: the importance-weighted bound, nats
-  float* draw_weight = nullptr;            // [rows · draws]
+  std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
+  std::vector<double> kl;              // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
+  std::vector<double> log_weight;      // [rows · draws]: see weigh_draws in network.h
+  std::vector<double> draw_loss;       // [rows · draws]: the f of objective/score_function.h, where that is trained
+  std::vector<double> bound;           // [rows]: the importance-weighted bound, nats
+  float* draw_weight = nullptr;        // [rows · draws]
   float* shared_log_dispersion = nullptr;  // [D], bounded; see likelihood.h
 
  private:

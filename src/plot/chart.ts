@@ -2,7 +2,18 @@
 
 import type { TopLevelSpec } from 'vega-lite'
 import { expected } from '../errors.js'
-import { atLeast, list, number, optional, options, parse, record } from '../options/schema.js'
+import {
+  atLeast,
+  instance,
+  list,
+  number,
+  optional,
+  options,
+  parse,
+  pick,
+  record,
+  type Schema,
+} from '../options/schema.js'
 import type { History } from '../training/callbacks.js'
 
 const loss = number('a finite number')
@@ -10,7 +21,11 @@ const loss = number('a finite number')
 interface Curve {
   readonly epochs: readonly { epoch: number; loss: number; validation?: { loss: number } | undefined }[]
 }
-const losses = atLeast<{ loss: number }>('an object with a loss', { loss })
+const infinite = instance<number>('Infinity', (value) => value === Number.POSITIVE_INFINITY)
+const losses = atLeast<{ loss: number }>('an object with a loss', {
+  // `fit` itself records such a loss of validation rows, though never of training.
+  loss: pick((input) => (input === Number.POSITIVE_INFINITY ? infinite : loss)) as Schema<number>,
+})
 const epoch = atLeast<Curve['epochs'][number]>("an epoch's record", {
   epoch: number('a finite number'),
   loss,
@@ -25,7 +40,7 @@ const OWN = ['training', 'validation']
 
 /**
  * An SVG of the loss over the epochs, and of the validation's where there is one. `others` are further curves by name,
- * one value an epoch from epoch 1 on, such as the losses of another program.
+ * one value an epoch from epoch 1 on, such as the losses of another program. A validation loss of Infinity has no point.
  *
  * @throws TypeError or RangeError that names what is wrong with an argument.
  */
@@ -38,7 +53,12 @@ export async function lossChart(
   if (taken) throw new RangeError(expected(`other names than ${OWN.join(' and ')}`, 'others', taken))
   const curves: [string, [number, number][]][] = [
     ['training', history.epochs.map(({ epoch, loss }) => [epoch, loss])],
-    ['validation', history.epochs.flatMap(({ epoch, validation }) => (validation ? [[epoch, validation.loss]] : []))],
+    [
+      'validation',
+      history.epochs.flatMap(({ epoch, validation }) =>
+        validation && Number.isFinite(validation.loss) ? [[epoch, validation.loss]] : [],
+      ),
+    ],
     ...Object.entries(others).map(([name, losses]): [string, [number, number][]] => [
       name,
       losses.map((loss, i) => [i + 1, loss]),

@@ -22,14 +22,13 @@ constexpr double INFINITY_OF_DOUBLES = std::numeric_limits<double>::infinity();
 
 struct Result {
   Vector bound;
-  std::vector<float> weight, squared;
+  std::vector<float> weight;
 };
 
 Result of(const Vector& log_w, std::size_t B, std::size_t L) {
-  Result result{Vector(B), std::vector<float>(B * L), std::vector<float>(B * L)};
+  Result result{Vector(B), std::vector<float>(B * L)};
   importance_bound(result.bound.data(), log_w.data(), B, L);
   importance_weights(result.weight.data(), log_w.data(), B, L);
-  importance_squared_weights(result.squared.data(), log_w.data(), B, L);
   return result;
 }
 
@@ -43,11 +42,9 @@ TEST(Importance, IsItsTwin) {
         const Result got = of(log_w, B, L);
         const Vector bound = reference::importance_bound(log_w, B, L);
         const Vector weight = reference::importance_weights(log_w, B, L);
-        const Vector squared = reference::importance_squared_weights(log_w, B, L);
         for (std::size_t b = 0; b < B; ++b) EXPECT_NEAR(got.bound[b], bound[b], 1e-14 * (20.0 + std::abs(center)));
         for (std::size_t i = 0; i < B * L; ++i) {
           EXPECT_NEAR(got.weight[i], weight[i], (0x1p-24 + 1e-10) * weight[i] + 1e-40);
-          EXPECT_NEAR(got.squared[i], squared[i], (0x1p-24 + 1e-10) * squared[i] + 1e-40);
         }
       }
     }
@@ -58,14 +55,12 @@ TEST(Importance, OneDrawIsThePlainBound) {
   const Result got = of({-3.25, 4.5}, 2, 1);
   EXPECT_EQ(got.bound, (Vector{-3.25, 4.5}));
   EXPECT_EQ(got.weight, (std::vector<float>{1.0f, 1.0f}));
-  EXPECT_EQ(got.squared, (std::vector<float>{1.0f, 1.0f}));
 }
 
 TEST(Importance, EqualDrawsShareTheWeight) {
   const Result got = of(Vector(8, -700.0), 2, 4);
   EXPECT_EQ(got.bound, Vector(2, -700.0));
   EXPECT_EQ(got.weight, std::vector<float>(8, 0.25f));
-  EXPECT_EQ(got.squared, std::vector<float>(8, 0.0625f));
 }
 
 // The twin's weights are the derivative of its bound.
@@ -100,7 +95,7 @@ TEST(Importance, ShowsWhatIsNotFinite) {
       const Result got = of(log_w, 3, 4);
       EXPECT_TRUE(std::isnan(got.bound[1]));
       for (std::size_t l = 4; l < 8; ++l) EXPECT_TRUE(std::isnan(got.weight[l]) || bad == INFINITY_OF_DOUBLES);
-      EXPECT_TRUE(std::isnan(got.weight[4 + i]) && std::isnan(got.squared[4 + i]));
+      EXPECT_TRUE(std::isnan(got.weight[4 + i]));
       EXPECT_EQ(got.bound[0], -1.0);
       EXPECT_EQ(got.bound[2], -1.0);
     }

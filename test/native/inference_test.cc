@@ -4,10 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "models.h"
+#include "refine.h"
 #include "support.h"
 
 namespace aevb {
@@ -171,6 +174,142 @@ TEST(Inference, TellsTheVarianceOfItsEstimate) {
   const double seen = squares / REPEATS - (sum / REPEATS) * (sum / REPEATS);
   // A variance from 400 repeats has a relative standard error of √(2/399) = 7 %.
   EXPECT_NEAR(seen / (told / REPEATS), 1.0, 0.35);
+}
+
+// What has overflowed single precision has density zero; nothing is NaN.
+class Overflows : public testing::Test {
+ protected:
+  static constexpr double INFINITE = std::numeric_limits<double>::infinity();
+  static constexpr std::size_t ROWS = 3, D = 7, SAMPLES = 150;  // one whole pass of draws and a rest
+
+  // The second of three rows is beyond what a square may be made of.
+  static Dataset with_absurd_row() {
+    std::vector<float> x(ROWS * D, 0.5f);
+    std::fill_n(x.begin() + D, D, 1e20f);
+    return Dataset(x.data(), ROWS, D);
+  }
+
+  static ModelSpec spec_of(const ObjectiveSpec& objective) {
+    ModelSpec spec;
+    spec.input = D;
+    spec.encoder = {{9, Activation::relu}};
+    spec.latents[0].units = 2;
+    spec.decoder = {{8, Activation::relu}};
+    spec.likelihood.type = LikelihoodType::gaussian;
+    spec.objective = objective;
+    return spec;
+  }
+
+  // Of a variance that overflows, and a decoder that does not look: the divergence of every row is infinite, its
+  // reconstruction is not.
+  static Model with_infinite_divergence(const ObjectiveSpec& objective) {
+    Model model(spec_of(objective));
+    for (const ParameterInfo& info : model.table()) {
+      const bool log_variance = info.name == "latent.logVariance.bias";
+      model.write(info, std::vector<float>(info.elements(), log_variance ? 150.0f : 0.0f).data());
+    }
+    return model;
+  }
+
+  ThreadPool pool{2};
+};
+
+ObjectiveSpec objective_of(BoundType bound, KlType kl, double beta) {
+  ObjectiveSpec objective;
+  objective.bound = bound;
+  objective.kl = kl;
+  objective.beta = beta;
+  objective.samples = 4;
+  return objective;
+}
+
+TEST_F(Overflows, MakesALossInfinite) {
+  const Dataset data = with_absurd_row();
+  for (const ObjectiveSpec& objective :
+       {objective_of(BoundType::elbo, KlType::analytic, 1.0), objective_of(BoundType::elbo, KlType::analytic, 0.0),
+        objective_of(BoundType::elbo, KlType::monteCarlo, 1.0), objective_of(BoundType::iwae, KlType::analytic, 1.0),
+        objective_of(BoundType::iwae, KlType::analytic, 0.0)}) {
+    const Model model(spec_of(objective));
+    const Inference inference{model, pool, NEVER};
+    for (const std::size_t samples : {std::size_t{1}, SAMPLES}) {
+      const Terms terms = inference.evaluate(data, samples, 1);
+      EXPECT_EQ(terms.loss, INFINITE);
+      EXPECT_EQ(terms.reconstruction, INFINITE);
+      EXPECT_EQ(terms.kl, INFINITE);
+      EXPECT_TRUE(std::isfinite(inference.evaluate(data.slice(2, 3), samples, 1).loss));
+    }
+  }
+}
+
+TEST_F(Overflows, LeavesOutATermWithoutWeight) {
+  const std::vector<float> x(D, 0.5f);
+  const Dataset data(x.data(), 1, D);
+  for (const BoundType bound : {BoundType::elbo, BoundType::iwae}) {
+    const Model weighted = with_infinite_divergence(objective_of(bound, KlType::analytic, 1.0));
+    const Model without = with_infinite_divergence(objective_of(bound, KlType::analytic, 0.0));
+    const Terms infinite = Inference{weighted, pool, NEVER}.evaluate(data, 4, 1);
+    EXPECT_EQ(infinite.loss, INFINITE);
+    EXPECT_EQ(infinite.kl, INFINITE);
+    const Terms terms = Inference{without, pool, NEVER}.evaluate(data, 4, 1);
+    EXPECT_TRUE(std::isfinite(terms.loss));
+    EXPECT_NEAR(terms.loss, terms.reconstruction, 1e-12 * terms.reconstruction);
+    EXPECT_EQ(terms.kl, INFINITE);
+  }
+}
+
+TEST_F(Overflows, MakesARowInfinitelyAbnormalAndUnlikely) {
+  const Model model(spec_of({}));
+  const Inference inference{model, pool, NEVER};
+  const Dataset data = with_absurd_row();
+  std::vector<double> score(ROWS), log_likelihood(ROWS), variance(ROWS);
+  inference.anomaly_score(score.data(), data);
+  inference.log_likelihood(log_likelihood.data(), variance.data(), data, SAMPLES, 1);
+  EXPECT_EQ(score[1], INFINITE);
+  EXPECT_EQ(log_likelihood[1], -INFINITE);
+  EXPECT_TRUE(std::isnan(variance[1]));
+  for (const std::size_t row : {0, 2}) {
+    EXPECT_TRUE(std::isfinite(score[row]) && std::isfinite(log_likelihood[row]));
+    EXPECT_GE(variance[row], 0.0);
+  }
+}
+
+TEST_F(Overflows, LeavesNothingToRefine) {
+  const Model model(spec_of({}));
+  const Inference inference{model, pool, NEVER};
+  const Dataset data = with_absurd_row();
+  std::vector<float> mean(ROWS * 2), log_variance(ROWS * 2), heads[2];
+  for (std::vector<float>& head : heads) head.resize(ROWS * 2);
+  std::vector<double> before(ROWS), after(ROWS);
+  inference.encode({mean.data(), log_variance.data()}, nullptr, data);
+  refine(inference, {heads[0].data(), heads[1].data()}, std::vector<float>(ROWS * 2).data(), before.data(),
+         after.data(), data, {});
+  EXPECT_EQ(before[1], -INFINITE);
+  EXPECT_EQ(after[1], -INFINITE);
+  for (const std::size_t i : {2, 3}) {
+    EXPECT_EQ(heads[0][i], mean[i]);
+    EXPECT_EQ(heads[1][i], log_variance[i]);
+  }
+  for (const std::size_t row : {0, 2}) {
+    EXPECT_TRUE(std::isfinite(before[row]));
+    EXPECT_GE(after[row], before[row]);
+  }
+}
+
+// Some of a row's draws may still have a density.
+TEST_F(Overflows, LeavesADrawOut) {
+  ModelSpec spec = spec_of({});
+  spec.latents[0].units = 1;
+  Model model(spec);
+  for (const ParameterInfo& info : model.table()) {
+    // The mean of the first feature is 3e19 max(z, 0), whose square overflows where z is above 0.6.
+    std::vector<float> values(info.elements());
+    if (info.name == "decoder.0.weight" || info.name == "likelihood.mean.weight") values[0] = 5.5e9f;
+    model.write(info, values.data());
+  }
+  const std::vector<float> x(D, 0.5f);
+  double log_likelihood = 0.0, variance = 0.0;
+  Inference{model, pool, NEVER}.log_likelihood(&log_likelihood, &variance, Dataset(x.data(), 1, D), SAMPLES, 1);
+  EXPECT_TRUE(std::isfinite(log_likelihood));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "latent/gaussian.h"
+#include "latent/location_scale.h"
 #include "reference.h"
 #include "support.h"
 
@@ -47,7 +48,7 @@ TEST_P(PosteriorKernels, SampleIsItsTwin) {
         magnitude[i] = std::abs(mean[of_datum]) + std::exp(0.5 * log_variance[of_datum]) * std::abs(epsilon[i]);
       }
       Matrix z(B * L, Z, width), e(epsilon, B * L, Z, width), m(mean, B, Z, width), v(log_variance, B, Z, width);
-      gaussian_sample(z, e, m, v, B, L, Z);
+      location_scale_sample(z, PosteriorType::gaussian, m, v, e, B, L, Z);
       EXPECT_TRUE(close(z.values(), reference::gaussian_sample(epsilon, mean, log_variance, B, L, Z), magnitude, 6.0));
       EXPECT_TRUE(all_finite(z.padding()));
       EXPECT_TRUE(z.guards_intact());
@@ -139,7 +140,7 @@ TEST_P(PosteriorKernels, SurvivesExtremes) {
   for (const std::size_t width : {std::size_t{16}, std::size_t{48}, Z}) {
     Matrix z(1, Z, width), dmean(1, Z, width), dlog_variance(1, Z, width);
     Matrix m(mean, 1, Z, width), v(log_variance, 1, Z, width), e(epsilon, 1, Z, width), d(dz, 1, Z, width);
-    gaussian_sample(z, e, m, v, 1, 1, Z);
+    location_scale_sample(z, PosteriorType::gaussian, m, v, e, 1, 1, Z);
     EXPECT_TRUE(close(z.values(), reference::gaussian_sample(epsilon, mean, log_variance, 1, 1, Z), magnitude, 6.0));
     gaussian_backward(dmean, dlog_variance, d, e, m, v, 1.0f, 1, 1, Z);
     EXPECT_TRUE(close(dmean.values(), gradient.dmean, dmean_magnitude, 6.0));
@@ -164,13 +165,13 @@ TEST_P(PosteriorKernels, ShowsWhatIsNotFinite) {
       gaussian_kl(kl.data(), m, v, B, Z);
       EXPECT_FALSE(std::isfinite(kl.values()[1]));
       EXPECT_TRUE(std::isfinite(kl.values()[0]) && std::isfinite(kl.values()[2]));
-      gaussian_sample(z, e, m, v, B, 1, Z);
+      location_scale_sample(z, PosteriorType::gaussian, m, v, e, B, 1, Z);
       EXPECT_FALSE(std::isfinite(z.at(1, i)));
       v.panels().at(1, i) = 0.0f;
       m.panels().at(1, i) = bad == 200.0f ? 1e30f : bad;
       gaussian_kl(kl.data(), m, v, B, Z);
       EXPECT_FALSE(std::isfinite(kl.values()[1]) && kl.values()[1] < 1e30);
-      gaussian_sample(z, e, m, v, B, 1, Z);
+      location_scale_sample(z, PosteriorType::gaussian, m, v, e, B, 1, Z);
       EXPECT_EQ(std::isfinite(z.at(1, i)), bad == 200.0f);
     }
   }

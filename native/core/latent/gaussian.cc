@@ -11,43 +11,6 @@
 
 AEVB_BEFORE_KERNELS
 
-// One vector of all draws of one datum; draws are `width` floats apart.
-template <bool WHOLE>
-AEVB_INLINE void sample_vector(float* z, const float* epsilon, const float* mean, const float* log_variance,
-                               std::size_t L, std::size_t z_width, std::size_t epsilon_width, int lanes,
-                               std::size_t room) {
-  const F32 center = load_lanes<WHOLE>(mean, lanes);
-  const F32 deviation = exp(set(0.5f) * load_lanes<WHOLE>(log_variance, lanes));
-  for (std::size_t l = 0; l < L; ++l) {
-    const F32 noise = load_lanes<WHOLE>(epsilon + l * epsilon_width, lanes);
-    store_padded<WHOLE>(z + l * z_width, fma(deviation, noise, center), lanes, room);
-  }
-}
-
-void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanels log_variance, std::size_t B,
-                     std::size_t L, std::size_t Z) {
-  for (std::size_t p = 0; p < panel_count(Z, z.width); ++p) {
-    const std::size_t cols = cols_in_panel(Z, p, z.width);
-    for (std::size_t b = 0; b < B; ++b) {
-      float* z_row = row_of(z, p, b * L);
-      const float* epsilon_row = row_of(epsilon, p, b * L);
-      const float* mean_row = row_of(mean, p, b);
-      const float* log_variance_row = row_of(log_variance, p, b);
-      std::size_t i = 0;
-      for (; i + F32::size <= cols; i += F32::size) {
-        sample_vector<true>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
-                            F32::size, z.width - i);
-      }
-      if (i < cols) {
-        sample_vector<false>(z_row + i, epsilon_row + i, mean_row + i, log_variance_row + i, L, z.width, epsilon.width,
-                             static_cast<int>(cols - i), z.width - i);
-        i += F32::size;
-      }
-      for (std::size_t l = 0; l < L; ++l) zero_padding(z_row + l * z.width, i, z.width);
-    }
-  }
-}
-
 // σ² − 1 − log σ² is small where σ is near 1: expm1 keeps it exact. In lanes that are no columns it is 0.
 template <bool WHOLE>
 AEVB_INLINE F32 kl_vector(const float* mean, const float* log_variance, int lanes) {
@@ -132,11 +95,6 @@ AEVB_AFTER_KERNELS
 
 #if AEVB_LAST_TARGET
 namespace aevb {
-
-void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanels log_variance, std::size_t B,
-                     std::size_t L, std::size_t Z) {
-  AEVB_DISPATCH(gaussian_sample)(z, epsilon, mean, log_variance, B, L, Z);
-}
 
 void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::size_t B, std::size_t Z) {
   AEVB_DISPATCH(gaussian_kl)(kl, mean, log_variance, B, Z);

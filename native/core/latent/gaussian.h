@@ -1,7 +1,8 @@
 // The Gaussian posterior q(z|x) = N(mean, diag(exp(logVariance))) with the prior p(z) = N(0, I).
 // Kingma and Welling, Auto-Encoding Variational Bayes (2014), section 2.4 and appendix B.
 //
-// B data, L draws of each, Z latent units. Row b L + l of z and of epsilon is draw l of datum b.
+// z = mean + exp(logVariance / 2) ⊙ epsilon is drawn by latent/location_scale.h. B data, L draws of each, Z latent
+// units. Row b L + l of dz and of epsilon is draw l of datum b.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +10,6 @@
 #include "math/panels.h"
 
 namespace aevb {
-
-// z[B L, Z] = mean[B, Z] + exp(logVariance[B, Z] / 2) ⊙ epsilon[B L, Z]; overwrites.
-void gaussian_sample(Panels z, ConstPanels epsilon, ConstPanels mean, ConstPanels log_variance, std::size_t B,
-                     std::size_t L, std::size_t Z);
 
 // kl[B] = KL(q(z|x) ‖ p(z)) = ½ Σ (σ² + mean² − 1 − log σ²), nats; overwrites.
 void gaussian_kl(double* kl, ConstPanels mean, ConstPanels log_variance, std::size_t B, std::size_t Z);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "latent/categorical.h"
 #include "latent/full_gaussian.h"
@@ -306,45 +305,6 @@ void latent_kl_backward(const Panels* dheads, Panels dprior, const LatentSpec& s
     case PosteriorType::bernoulli:
       bernoulli_latent_kl_backward(dheads[0], heads[0], weight, B, spec.units);
       break;
-  }
-}
-
-namespace {
-
-// log f and ∂log f/∂u of location_scale.h, and what a spread is multiplied with to be log σ.
-double log_standard_density(PosteriorType family, double u) {
-  if (family == PosteriorType::laplace) return -std::abs(u) - std::numbers::ln2;
-  if (family == PosteriorType::logistic) return -std::abs(u) - 2.0 * std::log1p(std::exp(-std::abs(u)));
-  return -0.5 * (u * u + std::log(2.0 * std::numbers::pi));
-}
-double standard_score(PosteriorType family, double u) {
-  if (family == PosteriorType::laplace) return u > 0.0 ? -1.0 : u < 0.0 ? 1.0 : -u;
-  if (family == PosteriorType::logistic) return -std::tanh(0.5 * u);
-  return -u;
-}
-double log_scale_factor(PosteriorType family) { return family == PosteriorType::gaussian ? 0.5 : 1.0; }
-
-}  // namespace
-
-void latent_log_density_dims(float* out, const LatentSpec& spec, const ConstPanels* heads, std::size_t j,
-                             const float* z) {
-  for (std::size_t d = 0; d < spec.units; ++d) {
-    const double log_scale = log_scale_factor(spec.type) * static_cast<double>(heads[1].at(j, d));
-    const double u = (static_cast<double>(z[d]) - static_cast<double>(heads[0].at(j, d))) * std::exp(-log_scale);
-    out[d] = static_cast<float>(log_standard_density(spec.type, u) - log_scale);
-  }
-}
-
-void latent_log_density_dims_backward(float* dz, float* dmean, float* dspread, const LatentSpec& spec,
-                                      const ConstPanels* heads, std::size_t j, const float* z) {
-  for (std::size_t d = 0; d < spec.units; ++d) {
-    const double factor = log_scale_factor(spec.type);
-    const double precision = std::exp(-factor * static_cast<double>(heads[1].at(j, d)));
-    const double u = (static_cast<double>(z[d]) - static_cast<double>(heads[0].at(j, d))) * precision;
-    const double score = standard_score(spec.type, u);
-    dz[d] = static_cast<float>(score * precision);
-    dmean[d] = static_cast<float>(-score * precision);
-    dspread[d] = static_cast<float>(-factor * (1.0 + u * score));
   }
 }
 

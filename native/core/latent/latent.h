@@ -114,14 +114,4 @@ void latent_sample_backward(const Panels* dheads, const LatentSpec& spec, const 
 void latent_kl_backward(const Panels* dheads, Panels dprior, const LatentSpec& spec, const ConstPanels* heads,
                         const float* prior, const float* weight, std::size_t B);
 
-// --- each dimension by itself: gaussian with a diagonal covariance, laplace, logistic ---
-
-// out[Z] = log q(z_d|x_j), the density of any z[Z] under the posterior of row j; overwrites. Plain loops in double.
-void latent_log_density_dims(float* out, const LatentSpec& spec, const ConstPanels* heads, std::size_t j,
-                             const float* z);
-
-// dz, dmean, dspread[Z] = the derivatives of each dimension's log q; overwrites.
-void latent_log_density_dims_backward(float* dz, float* dmean, float* dspread, const LatentSpec& spec,
-                                      const ConstPanels* heads, std::size_t j, const float* z);
-
 }  // namespace aevb

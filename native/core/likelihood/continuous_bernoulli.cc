@@ -14,7 +14,7 @@
 
 AEVB_BEFORE_KERNELS
 
-struct ContinuousBernoulli {
+struct ContinuousBernoulli : TermByTerm<ContinuousBernoulli> {
   // Up to this |l| the polynomials hold, which like those of math/vector_math.h are minimax ones (fpminimax); beyond,
   // no difference loses more than a few bits.
   static constexpr float NEAR = 2.0f;

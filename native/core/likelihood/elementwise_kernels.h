@@ -1,10 +1,12 @@
 // What likelihoods share whose loss is a sum of terms of one head's output and x each. Included after
 // math/sums.h, once for each target, hence no include guard here.
 //
-// Such a likelihood is a struct of two functions of vectors:
+// Such a likelihood is a struct of functions of vectors:
+//   F32 mean(F32 head)
+// and either, derived from TermByTerm,
 //   template <bool BACKWARD>
 //   F32 loss(F32 head, F32 x, F32* slope)    one term, and its derivative by `head`
-//   F32 mean(F32 head)
+// or, where terms are summed in another way, all that TermByTerm makes of it.
 
 AEVB_BEFORE_KERNELS
 
@@ -12,25 +14,59 @@ AEVB_BEFORE_KERNELS
 // parts of a panel and their sums stay in the first-level cache.
 constexpr std::size_t ELEMENTWISE_ROWS = 8;
 
+template <typename Family>
+struct TermByTerm {
+  // One row's, with what was emptied from its lanes as `total`.
+  using Sum = RowSum;
+  // Terms that a lane takes before it must be emptied.
+  static constexpr std::size_t MOST = MOST_TERMS;
+
+  AEVB_INLINE Sum nothing() { return {zero(), 0.0}; }
+
+  template <bool BACKWARD, bool WHOLE>
+  AEVB_INLINE void add(Sum* sum, F32 head, F32 x, F32* slope, int lanes) {
+    const F32 loss = Family::template loss<BACKWARD>(head, x, slope);
+    sum->lanes = sum->lanes + keep_lanes<WHOLE>(loss, zero(), lanes);
+  }
+
+  AEVB_INLINE void empty(Sum* sum) { empty_lanes(sum, 1); }
+};
+
 template <typename Family, bool BACKWARD, bool WHOLE>
-AEVB_INLINE F32 elementwise_vector(float* dhead, const float* head, const float* x, F32 scale, int lanes) {
+AEVB_INLINE void elementwise_vector(typename Family::Sum* sum, float* dhead, const float* head, const float* x,
+                                    F32 scale, int lanes) {
   F32 slope = zero();
-  const F32 loss = Family::template loss<BACKWARD>(load_lanes<WHOLE>(head, lanes), load_lanes<WHOLE>(x, lanes), &slope);
+  Family::template add<BACKWARD, WHOLE>(sum, load_lanes<WHOLE>(head, lanes), load_lanes<WHOLE>(x, lanes), &slope,
+                                        lanes);
   if constexpr (BACKWARD) store_lanes<WHOLE>(dhead, scale * slope, lanes);
-  return keep_lanes<WHOLE>(loss, zero(), lanes);
+}
+
+template <typename Family, bool BACKWARD>
+AEVB_INLINE void elementwise_row(typename Family::Sum* row, float* dhead, const float* head, const float* x, F32 scale,
+                                 std::size_t cols) {
+  typename Family::Sum sum = *row;  // in registers: the compiler cannot know that dhead does not point into *row
+  std::size_t i = 0;
+  for (; i + F32::size <= cols; i += F32::size) {
+    elementwise_vector<Family, BACKWARD, true>(&sum, BACKWARD ? dhead + i : nullptr, head + i, x + i, scale, F32::size);
+  }
+  if (i < cols) {
+    elementwise_vector<Family, BACKWARD, false>(&sum, BACKWARD ? dhead + i : nullptr, head + i, x + i, scale,
+                                                static_cast<int>(cols - i));
+  }
+  *row = sum;
 }
 
 // The order in which a row is summed depends on nothing but D and the panels' width.
 template <typename Family, bool BACKWARD>
 static void elementwise_loss(double* loss, Panels dhead, ConstPanels head, ConstPanels x, float scale, std::size_t B,
                              std::size_t L, std::size_t D) {
-  constexpr std::size_t RUN = MOST_TERMS * F32::size;
+  constexpr std::size_t RUN = Family::MOST * F32::size;
   for (std::size_t first = 0; first < B * L; first += ELEMENTWISE_ROWS) {
     const std::size_t rows = B * L - first < ELEMENTWISE_ROWS ? B * L - first : ELEMENTWISE_ROWS;
-    RowSum sums[ELEMENTWISE_ROWS];
+    typename Family::Sum sums[ELEMENTWISE_ROWS];
     std::size_t datum[ELEMENTWISE_ROWS];
     for (std::size_t r = 0; r < rows; ++r) {
-      sums[r] = {zero(), 0.0};
+      sums[r] = Family::nothing();
       datum[r] = (first + r) / L;
     }
     std::size_t terms = 0;
@@ -39,34 +75,25 @@ static void elementwise_loss(double* loss, Panels dhead, ConstPanels head, Const
       for (std::size_t begin = 0; begin < cols; begin += RUN) {
         const std::size_t run = cols - begin < RUN ? cols - begin : RUN;
         const std::size_t more = (run + F32::size - 1) / F32::size;
-        if (terms + more > MOST_TERMS) {
-          empty_lanes(sums, rows);
+        if (terms + more > Family::MOST) {
+          for (std::size_t r = 0; r < rows; ++r) Family::empty(&sums[r]);
           terms = 0;
         }
         terms += more;
         for (std::size_t r = 0; r < rows; ++r) {
-          float* dhead_row = BACKWARD ? row_of(dhead, p, first + r) + begin : nullptr;
-          const float* head_row = row_of(head, p, first + r) + begin;
-          const float* x_row = row_of(x, p, datum[r]) + begin;
-          F32 sum = sums[r].lanes;
-          std::size_t i = 0;
-          for (; i + F32::size <= run; i += F32::size) {
-            sum = sum + elementwise_vector<Family, BACKWARD, true>(BACKWARD ? dhead_row + i : nullptr, head_row + i,
-                                                                   x_row + i, set(scale), F32::size);
-          }
-          if (i < run) {
-            sum = sum + elementwise_vector<Family, BACKWARD, false>(BACKWARD ? dhead_row + i : nullptr, head_row + i,
-                                                                    x_row + i, set(scale), static_cast<int>(run - i));
-          }
-          sums[r].lanes = sum;
+          elementwise_row<Family, BACKWARD>(&sums[r], BACKWARD ? row_of(dhead, p, first + r) + begin : nullptr,
+                                            row_of(head, p, first + r) + begin, row_of(x, p, datum[r]) + begin,
+                                            set(scale), run);
         }
       }
-      if constexpr (BACKWARD) {
+      if (BACKWARD && cols < dhead.width) {
         for (std::size_t r = 0; r < rows; ++r) zero_padding(row_of(dhead, p, first + r), cols, dhead.width);
       }
     }
-    empty_lanes(sums, rows);
-    for (std::size_t r = 0; r < rows; ++r) loss[first + r] = sums[r].total;
+    for (std::size_t r = 0; r < rows; ++r) {
+      Family::empty(&sums[r]);
+      loss[first + r] = sums[r].total;
+    }
   }
 }
 

@@ -15,7 +15,7 @@
 
 AEVB_BEFORE_KERNELS
 
-struct Poisson {
+struct Poisson : TermByTerm<Poisson> {
   // log λ, and its derivative by r.
   template <bool BACKWARD>
   AEVB_INLINE F32 bounded(F32 r, F32* chain) {

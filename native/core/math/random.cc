@@ -7,42 +7,10 @@
 #include "math/foreach_target.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
+#include "math/simd_philox.h"
 #include "math/vector_math.h"
 
-#ifndef AEVB_PHILOX_CONSTANTS
-#define AEVB_PHILOX_CONSTANTS
-namespace aevb {
-// Salmon et al., table 2: the multipliers, and what the key grows by each round.
-constexpr int PHILOX_ROUNDS = 10;
-constexpr std::uint32_t PHILOX_MULTIPLY_0 = 0xD2511F53;
-constexpr std::uint32_t PHILOX_MULTIPLY_1 = 0xCD9E8D57;
-constexpr std::uint32_t PHILOX_WEYL_0 = 0x9E3779B9;
-constexpr std::uint32_t PHILOX_WEYL_1 = 0xBB67AE85;
-}  // namespace aevb
-#endif
-
 AEVB_BEFORE_KERNELS
-
-AEVB_INLINE I32 set_word(std::uint32_t word) { return set_int(static_cast<std::int32_t>(word)); }
-
-// As many blocks as there are lanes; word[0] and word[1] come in as the counters' lane and row.
-AEVB_INLINE void philox_lanes(I32 word[4], std::uint64_t seed, Purpose purpose, std::uint32_t step) {
-  word[2] = set_word(step);
-  word[3] = set_word(static_cast<std::uint32_t>(purpose));
-  std::uint32_t key_0 = static_cast<std::uint32_t>(seed);
-  std::uint32_t key_1 = static_cast<std::uint32_t>(seed >> 32);
-  for (int round = 0; round < PHILOX_ROUNDS; ++round) {
-    I32 high_0, low_0, high_1, low_1;
-    multiply_wide(word[0], set_word(PHILOX_MULTIPLY_0), &high_0, &low_0);
-    multiply_wide(word[2], set_word(PHILOX_MULTIPLY_1), &high_1, &low_1);
-    word[0] = high_1 ^ word[1] ^ set_word(key_0);
-    word[1] = low_1;
-    word[2] = high_0 ^ word[3] ^ set_word(key_1);
-    word[3] = low_0;
-    key_0 += PHILOX_WEYL_0;
-    key_1 += PHILOX_WEYL_1;
-  }
-}
 
 AEVB_INLINE void box_muller(I32 word_0, I32 word_1, float* cosines, float* sines) {
   const F32 a = (from_int(shift_right<1>(word_0)) + set(0.5f)) * set(0x1p-31f);

@@ -1,9 +1,9 @@
 // What an objective makes of a whole batch before any row of it goes back through the network: free bits, capacity,
 // total correlation and maximum mean discrepancy, by which a row's gradient depends on the other rows.
 //
-//   free bits   beta Σ_d max(λ, KL_d) in place of beta KL, KL_d the batch's mean of one dimension's or group's
-//   divergence
-//               (Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow (2016), section 5.1)
+//   free bits   beta Σ_d max(λ, KL_d) in place of beta KL, KL_d the batch's mean of one dimension's divergence, or of
+//               one group's (Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow (2016),
+//               section 5.1)
 //   capacity    γ |KL − C| in place of beta KL (Burgess et al., Understanding disentangling in beta-VAE (2018), eq. 8)
 //   the others  are added, each with a weight: total_correlation.h, mmd.h
 #pragma once

@@ -40,14 +40,4 @@ void importance_weights(float* weight, const double* log_w, std::size_t B, std::
   }
 }
 
-void importance_squared_weights(float* weight, const double* log_w, std::size_t B, std::size_t L) {
-  for (std::size_t b = 0; b < B; ++b) {
-    const Sum sum = sum_of_weights(log_w + b * L, L);
-    for (std::size_t i = b * L; i < (b + 1) * L; ++i) {
-      const double normalised = std::exp(log_w[i] - sum.top) / sum.scaled;
-      weight[i] = static_cast<float>(normalised * normalised);
-    }
-  }
-}
-
 }  // namespace aevb

@@ -16,13 +16,11 @@ namespace aevb {
 void importance_bound(double* bound, const double* log_w, std::size_t B, std::size_t L);
 
 // weight[B L] = w_l / Σ_k w_k; overwrites. They are ∂ bound / ∂ log_w, so that the gradient of the bound by any
-// parameter is Σ_l weight_l ∂ log_w_l (Burda et al., equation 14).
+// parameter is Σ_l weight_l ∂ log_w_l (Burda et al., equation 14). The doubly reparameterised gradient by the encoder's
+// parameters φ squares them,
+//   Σ_l weight_l² (∂ log_w_l / ∂ z_l) (∂ z_l / ∂φ),
+// with log q(z|x) differentiated by z alone, at fixed parameters; the decoder's gradient keeps them as they are (Tucker
+// et al., Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (2019), equation 8).
 void importance_weights(float* weight, const double* log_w, std::size_t B, std::size_t L);
-
-// weight[B L] = (w_l / Σ_k w_k)²; overwrites. The doubly reparameterised gradient by the encoder's parameters φ is
-//   Σ_l weight_l (∂ log_w_l / ∂ z_l) (∂ z_l / ∂φ),
-// with log q(z|x) differentiated by z alone, at fixed parameters; the decoder's gradient keeps the weights above.
-// Tucker et al., Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives (2019), equation 8.
-void importance_squared_weights(float* weight, const double* log_w, std::size_t B, std::size_t L);
 
 }  // namespace aevb

@@ -1,6 +1,8 @@
 #include "objective/objective.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "latent/latent.h"
 #include "objective/schedule.h"
@@ -18,6 +20,10 @@ void add(Terms& sum, const Terms& batch) {
 Terms average(const Terms& sum) {
   const auto examples = static_cast<double>(sum.examples);
   return {sum.loss / examples, sum.reconstruction / examples, sum.kl / examples, sum.examples};
+}
+
+double infinite_unless_finite(double nats) {
+  return std::isfinite(nats) ? nats : std::numeric_limits<double>::infinity();
 }
 
 bool is_importance_weighted(const ObjectiveSpec& objective) { return objective.bound != BoundType::elbo; }

@@ -26,6 +26,11 @@ struct Terms {
 void add(Terms& sum, const Terms& batch);
 Terms average(const Terms& sum);
 
+// A term of −log p(x), nats, for what only reads. Parameters and data are finite, so that a term which is not has left
+// the range of single precision on its way: the row has density zero to that precision, and the term is +∞. Training
+// does without this, where a loss that is not finite must be seen.
+double infinite_unless_finite(double nats);
+
 // Whether log q(z|x) and log p(z) of the draws are wanted, rather than a closed form of their mean.
 bool needs_densities(const ModelSpec& spec);
 
@@ -34,8 +39,8 @@ bool is_importance_weighted(const ObjectiveSpec& objective);
 // Whether what a row's gradient is depends on the other rows of its batch.
 bool couples_rows(const ObjectiveSpec& objective);
 
-// Whether the group is the one that latent/gaussian.h does in one pass: a diagonal Gaussian posterior against N(0, I),
-// its KL divergence in closed form with one weight.
+// Whether the group is the one whose divergence and gradients latent/gaussian.h does in one pass each: a diagonal
+// Gaussian posterior against N(0, I), its KL divergence in closed form with one weight.
 bool is_plain_gaussian(const LatentSpec& latent, const ObjectiveSpec& objective);
 
 // What of the objective changes from step to step: follows from how long the model has been trained in its life, in
