@@ -20,6 +20,7 @@ import { printHeader, printRow } from './lib/table.mjs'
 const TRIALS = [
   'memory',
   'reference',
+  'models',
   'threads',
   'busy',
   'rows',
@@ -104,6 +105,7 @@ function combine(results) {
     peakGflops: middle('peakGflops'),
     fraction: middle('fraction'),
     megabytes: middle('megabytes'),
+    ratio: middle('ratio'),
   }
 }
 

@@ -45,7 +45,7 @@ export function table(rows, columns, factors) {
 }
 
 /** Numbers from [0, 1), the same in every run (mulberry32). */
-function uniform(seed = 1) {
+export function uniform(seed = 1) {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -26,3 +26,16 @@ export function model({ input = 784, hidden = 200, latent = 10, likelihood = 'be
 }
 
 export const reference = model()
+
+/** Floating-point operations of one row in training, dense, of any model: as `trainFlop`, from its parameters. */
+export function flopOf(vae) {
+  const draws = vae.config.objective?.samples ?? 1
+  let flop = 0
+  for (const [name, { shape }] of Object.entries(vae.parameters())) {
+    if (!name.endsWith('.weight')) continue
+    const size = shape[0] * shape[1]
+    if (name.startsWith('decoder.') || name.startsWith('likelihood.')) flop += 6 * size * draws
+    else flop += (name === 'encoder.0.weight' ? 4 : 6) * size
+  }
+  return flop
+}

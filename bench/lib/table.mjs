@@ -18,7 +18,7 @@ export function printHeader() {
   console.log(columns.map(([, width]) => '-'.repeat(Math.abs(width))).join('  '))
 }
 
-/** A result of a case, or of a peer, whose `ratio` is its time over ours. */
+/** A result of a case, or of a peer; `ratio` is its time over ours, or over that of what the trial holds a case against. */
 export function printRow(trial, one, result) {
   const { seconds, gflops, peakGflops, fraction, megabytes, ratio, error, skipped, note } = result
   if (seconds === undefined) {

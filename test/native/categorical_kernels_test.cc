@@ -18,6 +18,8 @@ using reference::Classes;
 using test::as_floats;
 using test::DRAWS;
 using test::GARBAGE;
+using test::Losses;
+using test::Matrix;
 using test::Random;
 using test::SCALE;
 using test::Shape;
@@ -144,6 +146,32 @@ TEST_P(CategoricalKernels, SumsThousandsOfFeatures) {
       const Vector x = one_hot(random, classes, 1);
       expect_is_its_twin(Vector(6000), x, classes, 1, 1, width, GARBAGE);
       expect_is_its_twin(random.floats(6000, -3.0, 3.0), x, classes, 1, 1, width, GARBAGE);
+    }
+  }
+}
+
+// To the bit, whatever the rows beside it and wherever among them it stands.
+TEST_P(CategoricalKernels, ARowIsItselfAnywhere) {
+  constexpr std::size_t B = 37, D = 150;
+  Random random(54);
+  for (const std::size_t width : {std::size_t{16}, std::size_t{48}, D}) {
+    for (const std::size_t largest : {5, 70}) {
+      const Classes classes = classes_of(random, D, largest);
+      const test::OneHead all = kernels(classes, B, 1), one = kernels(classes, 1, 1);
+      Matrix logits(random.floats(B * D, -5.0, 5.0), B, D, width, GARBAGE);
+      Matrix x(one_hot(random, classes, B), B, D, width, GARBAGE);
+      Matrix gradient(B, D, width), mean(B, D, width), own_gradient(B, D, width), own_mean(B, D, width);
+      Losses loss(B), own_loss(B);
+      all.fused(loss.data(), gradient, logits, x);
+      all.mean(mean, logits);
+      for (std::size_t b = 0; b < B; ++b) {
+        one.fused(own_loss.data() + b, own_gradient.panels().from_row(b), logits.panels().from_row(b),
+                  x.panels().from_row(b));
+        one.mean(own_mean.panels().from_row(b), logits.panels().from_row(b));
+      }
+      EXPECT_EQ(own_loss.values(), loss.values());
+      EXPECT_EQ(own_gradient.values(), gradient.values());
+      EXPECT_EQ(own_mean.values(), mean.values());
     }
   }
 }

@@ -256,6 +256,26 @@ TEST_P(LatentKernels, DivergencesAreTheirTwins) {
   });
 }
 
+// More rows than stand side by side in any instruction set's lanes, of variables that lie across panels and of as many
+// classes as are worked on like that, and more.
+TEST_P(LatentKernels, CategoricalOfManyRowsIsItsTwin) {
+  LatentSpec spec;
+  spec.type = PosteriorType::categorical;
+  for (const bool straight_through : {false, true}) {
+    spec.straight_through = straight_through;
+    for (const auto& [units, classes] : {std::pair{20, 10}, {50, 3}, {3, 64}, {2, 65}}) {
+      spec.units = static_cast<std::size_t>(units);
+      spec.classes = static_cast<std::size_t>(classes);
+      SCOPED_TRACE(classes);
+      for (const std::size_t width : {std::size_t{16}, std::size_t{48}, latent_width(spec)}) {
+        check_sample(spec, 37, 2, width, WILD);
+        check_densities(spec, 37, 2, width, WILD);
+        check_kl(spec, 37, width, WILD);
+      }
+    }
+  }
+}
+
 TEST_P(LatentKernels, NoiseIsItsTwin) {
   for (const Shape& shape : shapes()) {
     SCOPED_TRACE(shape.text());

@@ -20,7 +20,8 @@ struct NamedLatent {
   LatentSpec spec;
 };
 
-// As many of each as `cols` columns of z allow; a categorical variable has 1 to 7 classes.
+// As many of each as `cols` columns of z allow; a categorical variable has 2 to 7 classes, or
+// there is one of all columns.
 inline std::vector<NamedLatent> latents(std::size_t cols) {
   Random random(cols);
   std::vector<NamedLatent> all;
@@ -62,7 +63,7 @@ inline std::vector<NamedLatent> latents(std::size_t cols) {
       categorical.units = cols / classes;
       break;
     }
-    if (categorical.classes == 1 && cols <= 40) {
+    if (categorical.classes == 1) {
       categorical.classes = cols;
       categorical.units = 1;
     }

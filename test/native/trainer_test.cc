@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "inference.h"
+#include "math/gemm.h"
 #include "models.h"
 #include "optimizer/schedule.h"
 #include "support.h"
@@ -65,6 +66,35 @@ TEST_P(WholeModel, HasTheGradientOfTheReference) {
     EXPECT_NEAR(terms.kl, plain.kl, 1e-5 * plain.kl + 1e-6);
     expect_close(test::parameters_of(model, trainer.gradients().data()), expected, 2e-5);
   }
+}
+
+// The distance of two gradients, beside the length of the first.
+double relative_distance(const AlignedFloats& a, const AlignedFloats& b) {
+  double distance = 0.0, length = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    distance += std::pow(static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]), 2);
+    length += std::pow(static_cast<double>(a.data()[i]), 2);
+  }
+  return std::sqrt(distance / length);
+}
+
+TEST_P(WholeModel, HasNearlyTheSameGradientInBfloat16) {
+  if (!bfloat16_available()) GTEST_SKIP() << "this backend has no bfloat16";
+  const std::size_t rows = 100;
+  Model model(spec);
+  Trainer exact(model), rounded(model);
+  TrainSpec train;
+  exact.begin_fit(train);
+  train.precision = Precision::bfloat16;
+  rounded.begin_fit(train);
+  ThreadPool pool(1);
+  const Dataset data = dataset(spec, some_rows(spec, rows));
+  exact.gradient(data, pool, nullptr, 0);
+  rounded.gradient(data, pool, nullptr, 0);
+  const double distance = relative_distance(exact.gradients(), rounded.gradients());
+  // Each factor is off by at most 2⁻⁹ of itself, on the way through all layers and back.
+  EXPECT_LT(distance, 0x1p-6);
+  EXPECT_GT(distance, 0x1p-20) << "nothing was rounded";
 }
 
 TEST_P(WholeModel, TakesTheStepsOfTheReference) {

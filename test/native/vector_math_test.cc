@@ -230,6 +230,12 @@ void iota_lanes(std::int32_t* out) { store_int(out, iota()); }
 float sum_lanes(const float* inp) { return sum(load(inp)); }
 float largest_lane(const float* inp) { return largest(load(inp)); }
 bool any_negative(const float* inp) { return any(less(load(inp), zero())); }
+void transpose_lanes(float* square) {
+  F32 rows[F32::size];
+  for (int i = 0; i < F32::size; ++i) rows[i] = load(square + i * F32::size);
+  transpose_square(rows);
+  for (int i = 0; i < F32::size; ++i) store(square + i * F32::size, rows[i]);
+}
 void square_plus_self(double* out, const float* inp) {
   const F64 a = widen(load(inp));
   store(out, fma(a, a, zero_double()) + a);
@@ -594,6 +600,16 @@ TEST_P(OnEveryTarget, DoublesHoldWhatFloatsCannot) {
   for (std::size_t lane = 0; lane < n; ++lane) {
     const double x = static_cast<double>(values[lane]);
     EXPECT_EQ(out[lane], x * x + x);
+  }
+}
+
+TEST_P(OnEveryTarget, ASquareIsTransposed) {
+  const std::size_t n = lanes();
+  std::vector<float> square(n * n);
+  for (std::size_t i = 0; i < n * n; ++i) square[i] = static_cast<float>(i);
+  AEVB_DISPATCH(transpose_lanes)(square.data());
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j) EXPECT_EQ(square[i * n + j], static_cast<float>(j * n + i));
   }
 }
 

@@ -14,13 +14,15 @@
 
 // After those above.
 #include "latent/lanes.h"
+#include "math/row_lanes.h"
 
 AEVB_BEFORE_KERNELS
 
 namespace {
 
-// A variable's classes are gone through several times, a part of them at a time: there may be more of them than any
-// buffer holds, and they may lie in two panels. What a pass needs of the one before is worked out again.
+// Variables of many classes, whose vectors lie along the row. The classes are gone through several times, a part of
+// them at a time: there may be more of them than any buffer holds, and they may lie in two panels. What a pass needs of
+// the one before is worked out again.
 
 // Row `row` of the logits, and of the noise that is added to it (data null: none), over the temperature.
 struct Scores {
@@ -81,28 +83,7 @@ AEVB_INLINE void next_variable(Part* variable, std::size_t K, std::size_t width)
   }
 }
 
-// The same of a variable that is one vector, as most are: what the passes share stays in registers. In the other lanes
-// `e` is 0 and `score` anything.
-struct OneVector {
-  F32 score, e, total;  // score − top, e^(score − top), and its sum in every lane
-};
-AEVB_INLINE OneVector one_vector(const Scores& scores, const Part& variable, int lanes) {
-  const F32 all = load_scores(scores, variable, lanes);
-  const F32 score = all - set(largest(all, lanes));
-  const F32 e = select(first_lanes(lanes), exp(score), zero());
-  return {score, e, set(sum(e))};
-}
-AEVB_INLINE bool is_one_vector(const Part& variable, std::size_t width) {
-  return static_cast<std::size_t>(part_lanes(variable, width)) == variable.left;
-}
-
 AEVB_INLINE void relaxed_draw(Panels z, const Scores& scores, Part variable, std::size_t r) {
-  if (is_one_vector(variable, z.width)) {
-    const int lanes = static_cast<int>(variable.left);
-    const OneVector one = one_vector(scores, variable, lanes);
-    store_partial(at_part(z, variable, r), one.e / one.total, lanes);
-    return;
-  }
   const Softmax softmax = softmax_of(scores, variable);
   const F32 scale = set(1.0f) / set(softmax.total);
   while (variable.left > 0) {
@@ -163,12 +144,271 @@ AEVB_INLINE void draw_backward(Panels dlogits, const Scores& scores, ConstPanels
   }
 }
 
+// Variables of a few classes, as most are: rows of data or of draws, whichever the result belongs to, lie side by side
+// (math/row_lanes.h), and of as many variables as fit.
+struct Held {
+  std::size_t count, columns;
+  Column at;
+};
+AEVB_INLINE Held held(std::size_t first, std::size_t V, std::size_t K, std::size_t width) {
+  const std::size_t most = LANE_COLUMNS / K;
+  const std::size_t count = V - first < most ? V - first : most;
+  return {count, count * K, column_at(first * K, width)};
+}
+
+// The logits of rows `data`, with the noise of rows `draws` (data null: none), over the temperature.
+AEVB_INLINE void load_score_lanes(RowLanes* scores, ConstPanels logits, ConstPanels epsilon, const LaneRows& data,
+                                  const LaneRows& draws, float per_temperature, const Held& at) {
+  load_row_lanes(scores, logits, data, at.at, at.columns);
+  if (epsilon.data != nullptr) {
+    RowLanes noise;
+    load_row_lanes(&noise, epsilon, draws, at.at, at.columns);
+    for (std::size_t i = 0; i < at.columns; ++i) scores->column[i] = scores->column[i] + noise.column[i];
+  }
+  for (std::size_t i = 0; i < at.columns; ++i) scores->column[i] = set(per_temperature) * scores->column[i];
+}
+
+AEVB_INLINE F32 top_of(const F32* scores, std::size_t K) {
+  F32 top = scores[0];
+  for (std::size_t k = 1; k < K; ++k) top = max(scores[k], top);
+  return top;
+}
+
+// e_k = e^(score_k − top) of one variable, and its sum. Takes the top off the scores; `e` may be in their place.
+AEVB_INLINE F32 exponentials(F32* e, F32* scores, std::size_t K) {
+  const F32 top = top_of(scores, K);
+  F32 total = zero();
+  for (std::size_t k = 0; k < K; ++k) {
+    const F32 below = top - scores[k];
+    scores[k] = -below;
+    e[k] = exp_minus(below);
+    total = total + e[k];
+  }
+  return total;
+}
+AEVB_INLINE void softmax_in_place(F32* scores, std::size_t K) {
+  const F32 scale = set(1.0f) / exponentials(scores, scores, K);
+  for (std::size_t k = 0; k < K; ++k) scores[k] = scale * scores[k];
+}
+AEVB_INLINE void log_softmax_in_place(F32* scores, std::size_t K) {
+  const F32 top = top_of(scores, K);
+  F32 total = zero();
+  for (std::size_t k = 0; k < K; ++k) {
+    scores[k] = scores[k] - top;
+    total = total + exp_minus(-scores[k]);
+  }
+  const F32 normalizer = log(total);
+  for (std::size_t k = 0; k < K; ++k) scores[k] = scores[k] - normalizer;
+}
+
+AEVB_INLINE void hard_draw_in_place(F32* scores, std::size_t K) {
+  const F32 top = top_of(scores, K);
+  F32 not_a_number = zero();  // NaN where one of the scores is
+  for (std::size_t k = 0; k < K; ++k) not_a_number = select(is_nan(scores[k]), scores[k], not_a_number);
+  F32 to_come = set(1.0f);
+  for (std::size_t k = 0; k < K; ++k) {
+    const F32 hot = select(less_equal(top, scores[k]), to_come, zero());
+    to_come = to_come - hot;
+    scores[k] = hot + not_a_number;
+  }
+}
+
+void sample_in_lanes(Panels z, ConstPanels logits, ConstPanels epsilon, float per_temperature, bool hard, std::size_t B,
+                     std::size_t L, std::size_t V, std::size_t K) {
+  for (std::size_t first = 0; first < B * L; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B * L);
+    const LaneRows draws = lane_rows(first, rows), data = data_of(draws, L);
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, z.width);
+      RowLanes scores;
+      load_score_lanes(&scores, logits, epsilon, data, draws, per_temperature, at);
+      for (std::size_t i = 0; i < at.columns; i += K) {
+        if (hard) {
+          hard_draw_in_place(scores.column + i, K);
+        } else {
+          softmax_in_place(scores.column + i, K);
+        }
+      }
+      store_row_lanes(z, first, rows, at.at, scores, at.columns);
+      v += at.count;
+    }
+  }
+}
+
+void sample_backward_in_lanes(Panels dlogits, ConstPanels logits, ConstPanels epsilon, ConstPanels z, ConstPanels dz,
+                              float per_temperature, bool hard, std::size_t B, std::size_t L, std::size_t V,
+                              std::size_t K) {
+  for (std::size_t first = 0; first < B; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B);
+    const LaneRows data = lane_rows(first, rows);
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, dlogits.width);
+      RowLanes slopes = {};
+      for (std::size_t l = 0; l < L; ++l) {
+        const LaneRows draws = draws_of(data, l, L);
+        RowLanes y, gradient;
+        load_row_lanes(&gradient, dz, draws, at.at, at.columns);
+        if (hard) {
+          load_score_lanes(&y, logits, epsilon, data, draws, per_temperature, at);
+          for (std::size_t i = 0; i < at.columns; i += K) softmax_in_place(y.column + i, K);
+        } else {
+          load_row_lanes(&y, z, draws, at.at, at.columns);
+        }
+        for (std::size_t i = 0; i < at.columns; i += K) {
+          F32 mean = zero();
+          for (std::size_t k = i; k < i + K; ++k) mean = fma(y.column[k], gradient.column[k], mean);
+          for (std::size_t k = i; k < i + K; ++k) {
+            slopes.column[k] = slopes.column[k] + set(per_temperature) * (y.column[k] * (gradient.column[k] - mean));
+          }
+        }
+      }
+      store_row_lanes(dlogits, first, rows, at.at, slopes, at.columns);
+      v += at.count;
+    }
+  }
+}
+
+void log_mass_in_lanes(double* log_q, ConstPanels logits, ConstPanels z, std::size_t B, std::size_t L, std::size_t V,
+                       std::size_t K) {
+  for (std::size_t first = 0; first < B * L; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B * L);
+    const LaneRows draws = lane_rows(first, rows), data = data_of(draws, L);
+    F64 total = zero_double();
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, z.width);
+      RowLanes log_mass, mass;
+      load_row_lanes(&log_mass, logits, data, at.at, at.columns);
+      load_row_lanes(&mass, z, draws, at.at, at.columns);
+      for (std::size_t i = 0; i < at.columns; i += K) {
+        log_softmax_in_place(log_mass.column + i, K);
+        F32 of_variable = zero();
+        for (std::size_t k = i; k < i + K; ++k) of_variable = fma(mass.column[k], log_mass.column[k], of_variable);
+        total = total + widen(of_variable);
+      }
+      v += at.count;
+    }
+    double each[F32::size];
+    store(each, total);
+    for (std::size_t r = 0; r < rows; ++r) log_q[first + r] = each[r];
+  }
+}
+
+void log_mass_backward_z_in_lanes(Panels dz, ConstPanels logits, const float* weight, std::size_t B, std::size_t L,
+                                  std::size_t V, std::size_t K) {
+  for (std::size_t first = 0; first < B * L; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B * L);
+    const LaneRows draws = lane_rows(first, rows), data = data_of(draws, L);
+    const F32 weights = load_partial(weight + first, static_cast<int>(rows));
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, dz.width);
+      RowLanes log_mass, sum;
+      load_row_lanes(&log_mass, logits, data, at.at, at.columns);
+      load_row_lanes(&sum, dz, draws, at.at, at.columns);
+      for (std::size_t i = 0; i < at.columns; i += K) {
+        log_softmax_in_place(log_mass.column + i, K);
+        for (std::size_t k = i; k < i + K; ++k) sum.column[k] = fma(weights, log_mass.column[k], sum.column[k]);
+      }
+      store_row_lanes(dz, first, rows, at.at, sum, at.columns);
+      v += at.count;
+    }
+  }
+}
+
+void log_mass_backward_logits_in_lanes(Panels dlogits, ConstPanels logits, ConstPanels z, const float* weight,
+                                       std::size_t B, std::size_t L, std::size_t V, std::size_t K) {
+  for (std::size_t first = 0; first < B; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B);
+    const LaneRows data = lane_rows(first, rows);
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, dlogits.width);
+      RowLanes sum, y, weighted = {};
+      load_row_lanes(&sum, dlogits, data, at.at, at.columns);
+      for (std::size_t l = 0; l < L; ++l) {
+        const LaneRows draws = draws_of(data, l, L);
+        float weights[F32::size];
+        for (int r = 0; r < F32::size; ++r) weights[r] = weight[draws.row[r]];
+        RowLanes mass;
+        load_row_lanes(&mass, z, draws, at.at, at.columns);
+        for (std::size_t i = 0; i < at.columns; ++i) {
+          weighted.column[i] = fma(load(weights), mass.column[i], weighted.column[i]);
+        }
+      }
+      load_row_lanes(&y, logits, data, at.at, at.columns);
+      for (std::size_t i = 0; i < at.columns; i += K) {
+        softmax_in_place(y.column + i, K);
+        F32 mass = zero();  // Σ_l weight Σ_j z_j
+        for (std::size_t k = i; k < i + K; ++k) mass = mass + weighted.column[k];
+        for (std::size_t k = i; k < i + K; ++k) {
+          sum.column[k] = fnma(mass, y.column[k], sum.column[k] + weighted.column[k]);
+        }
+      }
+      store_row_lanes(dlogits, first, rows, at.at, sum, at.columns);
+      v += at.count;
+    }
+  }
+}
+
+// Σ_k e_k score_k over the total: Σ π log π plus the total's logarithm.
+AEVB_INLINE F32 mean_score(const F32* e, const F32* scores, F32 total, std::size_t K) {
+  F32 sum = zero();
+  for (std::size_t k = 0; k < K; ++k) sum = fma(e[k], scores[k], sum);
+  return sum / total;
+}
+
+void kl_in_lanes(double* kl, ConstPanels logits, std::size_t B, std::size_t V, std::size_t K) {
+  const F32 log_classes = set(static_cast<float>(std::log(static_cast<double>(K))));
+  for (std::size_t first = 0; first < B; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B);
+    const LaneRows data = lane_rows(first, rows);
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, logits.width);
+      RowLanes scores, e;
+      load_row_lanes(&scores, logits, data, at.at, at.columns);
+      for (std::size_t i = 0; i < at.columns; i += K, ++v) {
+        const F32 total = exponentials(e.column + i, scores.column + i, K);
+        float each[F32::size];
+        store(each, mean_score(e.column + i, scores.column + i, total, K) - log(total) + log_classes);
+        for (std::size_t r = 0; r < rows; ++r) kl[(first + r) * V + v] = static_cast<double>(each[r]);
+      }
+    }
+  }
+}
+
+void kl_backward_in_lanes(Panels dlogits, ConstPanels logits, const float* weight, std::size_t B, std::size_t V,
+                          std::size_t K) {
+  for (std::size_t first = 0; first < B; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B);
+    const LaneRows data = lane_rows(first, rows);
+    for (std::size_t v = 0; v < V;) {
+      const Held at = held(v, V, K, logits.width);
+      RowLanes scores, e, sum;
+      load_row_lanes(&scores, logits, data, at.at, at.columns);
+      load_row_lanes(&sum, dlogits, data, at.at, at.columns);
+      for (std::size_t i = 0; i < at.columns; i += K, ++v) {
+        const F32 total = exponentials(e.column + i, scores.column + i, K);
+        const F32 mean = mean_score(e.column + i, scores.column + i, total, K);
+        const F32 scale = set(weight[v]) / total;
+        for (std::size_t k = i; k < i + K; ++k) {
+          sum.column[k] = fma(scale * e.column[k], scores.column[k] - mean, sum.column[k]);
+        }
+      }
+      store_row_lanes(dlogits, first, rows, at.at, sum, at.columns);
+    }
+  }
+}
+
 }  // namespace
 
 void categorical_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon, float temperature, bool hard,
                                std::size_t B, std::size_t L, std::size_t V, std::size_t K) {
+  zero_padding_of(z, B * L, V * K);
+  const float per_temperature = hard ? 1.0f : 1.0f / temperature;
+  if (K <= LANE_COLUMNS) {
+    sample_in_lanes(z, logits, epsilon, per_temperature, hard, B, L, V, K);
+    return;
+  }
   for (std::size_t r = 0; r < B * L; ++r) {
-    const Scores scores = {logits, epsilon, r / L, r, hard ? 1.0f : 1.0f / temperature};
+    const Scores scores = {logits, epsilon, r / L, r, per_temperature};
     Part variable = first_variable(K);
     for (std::size_t v = 0; v < V; ++v) {
       if (hard) {
@@ -179,25 +419,33 @@ void categorical_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon
       next_variable(&variable, K, z.width);
     }
   }
-  zero_padding_of(z, B * L, V * K);
 }
 
 void categorical_latent_sample_backward(Panels dlogits, ConstPanels logits, ConstPanels epsilon, ConstPanels z,
                                         ConstPanels dz, float temperature, bool hard, std::size_t B, std::size_t L,
                                         std::size_t V, std::size_t K) {
+  zero_padding_of(dlogits, B, V * K);
+  const float per_temperature = 1.0f / temperature;
+  if (K <= LANE_COLUMNS) {
+    sample_backward_in_lanes(dlogits, logits, epsilon, z, dz, per_temperature, hard, B, L, V, K);
+    return;
+  }
   for (std::size_t r = 0; r < B * L; ++r) {
-    const Scores scores = {logits, epsilon, r / L, r, 1.0f / temperature};
+    const Scores scores = {logits, epsilon, r / L, r, per_temperature};
     Part variable = first_variable(K);
     for (std::size_t v = 0; v < V; ++v) {
       draw_backward(dlogits, scores, z, dz, hard, variable, r % L == 0);
       next_variable(&variable, K, dlogits.width);
     }
   }
-  zero_padding_of(dlogits, B, V * K);
 }
 
 void categorical_latent_log_mass(double* log_q, ConstPanels logits, ConstPanels z, std::size_t B, std::size_t L,
                                  std::size_t V, std::size_t K) {
+  if (K <= LANE_COLUMNS) {
+    log_mass_in_lanes(log_q, logits, z, B, L, V, K);
+    return;
+  }
   for (std::size_t r = 0; r < B * L; ++r) log_q[r] = 0.0;
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
@@ -221,6 +469,10 @@ void categorical_latent_log_mass(double* log_q, ConstPanels logits, ConstPanels 
 
 void categorical_latent_log_mass_backward_z(Panels dz, ConstPanels logits, const float* weight, std::size_t B,
                                             std::size_t L, std::size_t V, std::size_t K) {
+  if (K <= LANE_COLUMNS) {
+    log_mass_backward_z_in_lanes(dz, logits, weight, B, L, V, K);
+    return;
+  }
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
@@ -244,6 +496,10 @@ void categorical_latent_log_mass_backward_z(Panels dz, ConstPanels logits, const
 
 void categorical_latent_log_mass_backward_logits(Panels dlogits, ConstPanels logits, ConstPanels z, const float* weight,
                                                  std::size_t B, std::size_t L, std::size_t V, std::size_t K) {
+  if (K <= LANE_COLUMNS) {
+    log_mass_backward_logits_in_lanes(dlogits, logits, z, weight, B, L, V, K);
+    return;
+  }
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
@@ -293,59 +549,44 @@ AEVB_INLINE double sum_of_scores(const Scores& scores, const Softmax& softmax, P
 }  // namespace
 
 void categorical_latent_kl(double* kl, ConstPanels logits, std::size_t B, std::size_t V, std::size_t K) {
-  const float log_classes = static_cast<float>(std::log(static_cast<double>(K)));
+  if (K <= LANE_COLUMNS) {
+    kl_in_lanes(kl, logits, B, V, K);
+    return;
+  }
+  const double log_classes = std::log(static_cast<double>(K));
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
-    // As many variables as there are lanes share one logarithm.
-    for (std::size_t first = 0; first < V; first += F32::size) {
-      const std::size_t count = V - first < F32::size ? V - first : F32::size;
-      float means[F32::size] = {}, totals[F32::size] = {};
-      for (std::size_t v = 0; v < count; ++v) {
-        if (is_one_vector(variable, logits.width)) {
-          const OneVector one = one_vector(scores, variable, static_cast<int>(K));
-          means[v] = sum(select(first_lanes(static_cast<int>(K)), one.e * one.score, zero()));
-          totals[v] = sum(one.e);
-        } else {
-          const Softmax softmax = softmax_of(scores, variable);
-          means[v] = static_cast<float>(sum_of_scores(scores, softmax, variable));
-          totals[v] = softmax.total;
-        }
-        next_variable(&variable, K, logits.width);
-      }
-      const F32 total = load(totals);
-      float each[F32::size];
-      store(each, load(means) / total - log(total) + set(log_classes));
-      for (std::size_t v = 0; v < count; ++v) kl[b * V + first + v] = static_cast<double>(each[v]);
+    for (std::size_t v = 0; v < V; ++v) {
+      const Softmax softmax = softmax_of(scores, variable);
+      const double total = static_cast<double>(softmax.total);
+      kl[b * V + v] = sum_of_scores(scores, softmax, variable) / total - std::log(total) + log_classes;
+      next_variable(&variable, K, logits.width);
     }
   }
 }
 
 void categorical_latent_kl_backward(Panels dlogits, ConstPanels logits, const float* weight, std::size_t B,
                                     std::size_t V, std::size_t K) {
+  if (K <= LANE_COLUMNS) {
+    kl_backward_in_lanes(dlogits, logits, weight, B, V, K);
+    return;
+  }
   for (std::size_t b = 0; b < B; ++b) {
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
     for (std::size_t v = 0; v < V; ++v) {
       // Both logarithms have the same normaliser, which falls out of their difference.
-      if (is_one_vector(variable, logits.width)) {
-        const int lanes = static_cast<int>(K);
-        const OneVector one = one_vector(scores, variable, lanes);
-        const F32 mean = set(sum(select(first_lanes(lanes), one.e * one.score, zero()))) / one.total;
-        float* to = at_part(dlogits, variable, b);
-        store_partial(to, fma(set(weight[v]) / one.total * one.e, one.score - mean, load_partial(to, lanes)), lanes);
-      } else {
-        const Softmax softmax = softmax_of(scores, variable);
-        const F32 scale = set(weight[v]) / set(softmax.total);
-        const double total = sum_of_scores(scores, softmax, variable);
-        const F32 mean = set(static_cast<float>(total / static_cast<double>(softmax.total)));
-        for (Part part = variable; part.left > 0;) {
-          const int lanes = part_lanes(part, logits.width);
-          const F32 score = load_scores(scores, part, lanes) - set(softmax.top);
-          float* to = at_part(dlogits, part, b);
-          store_partial(to, fma(scale * exp(score), score - mean, load_partial(to, lanes)), lanes);
-          next_part(&part, lanes, logits.width);
-        }
+      const Softmax softmax = softmax_of(scores, variable);
+      const F32 scale = set(weight[v]) / set(softmax.total);
+      const double total = sum_of_scores(scores, softmax, variable);
+      const F32 mean = set(static_cast<float>(total / static_cast<double>(softmax.total)));
+      for (Part part = variable; part.left > 0;) {
+        const int lanes = part_lanes(part, logits.width);
+        const F32 score = load_scores(scores, part, lanes) - set(softmax.top);
+        float* to = at_part(dlogits, part, b);
+        store_partial(to, fma(scale * exp(score), score - mean, load_partial(to, lanes)), lanes);
+        next_part(&part, lanes, logits.width);
       }
       next_variable(&variable, K, logits.width);
     }

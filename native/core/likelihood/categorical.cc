@@ -10,8 +10,9 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// This is made of those above.
+// These are made of those above.
 #include "likelihood/softmax_kernels.h"
+#include "math/row_lanes.h"
 
 AEVB_BEFORE_KERNELS
 
@@ -22,6 +23,9 @@ struct CategoricalRow {
   RowSum target;   // Σ x (l − largest)
   double product;  // of the groups' Σ e^(l − largest), each at least 1 and at most the number of classes
 };
+
+// The most classes for which rows side by side are faster than vectors along the row, however the variables lie.
+constexpr std::size_t MOST_IN_LANES = 32;
 
 // Before the product of one more group could be no double, its logarithm goes to the row's total.
 constexpr double LARGEST_PRODUCT = 1e280;
@@ -59,10 +63,10 @@ AEVB_INLINE void normalise_vector(Panels out, ConstPanels x, const std::size_t* 
   }
 }
 
-// The order in which a row is summed depends on nothing but the classes and the panels' width.
+// Variables whose classes fill vectors along the row.
 template <Wanted WANTED>
-static void categorical(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
-                        std::size_t variables, float scale, std::size_t B, std::size_t L) {
+static void add_in_vectors(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
+                           std::size_t variables, std::size_t column, float scale, std::size_t B, std::size_t L) {
   for (std::size_t first = 0; first < B * L; first += SOFTMAX_ROWS) {
     const std::size_t rows = B * L - first < SOFTMAX_ROWS ? B * L - first : SOFTMAX_ROWS;
     CategoricalRow row[SOFTMAX_ROWS];
@@ -72,7 +76,7 @@ static void categorical(double* loss, Panels out, ConstPanels logits, ConstPanel
       datum[r] = (first + r) / L;
     }
     std::size_t terms = 0;
-    Column begin = {0, 0};
+    Column begin = column_at(column, logits.width);
     for (std::size_t variable = 0; variable < variables; ++variable) {
       SoftmaxRow group[SOFTMAX_ROWS];
       find_largest(group, logits, begin, classes[variable], first, rows);
@@ -123,14 +127,98 @@ static void categorical(double* loss, Panels out, ConstPanels logits, ConstPanel
       }
       begin = at;
     }
-    for (std::size_t r = 0; r < rows; ++r) {
-      if constexpr (WANTED != Wanted::loss) {
-        if (begin.col > 0) zero_padding(row_of(out, begin.panel, first + r), begin.col, out.width);
-      }
-      if constexpr (WANTED != Wanted::mean) {
+    if constexpr (WANTED != Wanted::mean) {
+      for (std::size_t r = 0; r < rows; ++r) {
         empty_lanes(&row[r].target, 1);
-        loss[first + r] = std::log(row[r].product) - row[r].target.total;
+        loss[first + r] += std::log(row[r].product) - row[r].target.total;
       }
+    }
+  }
+}
+
+// One variable. `out` holds the logits, and then what is wanted.
+template <Wanted WANTED>
+AEVB_INLINE void variable_in_lanes(F32* target, F32* product, F32* out, const F32* x, std::size_t classes, F32 scale) {
+  F32 largest = out[0];
+  for (std::size_t k = 1; k < classes; ++k) largest = max(out[k], largest);
+  F32 total = zero();
+  for (std::size_t k = 0; k < classes; ++k) {
+    const F32 above = largest - out[k];
+    const F32 e = exp_minus(above);
+    total = total + e;
+    if constexpr (WANTED != Wanted::mean) *target = fma(x[k], above, *target);
+    if constexpr (WANTED != Wanted::loss) out[k] = e;
+  }
+  if constexpr (WANTED != Wanted::mean) *product = *product * total;
+  if constexpr (WANTED != Wanted::loss) {
+    const F32 inverse = set(1.0f) / total;
+    for (std::size_t k = 0; k < classes; ++k) {
+      const F32 probability = out[k] * inverse;
+      out[k] = WANTED == Wanted::gradient ? scale * (probability - x[k]) : probability;
+    }
+  }
+}
+
+// Variables of a few classes.
+template <Wanted WANTED>
+static void add_in_lanes(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
+                         std::size_t variables, std::size_t first_column, float scale, std::size_t B, std::size_t L) {
+  for (std::size_t first = 0; first < B * L; first += F32::size) {
+    const std::size_t rows = rows_in_lanes(first, B * L);
+    const LaneRows row = lane_rows(first, rows), datum = data_of(row, L);
+    F64 losses = zero_double();
+    std::size_t column = first_column;
+    for (std::size_t variable = 0; variable < variables;) {
+      // As many variables as are held at a time.
+      std::size_t end = variable, columns = 0;
+      while (end < variables && columns + classes[end] <= LANE_COLUMNS) columns += classes[end++];
+      const Column at = column_at(column, logits.width);
+      RowLanes lanes, targets;
+      load_row_lanes(&lanes, logits, row, at, columns);
+      if constexpr (WANTED != Wanted::mean) load_row_lanes(&targets, x, datum, at, columns);
+      // The product of the variables' Σ e^(l − largest) shares one logarithm. A float holds it: each is at most the
+      // number of classes, and 64 columns are groups whose sizes multiplied are at most 3^20 · 4.
+      F32 target = zero(), product = set(1.0f);
+      for (std::size_t done = 0; variable < end; done += classes[variable++]) {
+        variable_in_lanes<WANTED>(&target, &product, lanes.column + done, targets.column + done, classes[variable],
+                                  set(scale));
+      }
+      if constexpr (WANTED != Wanted::mean) losses = losses + widen(target) + widen(log(product));
+      if constexpr (WANTED != Wanted::loss) store_row_lanes(out, first, rows, at, lanes, columns);
+      column += columns;
+    }
+    if constexpr (WANTED != Wanted::mean) {
+      double each[F32::size];
+      store(each, losses);
+      for (std::size_t r = 0; r < rows; ++r) loss[first + r] += each[r];
+    }
+  }
+}
+
+// The order in which a row is summed depends on nothing but the classes and the panels' width.
+template <Wanted WANTED>
+static void categorical(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
+                        std::size_t variables, float scale, std::size_t B, std::size_t L) {
+  if constexpr (WANTED != Wanted::mean) {
+    for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
+  }
+  std::size_t column = 0;
+  for (std::size_t begin = 0; begin < variables;) {
+    const bool few = classes[begin] <= MOST_IN_LANES;
+    std::size_t end = begin, columns = 0;
+    while (end < variables && (classes[end] <= MOST_IN_LANES) == few) columns += classes[end++];
+    if (few) {
+      add_in_lanes<WANTED>(loss, out, logits, x, classes + begin, end - begin, column, scale, B, L);
+    } else {
+      add_in_vectors<WANTED>(loss, out, logits, x, classes + begin, end - begin, column, scale, B, L);
+    }
+    begin = end;
+    column += columns;
+  }
+  if constexpr (WANTED != Wanted::loss) {
+    const Column behind = column_at(column, out.width);
+    for (std::size_t r = 0; behind.col > 0 && r < B * L; ++r) {
+      zero_padding(row_of(out, behind.panel, r), behind.col, out.width);
     }
   }
 }

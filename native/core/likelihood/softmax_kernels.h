@@ -9,25 +9,6 @@ AEVB_BEFORE_KERNELS
 // Rows whose sums are kept while the columns go by.
 constexpr std::size_t SOFTMAX_ROWS = 8;
 
-// A column, as its panel and its place there.
-struct Column {
-  std::size_t panel, col;
-};
-
-AEVB_INLINE int lanes_from(Column at, std::size_t left, std::size_t width) {
-  const std::size_t in_panel = width - at.col < left ? width - at.col : left;
-  return in_panel < F32::size ? static_cast<int>(in_panel) : F32::size;
-}
-
-AEVB_INLINE Column after(Column at, int lanes, std::size_t width) {
-  at.col += static_cast<std::size_t>(lanes);
-  if (at.col == width) {
-    at.col = 0;
-    ++at.panel;
-  }
-  return at;
-}
-
 struct SoftmaxRow {
   float largest;     // of the stretch
   F32 exponentials;  // Σ e^(l − largest), by lanes

@@ -53,7 +53,6 @@ void multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::size_t M, 
 // c[M, K] = a[M, N] · b[K, N]ᵀ, or += with `accumulate`. b_transposed[N, K] is read where wants_transposed_copy(),
 // b elsewhere.
 void multiply_by_transpose(Panels c, ConstPanels a, ConstPanels b, ConstPanels b_transposed, std::size_t M,
-                           std::size_t K, std::size_t N, bool accumulate,
-                           Precision precision = Precision::float32);
+                           std::size_t K, std::size_t N, bool accumulate, Precision precision = Precision::float32);
 
 }  // namespace aevb

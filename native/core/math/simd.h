@@ -11,13 +11,15 @@
 //   set_int iota load_int store_int + - & | ^ shift_left shift_right multiply_wide
 //   bits_of float_of (same bits) to_int from_int (same value) load_u8 load_u8_partial
 //   zero_double widen fma (F64) + store
+//   transpose_square
 // and AVX-512 alone, half an F32:
 //   HalfF32 zero_half set_half load_half store fma
 //
 // load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
 // lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)
 // keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order;
-// `largest` is unspecified where a lane is NaN. Integers wrap.
+// `largest` is unspecified where a lane is NaN. Integers wrap. `transpose_square` takes F32::size vectors, lane j of
+// vector i to lane i of vector j.
 #undef AEVB_NAMESPACE
 #undef AEVB_BEFORE_KERNELS
 #undef AEVB_AFTER_KERNELS

@@ -63,6 +63,27 @@ AEVB_INLINE float* row_of(Panels matrix, std::size_t panel, std::size_t row) {
   return matrix.data + panel * matrix.stride + row * matrix.width;
 }
 
+// A column, as its panel and its place there.
+struct Column {
+  std::size_t panel, col;
+};
+AEVB_INLINE Column column_at(std::size_t col, std::size_t width) { return {col / width, col % width}; }
+
+// Of `left` columns from `at` on, those of the first vector: none lies across two panels.
+AEVB_INLINE int lanes_from(Column at, std::size_t left, std::size_t width) {
+  const std::size_t in_panel = width - at.col < left ? width - at.col : left;
+  return in_panel < F32::size ? static_cast<int>(in_panel) : F32::size;
+}
+
+AEVB_INLINE Column after(Column at, int lanes, std::size_t width) {
+  at.col += static_cast<std::size_t>(lanes);
+  if (at.col == width) {
+    at.col = 0;
+    ++at.panel;
+  }
+  return at;
+}
+
 // Zeros behind the first `cols` columns of one row, which may be more than there are.
 AEVB_INLINE void zero_padding(float* row, std::size_t cols, std::size_t width) {
   std::size_t i = cols;

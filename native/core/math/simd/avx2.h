@@ -113,6 +113,27 @@ AEVB_INLINE float largest(F32 a) {
   return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+AEVB_INLINE void transpose_square(F32* square) {
+  // By 4 × 4 within the halves of each vector, then the halves themselves.
+  __m256 quads[8];
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(square[i].v, square[i + 1].v);
+    const __m256 b = _mm256_unpackhi_ps(square[i].v, square[i + 1].v);
+    const __m256 c = _mm256_unpacklo_ps(square[i + 2].v, square[i + 3].v);
+    const __m256 d = _mm256_unpackhi_ps(square[i + 2].v, square[i + 3].v);
+    quads[i] = _mm256_shuffle_ps(a, c, 0x44);
+    quads[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    quads[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    quads[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    square[i].v = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x20);
+    square[i + 4].v = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31);
+  }
+}
+
 AEVB_INLINE F64 zero_double() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1))};

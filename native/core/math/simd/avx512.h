@@ -130,6 +130,39 @@ AEVB_INLINE float largest(F32 a) {
   return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
 }
 
+AEVB_INLINE __m512 low_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+AEVB_INLINE __m512 high_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+AEVB_INLINE void transpose_square(F32* square) {
+  // By 4 × 4 within the quarters of each vector, then the quarters themselves.
+  __m512 quads[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const __m512 a = _mm512_unpacklo_ps(square[i].v, square[i + 1].v);
+    const __m512 b = _mm512_unpackhi_ps(square[i].v, square[i + 1].v);
+    const __m512 c = _mm512_unpacklo_ps(square[i + 2].v, square[i + 3].v);
+    const __m512 d = _mm512_unpackhi_ps(square[i + 2].v, square[i + 3].v);
+    quads[i] = low_pairs(a, c);
+    quads[i + 1] = high_pairs(a, c);
+    quads[i + 2] = low_pairs(b, d);
+    quads[i + 3] = high_pairs(b, d);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 a = _mm512_shuffle_f32x4(quads[i], quads[i + 4], 0x88);
+    const __m512 b = _mm512_shuffle_f32x4(quads[i], quads[i + 4], 0xdd);
+    const __m512 c = _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0x88);
+    const __m512 d = _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0xdd);
+    square[i].v = _mm512_shuffle_f32x4(a, c, 0x88);
+    square[i + 4].v = _mm512_shuffle_f32x4(b, d, 0x88);
+    square[i + 8].v = _mm512_shuffle_f32x4(a, c, 0xdd);
+    square[i + 12].v = _mm512_shuffle_f32x4(b, d, 0xdd);
+  }
+}
+
 AEVB_INLINE F64 zero_double() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm512_cvtps_pd(lower_half(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1))};

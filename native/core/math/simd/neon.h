@@ -114,6 +114,15 @@ AEVB_INLINE float sum(F32 a) {
 
 AEVB_INLINE float largest(F32 a) { return vmaxvq_f32(a.v); }
 
+AEVB_INLINE void transpose_square(F32* square) {
+  const float32x4x2_t even = vzipq_f32(square[0].v, square[2].v), odd = vzipq_f32(square[1].v, square[3].v);
+  const float32x4x2_t low = vzipq_f32(even.val[0], odd.val[0]), high = vzipq_f32(even.val[1], odd.val[1]);
+  square[0].v = low.val[0];
+  square[1].v = low.val[1];
+  square[2].v = high.val[0];
+  square[3].v = high.val[1];
+}
+
 AEVB_INLINE F64 zero_double() { return {vdupq_n_f64(0.0), vdupq_n_f64(0.0)}; }
 AEVB_INLINE F64 widen(F32 a) { return {vcvt_f64_f32(vget_low_f32(a.v)), vcvt_high_f64_f32(a.v)}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.low, b.low), vaddq_f64(a.high, b.high)}; }

@@ -195,6 +195,14 @@ AEVB_INLINE float largest(F32 a) {
   return even > odd ? even : odd;
 }
 
+AEVB_INLINE void transpose_square(F32* square) {
+  const Floats a = square[0].v, b = square[1].v, c = square[2].v, d = square[3].v;
+  square[0].v = Floats{a[0], b[0], c[0], d[0]};
+  square[1].v = Floats{a[1], b[1], c[1], d[1]};
+  square[2].v = Floats{a[2], b[2], c[2], d[2]};
+  square[3].v = Floats{a[3], b[3], c[3], d[3]};
+}
+
 AEVB_INLINE F64 zero_double() { return {}; }
 AEVB_INLINE F64 widen(F32 a) { return {{a.v[0], a.v[1], a.v[2], a.v[3]}}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) {
