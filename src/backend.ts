@@ -12,6 +12,8 @@ export interface Backend {
   readonly core: string
   /** The instruction set of the package's own kernels. */
   readonly isa: string
+  /** Whether `fit` takes `precision: 'bfloat16'`: the own kernel, on a processor with AVX512_BF16, does. */
+  readonly bfloat16: boolean
   /** Threads that an operation uses by itself, at most. */
   readonly threads: number
 }

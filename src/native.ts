@@ -132,6 +132,7 @@ export interface TrainSpec {
   }
   readonly clipNorm: number
   readonly clipValue: number
+  readonly precision: 'float32' | 'bfloat16'
 }
 
 /** Work on the model's own thread. `cancel` makes the promise reject with an error whose code is 'ABORTED'. */
@@ -282,7 +283,14 @@ export interface NativeAddon {
   readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
-  backend(): { gemm: 'builtin' | 'cblas'; version: string; core: string; isa: string; threads: number }
+  backend(): {
+    gemm: 'builtin' | 'cblas'
+    version: string
+    core: string
+    isa: string
+    bfloat16: boolean
+    threads: number
+  }
   /** FLOP/s that this machine reaches now in a loop of independent fused multiply-adds. Blocks; for benchmarks. */
   peak(threads: number): number
 }

@@ -1,5 +1,6 @@
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
+import { backend } from './backend.js'
 import { type ConditionRows, checkedCondition, conditionNow, conditionRows } from './data/condition.js'
 import {
   asDataset,
@@ -144,6 +145,7 @@ export class VAE {
    */
   async fit(x?: MatrixLike, options?: FitOptions): Promise<History> {
     const plan = fitPlan(options)
+    refuseLackingPrecision(plan)
     throwIfAborted(plan.signal)
     return this.#gate.fit(async () => {
       const data = x === undefined ? await this.#mnist() : this.#dataset(x)
@@ -437,6 +439,13 @@ export class VAE {
     // Class numbers come back as the probabilities of all classes.
     return { data, shape: [rows, ...(spec.likelihood.codes ? [spec.input] : inputShape)] }
   }
+}
+
+/** Not for `fitPlan` to say, which knows no machine. */
+function refuseLackingPrecision({ spec: { precision } }: FitPlan): void {
+  if (precision === 'float32' || backend().bfloat16) return
+  const what = "'float32', as this processor or backend has no bfloat16 products (see backend().bfloat16),"
+  throw new RangeError(expected(what, 'precision', precision))
 }
 
 function slice({ data, condition }: Examples, from: number, to: number): Examples {

@@ -7,16 +7,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { VAE } from '../src/index.js'
+import { backend, VAE } from '../src/index.js'
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
 function run(
   args: readonly string[],
   onStderr: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+  env: NodeJS.ProcessEnv = {},
 ) {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { cwd: folder })
+    const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...process.env, ...env } })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (data) => {
@@ -55,6 +56,12 @@ test('train trains the reference model, says how it went, and writes pictures an
   expect((await (await VAE.load(join(out, 'model'))).sample(2)).shape).toEqual([2, 784])
 })
 
+test.skipIf(!backend().bfloat16)('train takes the precision of its products', async () => {
+  const { code, stdout } = await run(['train', '--epochs', '1', '--precision', 'bfloat16', '--out', 'rounded'])
+  expect(stdout).toMatch(/│ +1 │ 1[45]\d\.\d\d │ .* │ +147\.48 │/)
+  expect(code).toBe(0)
+})
+
 test('an interrupt ends the training and the program, without traces', async () => {
   let interrupted = false
   const { code, stdout, stderr } = await run(['train', '--epochs', '10000', '--out', 'never'], (text, kill) => {
@@ -82,6 +89,10 @@ describe('a mistake is one line and an exit code', () => {
       ['train', '--threads', 'x'],
       "error: option '--threads <n>' argument 'x' is invalid. Expected an integer from 0 to 1024.",
     ],
+    [
+      ['train', '--precision', 'float16'],
+      "error: option '--precision <name>' argument 'float16' is invalid. Allowed choices are float32, bfloat16.",
+    ],
     [['train', '--epoch', '3'], "error: unknown option '--epoch'"],
     [['trian'], "error: unknown command 'trian'"],
   ])('%j', async (args, message) => {
@@ -95,6 +106,17 @@ describe('a mistake is one line and an exit code', () => {
     const { code, stderr } = await run(['train', '--epochs', '1', '--out', '/dev/null/out'])
     expect(stderr).toMatch(/^aevb: \/dev\/null\/out cannot be written: .*\n$/)
     expect(code).toBe(1)
+  })
+
+  test('where there are no products of bfloat16, before training', async () => {
+    // Plain C++ has none, nor has a CBLAS, which takes its place where the build has found one.
+    const args = ['train', '--precision', 'bfloat16', '--out', 'never']
+    const { code, stderr } = await run(args, undefined, { AEVB_ISA: 'portable' })
+    expect(stderr).toMatch(
+      /^aevb: Expected 'float32', as this processor .* for precision but received 'bfloat16' .*\n$/,
+    )
+    expect(code).toBe(1)
+    expect(await readdir(folder)).not.toContain('never')
   })
 
   test('where a file stands in the place of the model, before training', async () => {

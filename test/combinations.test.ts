@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type FitOptions, VAE, type VAEConfig } from '../src/index.js'
+import { backend, type FitOptions, VAE, type VAEConfig } from '../src/index.js'
 import { type NativeDataset, type NativeModel, native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
@@ -18,11 +18,15 @@ const fitOptions = { epochs: 2, batchSize: 40, verbose: false } satisfies FitOpt
 interface Case {
   readonly config: VAEConfig
   readonly data: RandomData
+  readonly precision: FitOptions['precision']
 }
 const random = generator(11)
+// Of its own, so that the configs are the same on every machine.
+const coin = generator(12)
 const cases: Case[] = Array.from({ length: 200 }, () => {
   const config = randomConfig(random)
-  return { config, data: dataFor(config, ROWS, random) }
+  const precision = backend().bfloat16 && coin() < 0.5 ? 'bfloat16' : 'float32'
+  return { config, data: dataFor(config, ROWS, random), precision }
 })
 
 let folder: string
@@ -31,8 +35,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const train = (vae: VAE, { x, condition }: RandomData, threads: number) =>
-  vae.fit(x, { ...fitOptions, condition, threads })
+const train = (vae: VAE, { data: { x, condition }, precision }: Case, threads: number) =>
+  vae.fit(x, { ...fitOptions, condition, precision, threads })
 
 /** Everything that a model says of data, floats as digests of their bits. */
 async function answers(vae: VAE, { x, condition }: RandomData, threads: number) {
@@ -67,11 +71,12 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
 
 describe('200 configs drawn from the whole schema', () => {
   test('train to the same bits, and then say the same, with 1 thread and with 2, and from a file', async () => {
-    for (const { config, data } of cases) {
-      const shown = JSON.stringify(config)
+    for (const each of cases) {
+      const { config, data, precision } = each
+      const shown = `${precision} ${JSON.stringify(config)}`
       const [one, two] = [new VAE(config), new VAE(config)]
       const before = bits(one)
-      const [{ epochs }] = [await train(one, data, 1), await train(two, data, 2)]
+      const [{ epochs }] = [await train(one, each, 1), await train(two, each, 2)]
       expect(
         epochs.every(({ loss, reconstruction, kl }) => [loss, reconstruction, kl].every(Number.isFinite)),
         shown,

@@ -27,6 +27,7 @@ describe('options are spelled out', () => {
         schedule: { type: 'constant', warmup: 0, every: 1, factor: 0.1, minimum: 0, epochs: 5 },
         clipNorm: 0,
         clipValue: 0,
+        precision: 'float32',
       },
       validationSplit: 0,
       validationData: undefined,
@@ -197,6 +198,16 @@ describe('a wrong value is named by its path', () => {
     [{ signal: {} }, TypeError, 'Expected an AbortSignal for signal but received {} of type object'],
     [{ verbose: 1 }, TypeError, 'Expected true or false for verbose but received 1 of type number'],
     [{ shuffle: 'batch' }, TypeError, "Expected true or false for shuffle but received 'batch' of type string"],
+    [
+      { precision: 'float16' },
+      RangeError,
+      "Expected one of 'float32', 'bfloat16' for precision but received 'float16' of type string",
+    ],
+    [
+      { precision: 16 },
+      TypeError,
+      "Expected one of 'float32', 'bfloat16' for precision but received 16 of type number",
+    ],
     [{ threads: -1 }, RangeError, 'Expected an integer from 0 to 1024 for threads but received -1 of type number'],
     [{ callbacks: 5 }, TypeError, 'Expected an object of callbacks for callbacks but received 5 of type number'],
     [
@@ -219,6 +230,7 @@ describe('a misspelt option is answered with the right one', () => {
       { optimizer: { type: 'adam', momentum: 0 } },
       'Unknown option "momentum" for optimizer; the options are type, learningRate, weightDecay, beta1, beta2, epsilon',
     ],
+    [{ presicion: 'bfloat16' }, 'Unknown option "presicion" for fit; did you mean "precision"?'],
     [{ schedule: { type: 'step', evry: 1 } }, 'Unknown option "evry" for schedule; did you mean "every"?'],
     [{ schedule: { warmUp: 1 } }, 'Unknown option "warmUp" for schedule; did you mean "warmup"?'],
     [{ callbacks: { onEpochEnds() {} } }, 'Unknown option "onEpochEnds" for callbacks; did you mean "onEpochEnd"?'],

@@ -202,6 +202,7 @@ test('the backend tells what does the numbers', () => {
     version: expect.any(String),
     core: expect.any(String),
     isa: expect.any(String),
+    bfloat16: expect.any(Boolean),
     threads: expect.any(Number),
   })
   expect(backend().threads).toBeGreaterThanOrEqual(1)

@@ -24,6 +24,7 @@ Napi::Value backend(const Napi::CallbackInfo& info) {
     object.Set("version", gemm_version());
     object.Set("core", gemm_core());
     object.Set("isa", target_name(active_target()));
+    object.Set("bfloat16", Napi::Boolean::New(env, bfloat16_available()));
     object.Set("threads", Napi::Number::New(env, static_cast<double>(available_cores())));
     return object;
   } catch (const std::exception&) {

@@ -128,6 +128,11 @@ constexpr std::pair<const char*, ScheduleType> SCHEDULES[] = {
     {"cosine", ScheduleType::cosine},
 };
 
+constexpr std::pair<const char*, Precision> PRECISIONS[] = {
+    {"float32", Precision::float32},
+    {"bfloat16", Precision::bfloat16},
+};
+
 Napi::Array read_array(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (!value.IsArray()) wrong(object.Env(), "an array", name);
@@ -342,6 +347,7 @@ TrainSpec read_train_spec(const Napi::Object& object) {
   spec.schedule.epochs = read_number(schedule, "epochs");
   spec.clip_norm = read_number(object, "clipNorm");
   spec.clip_value = read_number(object, "clipValue");
+  spec.precision = read_choice(object, "precision", PRECISIONS);
   return spec;
 }
 

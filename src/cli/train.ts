@@ -3,8 +3,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import Table from 'cli-table3'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import {
+  type FitOptions,
   type History,
   imageGrid,
   lossChart,
@@ -29,6 +30,7 @@ export interface TrainOptions {
   readonly batchSize: number
   readonly seed: number
   readonly threads: number
+  readonly precision: FitOptions['precision']
   readonly out: string
 }
 
@@ -48,18 +50,23 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     .option('--batch-size <n>', 'images of a step', integerFrom(1, 60000), 128)
     .option('--seed <n>', 'of every random number', integerFrom(0), 0)
     .option('--threads <n>', 'threads to compute with; 0: as many as pay', integerFrom(0, 1024), 0)
+    .addOption(
+      new Option('--precision <name>', "of training's products, bfloat16 where the processor has it")
+        .choices(['float32', 'bfloat16'])
+        .default('float32'),
+    )
     .option('--out <folder>', 'where the model and the pictures go', 'out')
     .action((options: TrainOptions) => train(options, { signal, print: (text) => process.stdout.write(`${text}\n`) }))
 }
 
 export async function train(options: TrainOptions, { print, signal, data }: TrainContext): Promise<void> {
   const begin = performance.now()
-  const { epochs, batchSize, seed, threads, out } = options
+  const { epochs, batchSize, seed, threads, precision, out } = options
   // Before minutes of training are lost to a folder that takes nothing.
   for (const folder of [out, join(out, 'model')]) await checkWritable(folder)
   const { train, test } = data ?? (await mnist())
   const vae = new VAE({ seed })
-  const history = await vae.fit(train.images, { epochs, batchSize, threads, signal })
+  const history = await vae.fit(train.images, { epochs, batchSize, threads, precision, signal })
   const evaluation = await vae.evaluate(test.images, { signal, threads })
 
   const observations = firstRows(test.images, RECONSTRUCTIONS)
