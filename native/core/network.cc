@@ -12,12 +12,14 @@ namespace aevb {
 
 namespace {
 
-void forward(const Model& model, const Workspace& workspace, const DenseLayer& layer, const LayerActivity& activity,
-             ConstPanels inp, std::size_t first, std::size_t count, Zeros zeros = {}) {
+// Where the output is zero, the next layer's products may leave it out.
+Zeros forward(const Model& model, const Workspace& workspace, const DenseLayer& layer, LayerActivity& activity,
+              ConstPanels inp, std::size_t first, std::size_t count, Zeros zeros) {
   Panels pre = activity.pre;
   if (pre.data != nullptr) pre = pre.from_row(first);
   dense_forward(activity.out.from_row(first), pre, inp.from_row(first), model.weight(layer), model.bias(layer), count,
                 layer.in, layer.out, layer.activation, zeros, workspace.precision_of(layer));
+  return workspace.precision == Precision::float32 ? activity.zeros.find(activity.out, first, count) : Zeros{};
 }
 
 }  // namespace
@@ -30,13 +32,11 @@ HeadViews::HeadViews(const LatentActivity& activity, std::size_t first) {
 }
 
 void encode_rows(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
-  workspace.zeros.find(workspace.input, first, count);
   ConstPanels inp = workspace.input;
-  Zeros zeros = workspace.zeros.of_rows(first);
+  Zeros zeros = workspace.zeros.find(inp, first, count);
   for (std::size_t i = 0; i < model.encoder.size(); ++i) {
-    forward(model, workspace, model.encoder[i], workspace.encoder[i], inp, first, count, zeros);
+    zeros = forward(model, workspace, model.encoder[i], workspace.encoder[i], inp, first, count, zeros);
     inp = workspace.encoder[i].out;
-    zeros = {};
   }
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j) {
@@ -136,12 +136,15 @@ void decode_rows(const Model& model, Workspace& workspace, std::size_t first, st
                   C, L);
   }
   ConstPanels inp = workspace.z;
+  Zeros zeros;
   for (std::size_t i = 0; i < model.decoder.size(); ++i) {
-    forward(model, workspace, model.decoder[i], workspace.decoder[i], inp, first * L, count * L);
+    zeros = forward(model, workspace, model.decoder[i], workspace.decoder[i], inp, first * L, count * L, zeros);
     inp = workspace.decoder[i].out;
   }
   for (std::size_t i = 0; i < model.heads.size(); ++i) {
-    forward(model, workspace, model.heads[i], LayerActivity{{}, workspace.heads[i], {}}, inp, first * L, count * L);
+    LayerActivity activity;
+    activity.out = workspace.heads[i];
+    forward(model, workspace, model.heads[i], activity, inp, first * L, count * L, zeros);
   }
 }
 

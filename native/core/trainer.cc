@@ -103,43 +103,48 @@ void Trainer::make_workspace(std::size_t batch_rows) {
   if (couples_rows(model_.spec().objective)) coupling_ = std::make_unique<Coupling>(model_, batch_rows, draws);
   tiles_.clear();
   ConstPanels inp = workspace_->input;
-  Zeros zeros = workspace_->zeros.of_columns();
+  const ZerosTable* zeros = &workspace_->zeros;
   for (std::size_t i = 0; i < model_.encoder.size(); ++i) {
-    add_tiles(model_.encoder[i], inp, workspace_->encoder[i].dout, 1, zeros);
+    add_tiles(model_.encoder[i], inp, zeros, workspace_->encoder[i].dout, 1);
     inp = workspace_->encoder[i].out;
-    zeros = {};
+    zeros = &workspace_->encoder[i].zeros;
   }
   for (std::size_t i = 0; i < model_.latents.size(); ++i) {
     const LatentGroup& group = model_.latents[i];
     const LatentActivity& activity = workspace_->latents[i];
     for (std::size_t j = 0; j < group.heads.size(); ++j) {
-      add_tiles(group.heads[j], inp, activity.heads[j].dout, 1, zeros);
+      add_tiles(group.heads[j], inp, zeros, activity.heads[j].dout, 1);
     }
     if (group.prior_parameters > 0) {
       const std::size_t of_datum = needs_densities(model_.spec()) ? draws : 1;
-      tiles_.push_back({Tile::Kind::prior, nullptr, &group, {}, activity.dprior, of_datum, 0, 0, 0, 0, {}});
+      tiles_.push_back({Tile::Kind::prior, nullptr, &group, {}, activity.dprior, of_datum, 0, 0, 0, 0, nullptr});
     }
   }
   inp = workspace_->z;
+  zeros = nullptr;
   for (std::size_t i = 0; i < model_.decoder.size(); ++i) {
-    add_tiles(model_.decoder[i], inp, workspace_->decoder[i].dout, draws);
+    add_tiles(model_.decoder[i], inp, zeros, workspace_->decoder[i].dout, draws);
     inp = workspace_->decoder[i].out;
+    zeros = &workspace_->decoder[i].zeros;
   }
-  for (std::size_t i = 0; i < model_.heads.size(); ++i) add_tiles(model_.heads[i], inp, workspace_->heads[i], draws);
+  for (std::size_t i = 0; i < model_.heads.size(); ++i) {
+    add_tiles(model_.heads[i], inp, zeros, workspace_->heads[i], draws);
+  }
   if (model_.shared_log_dispersions > 0) {
-    tiles_.push_back({Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, {}});
+    tiles_.push_back(
+        {Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, nullptr});
   }
   squares_.assign(tiles_.size(), 0.0);
 }
 
-void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros) {
+void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
+                        std::size_t draws) {
   const std::size_t width = matrix_width(layer.out);
   const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
       tiles_.push_back({Tile::Kind::weight, &layer, nullptr, inp, dout, draws, first, std::min(step, layer.in - first),
-                        panel, std::min(width, layer.out - panel * width),
-                        zeros.from_panel(first / inp.width, inp.width)});
+                        panel, std::min(width, layer.out - panel * width), zeros});
     }
   }
 }
@@ -252,7 +257,9 @@ void Trainer::tile_gradient(const Tile& tile, std::size_t rows) {
     ConstPanels inp = tile.inp.from_panel(tile.first_row / tile.inp.width);
     inp.data += tile.first_row % tile.inp.width;
     const ConstPanels dout = tile.dout.from_panel(tile.panel);
-    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols, tile.zeros, workspace_->precision_of(layer));
+    const Zeros all = tile.zeros == nullptr ? Zeros{} : tile.zeros->of_columns(R);
+    const Zeros zeros = all.from_panel(tile.first_row / inp.width, inp.width);
+    dense_backward_weight(dweight, inp, dout, R, tile.rows, tile.cols, zeros, workspace_->precision_of(layer));
     if (tile.first_row == 0) {
       dense_backward_bias(gradients_.data() + layer.bias + tile.panel * dout.width, dout, R, tile.cols);
     }

@@ -80,13 +80,14 @@ class Trainer {
     std::size_t draws;            // rows of these for each datum
     std::size_t first_row, rows;  // of the weight
     std::size_t panel, cols;
-    Zeros zeros;  // of inp, from first_row on
+    const ZerosTable* zeros;  // of inp, or null
   };
 
   void prepare(std::size_t batch_rows);
   void make_workspace(std::size_t batch_rows);
   void prepare_optimizer();
-  void add_tiles(const DenseLayer& layer, ConstPanels inp, ConstPanels dout, std::size_t draws, Zeros zeros = {});
+  void add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
+                 std::size_t draws);
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
   // What a pass over rows draws from.
   struct Draws {

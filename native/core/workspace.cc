@@ -43,6 +43,7 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
     activity.out = carver.panels(layer_rows, layer.out);
     if (training && activation_reads_input(layer.activation)) activity.pre = carver.panels(layer_rows, layer.out);
     if (training) activity.dout = carver.panels(layer_rows, layer.out);
+    if (layer.activation == Activation::relu) activity.zeros = ZerosTable(layer_rows, layer.out, training);
     return activity;
   };
   workspace.input = carver.panels(rows, D + C);

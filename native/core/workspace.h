@@ -15,9 +15,10 @@ namespace aevb {
 
 // What one dense layer leaves behind, for all rows of a batch.
 struct LayerActivity {
-  Panels pre;   // the activation's input, where its derivative needs it
-  Panels out;   // [rows, out]
-  Panels dout;  // gradient with respect to the layer's output before its activation, [rows, out]
+  Panels pre;        // the activation's input, where its derivative needs it
+  Panels out;        // [rows, out]
+  Panels dout;       // gradient with respect to the layer's output before its activation, [rows, out]
+  ZerosTable zeros;  // of out, where the activation makes some
 };
 
 // Of one group of latent variables. Densities are of the draws in z, in nats.
@@ -53,7 +54,7 @@ class Workspace {
   Panels condition;       // [rows, C]
   Panels condition_code;  // [rows, 1]: where it comes as a class number
   std::vector<std::size_t> condition_classes;  // and of how many classes
-  ZerosTable zeros;                            // of input, once encode_rows has seen it
+  ZerosTable zeros;                            // of input
   std::vector<LayerActivity> encoder, decoder;
   std::vector<LatentActivity> latents;
   Panels z, dz;               // [rows · draws, Z + C]

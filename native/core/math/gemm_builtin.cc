@@ -376,12 +376,13 @@ void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::si
 }
 
 // One panel of the data: a word a group of rows, and a bit for this run in the words of each group of columns.
-AEVB_INLINE void find_zeros_in_panel(std::uint64_t* rows, std::uint64_t* columns, std::size_t columns_stride,
-                                     const float* panel, std::size_t count, std::size_t cols) {
+AEVB_INLINE TermCounts find_zeros_in_panel(std::uint64_t* rows, std::uint64_t* columns, std::size_t columns_stride,
+                                           const float* panel, std::size_t count, std::size_t cols) {
   constexpr int GROUPS = (WIDTH + GROUP - 1) / GROUP;
   constexpr std::uint64_t GROUP_BITS = (std::uint64_t{1} << GROUP) - 1;
   const std::uint64_t valid = (std::uint64_t{1} << cols) - 1;
   std::uint64_t of_columns[GROUPS] = {};
+  TermCounts terms;
   for (std::size_t r = 0; r < count; ++r) {
     std::uint64_t bits = 0;
 #pragma GCC unroll 4
@@ -391,6 +392,8 @@ AEVB_INLINE void find_zeros_in_panel(std::uint64_t* rows, std::uint64_t* columns
     }
     bits &= valid;
     rows[r / GROUP] = r % GROUP == 0 ? bits : rows[r / GROUP] | bits;
+    if (r % GROUP == GROUP - 1 || r + 1 == count)
+      terms.of_rows += static_cast<std::size_t>(std::popcount(rows[r / GROUP]));
     if (columns == nullptr) continue;
     for (int g = 0; g < GROUPS; ++g) {
       of_columns[g] |= static_cast<std::uint64_t>(((bits >> (g * GROUP)) & GROUP_BITS) != 0) << (r % ZEROS_RUN);
@@ -398,21 +401,29 @@ AEVB_INLINE void find_zeros_in_panel(std::uint64_t* rows, std::uint64_t* columns
     if (r % ZEROS_RUN == ZEROS_RUN - 1 || r + 1 == count) {
       for (int g = 0; g < GROUPS; ++g) {
         columns[g * columns_stride + r / ZEROS_RUN] = of_columns[g];
+        terms.of_columns += static_cast<std::size_t>(std::popcount(of_columns[g]));
         of_columns[g] = 0;
       }
     }
   }
+  return terms;
 }
 
-void builtin_find_zeros(std::uint64_t* rows, std::size_t rows_stride, std::uint64_t* columns,
-                        std::size_t columns_stride, ConstPanels x, std::size_t R, std::size_t C) {
+TermCounts builtin_find_zeros(std::uint64_t* rows, std::size_t rows_stride, std::uint64_t* columns,
+                              std::size_t columns_stride, ConstPanels x, std::size_t R, std::size_t C) {
   constexpr std::size_t GROUPS = (WIDTH + GROUP - 1) / GROUP;
+  TermCounts terms;
   for (std::size_t c = 0; c < C; c += WIDTH) {
     const std::size_t panel = c / WIDTH;
-    find_zeros_in_panel(rows + panel * rows_stride,
-                        columns == nullptr ? nullptr : columns + panel * GROUPS * columns_stride, columns_stride,
-                        x.data + panel * x.stride, R, C - c < WIDTH ? C - c : WIDTH);
+    const TermCounts of_panel = find_zeros_in_panel(
+        rows + panel * rows_stride, columns == nullptr ? nullptr : columns + panel * GROUPS * columns_stride,
+        columns_stride, x.data + panel * x.stride, R, C - c < WIDTH ? C - c : WIDTH);
+    terms.of_rows += of_panel.of_rows;
+    terms.of_columns += of_panel.of_columns;
   }
+  terms.all_of_rows = (R + GROUP - 1) / GROUP * C;
+  terms.all_of_columns = (C + GROUP - 1) / GROUP * R;
+  return terms;
 }
 
 std::size_t builtin_column_groups(std::size_t C) { return (C + WIDTH - 1) / WIDTH * ((WIDTH + GROUP - 1) / GROUP); }
@@ -432,9 +443,9 @@ void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::si
   AEVB_DISPATCH(builtin_multiply_transposed)(c, a, b, M, K, N, accumulate, zeros);
 }
 
-void builtin_find_zeros(std::uint64_t* rows, std::size_t rows_stride, std::uint64_t* columns,
-                        std::size_t columns_stride, ConstPanels x, std::size_t R, std::size_t C) {
-  AEVB_DISPATCH(builtin_find_zeros)(rows, rows_stride, columns, columns_stride, x, R, C);
+TermCounts builtin_find_zeros(std::uint64_t* rows, std::size_t rows_stride, std::uint64_t* columns,
+                              std::size_t columns_stride, ConstPanels x, std::size_t R, std::size_t C) {
+  return AEVB_DISPATCH(builtin_find_zeros)(rows, rows_stride, columns, columns_stride, x, R, C);
 }
 
 std::size_t builtin_column_groups(std::size_t C) { return AEVB_DISPATCH(builtin_column_groups)(C); }

@@ -1,10 +1,23 @@
 #include "math/zeros.h"
 
+#include <algorithm>
+
 #include "math/gemm.h"
 #include "math/gemm_builtin.h"
 #include "math/target.h"
 
 namespace aevb {
+
+namespace {
+
+// Of all terms, so many may be left: a term in a table takes longer than one in a dense tile.
+constexpr double MOST_TERMS = 0.9;
+
+bool pays(std::size_t terms, std::size_t all) {
+  return static_cast<double>(terms) <= MOST_TERMS * static_cast<double>(all);
+}
+
+}  // namespace
 
 Zeros Zeros::from_panel(std::size_t panel, std::size_t width) const {
   Zeros part = *this;
@@ -21,23 +34,33 @@ ZerosTable::ZerosTable(std::size_t rows, std::size_t cols, bool with_columns) {
   runs_ = (rows + ZEROS_RUN - 1) / ZEROS_RUN;
   // A word a row is more than a word a group, but lets every stretch of rows have its own words.
   rows_.resize(panel_count(cols, matrix_width(cols)) * rows);
-  if (with_columns) columns_.resize(builtin_column_groups(cols) * runs_);
+  if (!with_columns) return;
+  columns_.resize(builtin_column_groups(cols) * runs_);
+  of_columns_.resize(runs_);
 }
 
-void ZerosTable::find(ConstPanels x, std::size_t first, std::size_t count) {
-  if (rows_.empty()) return;
-  builtin_find_zeros(rows_.data() + first, rows_capacity_,
-                     columns_.empty() ? nullptr : columns_.data() + first / ZEROS_RUN, runs_, x.from_row(first), count,
-                     cols_);
-}
-
-Zeros ZerosTable::of_rows(std::size_t first) const {
+Zeros ZerosTable::find(ConstPanels x, std::size_t first, std::size_t count) {
   if (rows_.empty()) return {};
+  const std::size_t run = first / ZEROS_RUN;
+  std::uint64_t* columns = columns_.empty() ? nullptr : columns_.data() + run;
+  const TermCounts terms =
+      builtin_find_zeros(rows_.data() + first, rows_capacity_, columns, runs_, x.from_row(first), count, cols_);
+  if (columns != nullptr) {
+    std::fill_n(&of_columns_[run], (count + ZEROS_RUN - 1) / ZEROS_RUN, Share{});
+    of_columns_[run] = {terms.of_columns, terms.all_of_columns};
+  }
+  if (!pays(terms.of_rows, terms.all_of_rows)) return {};
   return {rows_.data() + first, rows_capacity_, nullptr, 0};
 }
 
-Zeros ZerosTable::of_columns() const {
+Zeros ZerosTable::of_columns(std::size_t rows) const {
   if (columns_.empty()) return {};
+  Share all;
+  for (std::size_t run = 0; run * ZEROS_RUN < rows; ++run) {
+    all.terms += of_columns_[run].terms;
+    all.all += of_columns_[run].all;
+  }
+  if (!pays(all.terms, all.all)) return {};
   return {nullptr, 0, columns_.data(), runs_};
 }
 
