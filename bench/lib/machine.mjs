@@ -5,7 +5,7 @@ import { availableParallelism, cpus, freemem, loadavg, release, totalmem } from 
 import { native } from './aevb.mjs'
 
 export function describeMachine() {
-  const { core, isa, gemm, version, threads } = native.backend()
+  const { core, isa, gemm, version, threads, bfloat16 } = native.backend()
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown processor',
     platform: `${process.platform} ${process.arch} ${release()}`,
@@ -13,6 +13,7 @@ export function describeMachine() {
     isa,
     gemm,
     gemmVersion: version,
+    bfloat16,
     threadsAvailable: Math.min(availableParallelism(), threads),
     memoryGigabytes: totalmem() / 2 ** 30,
     node: process.version,
