@@ -31,6 +31,15 @@ class Carver {
   std::size_t used_ = 0;
 };
 
+// Outputs of the layers behind a ReLU from which on they save more by leaving its zeros out than finding them takes.
+constexpr std::size_t WIDTH_WORTH_ZEROS = 64;
+
+std::size_t total_width(const std::vector<DenseLayer>& layers) {
+  std::size_t width = 0;
+  for (const DenseLayer& layer : layers) width += layer.out;
+  return width;
+}
+
 // Stretches of rows that work at the same time, each with scratch of its own.
 std::size_t stretches(std::size_t rows) { return (rows + ZEROS_RUN - 1) / ZEROS_RUN; }
 
@@ -38,12 +47,14 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   const ModelSpec& spec = model.spec();
   const std::size_t rows = workspace.rows(), draws = workspace.draws();
   const std::size_t D = spec.input, C = spec.condition.width;
-  const auto layer_activity = [&](const DenseLayer& layer, std::size_t layer_rows) {
+  const auto layer_activity = [&](const DenseLayer& layer, std::size_t layer_rows, std::size_t next_width) {
     LayerActivity activity;
     activity.out = carver.panels(layer_rows, layer.out);
     if (training && activation_reads_input(layer.activation)) activity.pre = carver.panels(layer_rows, layer.out);
     if (training) activity.dout = carver.panels(layer_rows, layer.out);
-    if (layer.activation == Activation::relu) activity.zeros = ZerosTable(layer_rows, layer.out, training);
+    if (layer.activation == Activation::relu && next_width >= WIDTH_WORTH_ZEROS) {
+      activity.zeros = ZerosTable(layer_rows, layer.out, training);
+    }
     return activity;
   };
   workspace.input = carver.panels(rows, D + C);
@@ -54,7 +65,12 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   if (C > 0) workspace.condition = carver.panels(rows, C);
   if (spec.condition.classes) workspace.condition_code = carver.panels(rows, 1);
   workspace.encoder.clear();
-  for (const DenseLayer& layer : model.encoder) workspace.encoder.push_back(layer_activity(layer, rows));
+  std::size_t latent_heads = 0;
+  for (const LatentGroup& group : model.latents) latent_heads += total_width(group.heads);
+  for (std::size_t i = 0; i < model.encoder.size(); ++i) {
+    const std::size_t next = i + 1 < model.encoder.size() ? model.encoder[i + 1].out : latent_heads;
+    workspace.encoder.push_back(layer_activity(model.encoder[i], rows, next));
+  }
   workspace.z = carver.panels(rows * draws, model.latent_width + C);
   if (training) workspace.dz = carver.panels(rows * draws, model.latent_width + C);
   const bool alone = model.latents.size() == 1;
@@ -62,7 +78,7 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
     const LatentGroup& group = model.latents[i];
     LatentActivity& activity = workspace.latents[i];
     activity.heads.clear();
-    for (const DenseLayer& layer : group.heads) activity.heads.push_back(layer_activity(layer, rows));
+    for (const DenseLayer& layer : group.heads) activity.heads.push_back(layer_activity(layer, rows, 0));
     activity.epsilon = carver.panels(rows * draws, group.noise_width);
     // A condition stands behind z in the same panels and does not disturb.
     activity.z = alone ? workspace.z : carver.panels(rows * draws, group.width);
@@ -75,7 +91,10 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
     activity.scratch = carver.floats(stretches(rows) * cache_lines(latent_scratch_floats(group.spec)));
   }
   workspace.decoder.clear();
-  for (const DenseLayer& layer : model.decoder) workspace.decoder.push_back(layer_activity(layer, rows * draws));
+  for (std::size_t i = 0; i < model.decoder.size(); ++i) {
+    const std::size_t next = i + 1 < model.decoder.size() ? model.decoder[i + 1].out : total_width(model.heads);
+    workspace.decoder.push_back(layer_activity(model.decoder[i], rows * draws, next));
+  }
   workspace.heads.clear();
   for (const DenseLayer& layer : model.heads) workspace.heads.push_back(carver.panels(rows * draws, layer.out));
   while (training && workspace.heads.size() < likelihood_panels(spec.likelihood)) {
