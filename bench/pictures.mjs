@@ -67,7 +67,7 @@ const gflops = (scale = {}) => ({ field: 'gflops', type: 'quantitative', title: 
 const PEAK = 'measured peak'
 
 function throughputByThreads() {
-  const label = { digits: 'MNIST', 'no zeros in the data': 'data without zeros' }
+  const label = { digits: 'MNIST', 'digits, bfloat16': 'MNIST, bfloat16', 'no zeros in the data': 'data without zeros' }
   const rows = of(['threads', 'reference'], ['label', 'threads']).filter(({ threads }) => threads > 0)
   if (rows.length === 0) return undefined
   const curves = rows.map(({ label: name, threads, gflops }) => ({ curve: label[name] ?? name, threads, gflops }))
