@@ -29,6 +29,7 @@ const TRIALS = [
   'inference',
   'latency',
   'likelihood',
+  'products',
   'import',
 ]
 

@@ -293,6 +293,17 @@ export interface NativeAddon {
   }
   /** FLOP/s that this machine reaches now in a loop of independent fused multiply-adds. Blocks; for benchmarks. */
   peak(threads: number): number
+  /**
+   * FLOP/s of one product of a layer of `inputs` and `outputs` with so many `rows`, on one thread. Blocks, and while no
+   * model is at work; for benchmarks. Throws where this build has no CBLAS.
+   */
+  product(asked: {
+    gemm: 'builtin' | 'cblas'
+    product: 'forward' | 'inputGradient' | 'weightGradient'
+    rows: number
+    inputs: number
+    outputs: number
+  }): number
 }
 
 /** The addon: what AEVB_ADDON names, or what `npm install` built. */

@@ -11,6 +11,7 @@
 #include "math/target.h"
 #include "math/thread_pool.h"
 #include "model_wrap.h"
+#include "read_spec.h"
 
 namespace aevb::binding {
 
@@ -41,6 +42,29 @@ Napi::Value peak(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), measure_peak(pool));
 }
 
+// For benchmarks, as `peak` is.
+Napi::Value product(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    const Napi::Object asked = info[0].ToObject();
+    const auto size = [&](const char* name) {
+      const std::size_t n = read_size(asked, name);
+      if (n == 0 || n > 65536) throw Napi::RangeError::New(env, std::string("Expected 1 to 65536 for ") + name);
+      return n;
+    };
+    const Gemm gemm = read_string(asked, "gemm") == "cblas" ? Gemm::cblas : Gemm::builtin;
+    const std::string name = read_string(asked, "product");
+    const Product product = name == "forward"         ? Product::forward
+                            : name == "inputGradient" ? Product::input_gradient
+                                                      : Product::weight_gradient;
+    return Napi::Number::New(env, measure_product(gemm, product, size("rows"), size("inputs"), size("outputs")));
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception&) {
+    throw_in_javascript(env, std::current_exception());
+  }
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData;
   env.SetInstanceData(data);
@@ -51,6 +75,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", ModelWrap::define(env));
   exports.Set("backend", Napi::Function::New(env, backend));
   exports.Set("peak", Napi::Function::New(env, peak));
+  exports.Set("product", Napi::Function::New(env, product));
   return exports;
 }
 

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "math/aligned.h"
+
 #define AEVB_KERNEL_FILE "math/peak.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
@@ -54,6 +56,74 @@ double measure_peak(ThreadPool& pool) {
     best = std::max(best, operations * static_cast<double>(pool.threads()) / seconds);
   }
   return best;
+}
+
+namespace {
+
+// Of any numbers that are not zero.
+struct Filled {
+  Filled(std::size_t rows, std::size_t cols) {
+    const std::size_t width = matrix_width(cols);
+    memory = AlignedFloats(panel_count(cols, width) * width * rows);
+    panels = {memory.data(), rows * width, width};
+    for (std::size_t i = 0; i < memory.size(); ++i) memory.data()[i] = 1.0f / static_cast<float>(i % 61 + 1);
+  }
+  AlignedFloats memory;
+  Panels panels;
+};
+
+// Cut as a training step cuts it: with a CBLAS 128 rows of the weight at a time, else a panel of rows and one of
+// columns.
+void weight_gradient(Panels to, ConstPanels rows, ConstPanels gradient, std::size_t M, std::size_t K, std::size_t N) {
+  const std::size_t step = active_gemm() == Gemm::builtin ? rows.width : 128;
+  for (std::size_t k = 0; k < K; k += step) {
+    ConstPanels left = rows.from_panel(k / rows.width);
+    left.data += k % rows.width;
+    for (std::size_t n = 0; n < N; n += gradient.width) {
+      const std::size_t panel = n / gradient.width;
+      multiply_transposed(to.from_panel(panel).from_row(k), left, gradient.from_panel(panel), M, std::min(step, K - k),
+                          std::min(gradient.width, N - n), false);
+    }
+  }
+}
+
+double best_rate(Product product, std::size_t M, std::size_t K, std::size_t N) {
+  using Clock = std::chrono::steady_clock;
+  const Filled rows(M, K), weight(K, N), transposed(N, K), gradient(M, N);
+  const Filled to_rows(M, K), to_weight(K, N), to_gradient(M, N);
+  const double operations = 2.0 * static_cast<double>(M) * static_cast<double>(K) * static_cast<double>(N);
+  // Long enough for the clock, short enough to find a moment in which nothing else runs.
+  const std::size_t times = static_cast<std::size_t>(std::max(1.0, 2e7 / operations));
+  double best = 0.0;
+  for (int run = 0; run < 15; ++run) {
+    const auto started = Clock::now();
+    for (std::size_t i = 0; i < times; ++i) {
+      switch (product) {
+        case Product::forward:
+          multiply(to_gradient.panels, rows.panels, weight.panels, M, K, N, false);
+          break;
+        case Product::input_gradient:
+          multiply_by_transpose(to_rows.panels, gradient.panels, weight.panels, transposed.panels, M, K, N, false);
+          break;
+        case Product::weight_gradient:
+          weight_gradient(to_weight.panels, rows.panels, gradient.panels, M, K, N);
+          break;
+      }
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    best = std::max(best, operations * static_cast<double>(times) / seconds);
+  }
+  return best;
+}
+
+}  // namespace
+
+double measure_product(Gemm gemm, Product product, std::size_t M, std::size_t K, std::size_t N) {
+  const Gemm before = active_gemm();
+  set_active_gemm(gemm);
+  const double rate = best_rate(product, M, K, N);
+  set_active_gemm(before);
+  return rate;
 }
 
 }  // namespace aevb
