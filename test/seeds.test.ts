@@ -6,7 +6,9 @@ import { mnist, VAE } from '../src/index.js'
 /** Average training loss of epochs 1 to 5 in the notebook that introduces this model, nats. */
 const NOTEBOOK = [147.48, 122.67, 119.44, 118.06, 117.06]
 
-test('over five seeds the average training loss of epoch 5 is below 118.5 nats', { timeout: 300_000 }, async () => {
+test('over five seeds the average training loss of epoch 5 is the notebook’s to a nat', {
+  timeout: 300_000,
+}, async () => {
   const { train, test: held } = await mnist()
   const last: number[] = []
   for (const seed of [0, 1, 2, 3, 4]) {
@@ -22,5 +24,6 @@ test('over five seeds the average training loss of epoch 5 is below 118.5 nats',
     expect(loss).toBeLessThan(119.5)
     last.push(epochs.at(-1)?.loss as number)
   }
-  expect(last.reduce((sum, loss) => sum + loss) / last.length).toBeLessThan(118.5)
+  const mean = last.reduce((sum, loss) => sum + loss) / last.length
+  expect(Math.abs(mean - (NOTEBOOK.at(-1) as number))).toBeLessThan(1)
 })
