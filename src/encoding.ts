@@ -49,12 +49,18 @@ interface Group {
   readonly width: number
 }
 
+interface Written {
+  readonly heads: readonly Float32Array[]
+  readonly mean: Float32Array | null
+}
+
 /** How the encodings of one model are made: worked out once, for a row's encoding takes only microseconds. */
 export class Encodings {
   readonly #groups: readonly Group[]
   readonly #width: number
   /** Of a single group whose first head is its mean, that is all of z. */
   readonly #meanIsHead: boolean
+  #row: Written | undefined
 
   constructor(latents: readonly LatentSpec[]) {
     let first = 0
@@ -68,8 +74,17 @@ export class Encodings {
     this.#meanIsHead = latents.length === 1 && this.#groups[0]?.heads[0]?.name === 'mean'
   }
 
-  /** Arrays for the core to write to; no mean where a head is just that. */
-  arrays(rows: number): { heads: Float32Array[]; mean: Float32Array | null } {
+  /**
+   * Arrays for the core to write to at once; no mean where a head is just that. For a single row they are the same each
+   * time: `wrap` copies them, which for so few numbers costs less than arrays that the core can reach.
+   */
+  arraysNow(rows: number): Written {
+    if (rows > 1) return this.#arrays(rows)
+    this.#row ??= this.#arrays(1)
+    return this.#row
+  }
+
+  #arrays(rows: number): Written {
     const heads: Float32Array[] = []
     for (const group of this.#groups) {
       for (const { units } of group.heads) heads.push(new Float32Array(rows * units))
@@ -78,7 +93,8 @@ export class Encodings {
   }
 
   /** What the core has written, by its names. */
-  wrap({ heads, mean }: { heads: readonly Float32Array[]; mean: Float32Array | null }, rows: number): Encoding {
+  wrap(written: Written, rows: number): Encoding {
+    const { heads, mean } = written === this.#row ? copied(written) : written
     const groups: GroupEncoding[] = []
     let next = 0
     for (const { heads: named, first, width } of this.#groups) {
@@ -93,6 +109,10 @@ export class Encodings {
     if (others.length === 0) return { ...only, groups }
     return { mean: { data: mean as Float32Array, shape: [rows, this.#width] }, groups }
   }
+}
+
+function copied({ heads, mean }: Written): Written {
+  return { heads: heads.map((head) => head.slice()), mean: mean?.slice() ?? null }
 }
 
 /** As latent_heads in native/core/latent/latent.h. */

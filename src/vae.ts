@@ -195,7 +195,7 @@ export class VAE {
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
     const given = options === undefined ? undefined : conditionOption('encodeSync', options)
     const condition = conditionNow(conditionRows(spec.condition, given, rows))
-    const arrays = this.#encodings.arrays(rows)
+    const arrays = this.#encodings.arraysNow(rows)
     let bad = null
     try {
       bad = this.#model.encodeNow(native, domain.type, domain.classes, arrays.heads, arrays.mean, condition)

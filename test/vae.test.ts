@@ -45,6 +45,27 @@ describe('encodeSync', () => {
     expect(vae.encodeSync(bytes)).toEqual(await vae.encode(bytes))
   })
 
+  test.each([
+    { latent: 2 },
+    { latent: 40 },
+    {
+      latent: [
+        { type: 'gaussian', units: 2 },
+        { type: 'categorical', units: 2, classes: 3 },
+      ],
+    },
+  ] as const)('gives each row arrays of its own: $latent', (latent) => {
+    const model = new VAE({ input: 12, encoder: [5], decoder: [5], ...latent })
+    const [first, second] = [rowsOf(x, 0, 1), rowsOf(x, 1, 2)]
+    const answer = model.encodeSync(first)
+    const before = structuredClone(answer)
+    expect(model.encodeSync(second)).not.toEqual(before)
+    expect(answer).toEqual(before)
+    for (const group of answer.groups) for (const tensor of Object.values(group)) tensor.data.fill(7)
+    answer.mean.data.fill(7)
+    expect(model.encodeSync(first)).toEqual(before)
+  })
+
   test('refuses what encode refuses', () => {
     expect(() => vae.encodeSync(new Float32Array(13))).toThrow(RangeError)
     const bad = new Float32Array(24)
