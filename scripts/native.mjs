@@ -29,7 +29,7 @@ function sources() {
 function defines() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   // The second of them: no exception of any kind may leave a callback.
-  const exceptions = ['NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL']
+  const exceptions = ['NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS']
   return ['NAPI_VERSION=8', ...exceptions, `AEVB_VERSION=${version}`, ...cblas().defines]
 }
 

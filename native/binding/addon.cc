@@ -13,24 +13,26 @@
 #include "model_wrap.h"
 #include "read_spec.h"
 
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
 namespace aevb::binding {
 
 namespace {
 
 Napi::Value backend(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  try {
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("gemm", gemm_name(active_gemm()));
-    object.Set("version", gemm_version());
-    object.Set("core", gemm_core());
-    object.Set("isa", target_name(active_target()));
-    object.Set("bfloat16", Napi::Boolean::New(env, bfloat16_available()));
-    object.Set("threads", Napi::Number::New(env, static_cast<double>(available_cores())));
-    return object;
-  } catch (const std::exception&) {
-    throw_in_javascript(env, std::current_exception());
-  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("gemm", gemm_name(active_gemm()));
+  object.Set("version", gemm_version());
+  object.Set("core", gemm_core());
+  object.Set("isa", target_name(active_target()));
+  object.Set("bfloat16", Napi::Boolean::New(env, bfloat16_available()));
+  object.Set("threads", Napi::Number::New(env, static_cast<double>(available_cores())));
+  return object;
 }
 
 Napi::Value peak(const Napi::CallbackInfo& info) {
@@ -45,37 +47,59 @@ Napi::Value peak(const Napi::CallbackInfo& info) {
 // For benchmarks, as `peak` is.
 Napi::Value product(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  try {
-    const Napi::Object asked = info[0].ToObject();
-    const auto size = [&](const char* name) {
-      const std::size_t n = read_size(asked, name);
-      if (n == 0 || n > 65536) throw Napi::RangeError::New(env, std::string("Expected 1 to 65536 for ") + name);
-      return n;
-    };
-    const Gemm gemm = read_string(asked, "gemm") == "cblas" ? Gemm::cblas : Gemm::builtin;
-    const std::string name = read_string(asked, "product");
-    const Product product = name == "forward"         ? Product::forward
-                            : name == "inputGradient" ? Product::input_gradient
-                                                      : Product::weight_gradient;
-    return Napi::Number::New(env, measure_product(gemm, product, size("rows"), size("inputs"), size("outputs")));
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception&) {
-    throw_in_javascript(env, std::current_exception());
+  const Napi::Object asked = info[0].ToObject();
+  const auto size = [&](const char* name) {
+    const std::size_t n = read_size(asked, name);
+    if (n == 0 || n > 65536) throw Napi::RangeError::New(env, std::string("Expected 1 to 65536 for ") + name);
+    return n;
+  };
+  const Gemm gemm = read_string(asked, "gemm") == "cblas" ? Gemm::cblas : Gemm::builtin;
+  const std::string name = read_string(asked, "product");
+  const Product product = name == "forward"         ? Product::forward
+                          : name == "inputGradient" ? Product::input_gradient
+                                                    : Product::weight_gradient;
+  return Napi::Number::New(env, measure_product(gemm, product, size("rows"), size("inputs"), size("outputs")));
+}
+
+// checkArray(array, columns, domain, classes): Dataset.checkNow without a Dataset.
+Napi::Value check_array(const Napi::CallbackInfo& info) {
+  const double columns = info[1].ToNumber().DoubleValue();
+  return DatasetWrap::bad_cell(DatasetWrap::of_array(info[0], columns, false), info[2], info[3]);
+}
+
+template <auto FUNCTION>
+Napi::Value coded(const Napi::CallbackInfo& info) {
+  return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
+}
+
+// A worker thread that ends unloads the addon if it alone has loaded it, but threads that wait for work are in its code.
+void stay_loaded() {
+#if defined(_WIN32)
+  HMODULE module = nullptr;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                     reinterpret_cast<LPCWSTR>(&stay_loaded), &module);
+#else
+  Dl_info info;
+  if (dladdr(reinterpret_cast<const void*>(&stay_loaded), &info) != 0) {
+    dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   }
+#endif
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  stay_loaded();
   auto* data = new AddonData;
   env.SetInstanceData(data);
-  data->executor = std::make_unique<Executor>(env);
+  data->environment = Environment::make(env);
+  data->environment->add(data->executor);
   const Napi::Function dataset_class = DatasetWrap::define(env);
   data->dataset_class = Napi::Persistent(dataset_class);
   exports.Set("Dataset", dataset_class);
   exports.Set("Model", ModelWrap::define(env));
-  exports.Set("backend", Napi::Function::New(env, backend));
-  exports.Set("peak", Napi::Function::New(env, peak));
-  exports.Set("product", Napi::Function::New(env, product));
+  exports.Set("checkArray", Napi::Function::New(env, coded<check_array>));
+  exports.Set("backend", Napi::Function::New(env, coded<backend>));
+  exports.Set("peak", Napi::Function::New(env, coded<peak>));
+  exports.Set("product", Napi::Function::New(env, coded<product>));
   return exports;
 }
 

@@ -10,8 +10,9 @@
 namespace aevb::binding {
 
 struct AddonData {
+  std::shared_ptr<Environment> environment;
   Napi::FunctionReference dataset_class;
-  std::unique_ptr<Executor> executor;  // for work that belongs to no model
+  Executor executor;  // for work that belongs to no model
 };
 
 inline AddonData& addon_data(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

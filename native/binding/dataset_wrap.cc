@@ -68,34 +68,76 @@ Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
 Napi::Function DatasetWrap::define(Napi::Env env) {
   return DefineClass(env, "Dataset",
                      {
-                         InstanceAccessor<&DatasetWrap::rows>("rows"),
-                         InstanceAccessor<&DatasetWrap::columns>("columns"),
-                         InstanceMethod<&DatasetWrap::check>("check"),
-                         InstanceMethod<&DatasetWrap::check_now>("checkNow"),
-                         InstanceMethod<&DatasetWrap::slice>("slice"),
+                         InstanceAccessor<&DatasetWrap::coded<&DatasetWrap::rows>>("rows"),
+                         InstanceAccessor<&DatasetWrap::coded<&DatasetWrap::columns>>("columns"),
+                         InstanceMethod<&DatasetWrap::coded<&DatasetWrap::check>>("check"),
+                         InstanceMethod<&DatasetWrap::coded<&DatasetWrap::check_now>>("checkNow"),
+                         InstanceMethod<&DatasetWrap::coded<&DatasetWrap::slice>>("slice"),
+                         InstanceMethod<&DatasetWrap::coded<&DatasetWrap::dispose>>("dispose"),
                      });
 }
 
-DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DatasetWrap>(info) {
-  if (info[0].IsExternal()) {  // slice()
-    dataset_.reset(info[0].As<Napi::External<Dataset>>().Data());
-    return;
-  }
-  if (!info[1].IsNumber()) throw Napi::TypeError::New(info.Env(), "Expected a number of columns for new Dataset");
-  dataset_ = std::make_unique<Dataset>(of_array(info[0], info[1].As<Napi::Number>().DoubleValue(), true));
-  // Else the collector would see a small object, and let gigabytes of them wait.
-  bytes_ = static_cast<std::int64_t>(dataset_->bytes());
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
+namespace {
+
+// A slice on its way to its wrapper.
+struct Part {
+  std::unique_ptr<Dataset> dataset;
+  std::shared_ptr<const void> told;
+};
+
+// Tells the collector of so many bytes until the last owner has gone. Else it would see a small object, and let gigabytes
+// of them wait.
+std::shared_ptr<const void> tell_while_held(const std::shared_ptr<Environment>& environment, std::size_t bytes) {
+  environment->tell_memory(static_cast<std::int64_t>(bytes));
+  return {environment.get(),
+          [environment, bytes](const void*) { environment->tell_memory(-static_cast<std::int64_t>(bytes)); }};
 }
 
-void DatasetWrap::Finalize(Napi::BasicEnv env) { Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_); }
+}  // namespace
+
+DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<DatasetWrap>(info), environment_(addon_data(info.Env()).environment) {
+  if (info[0].IsExternal()) {  // slice()
+    Part& part = *info[0].As<Napi::External<Part>>().Data();
+    dataset_ = std::move(part.dataset);
+    told_ = std::move(part.told);
+  } else {
+    if (!info[1].IsNumber()) throw Napi::TypeError::New(info.Env(), "Expected a number of columns for new Dataset");
+    environment_->make_room();
+    dataset_ = std::make_unique<Dataset>(of_array(info[0], info[1].As<Napi::Number>().DoubleValue(), true));
+    told_ = tell_while_held(environment_, dataset_->bytes());
+  }
+  rows_ = dataset_->rows();
+  columns_ = dataset_->columns();
+  // Last, because the destructor takes it away again, and it does not run where this throws.
+  environment_->add(*this);
+}
+
+DatasetWrap::~DatasetWrap() { environment_->remove(*this); }
+
+bool DatasetWrap::collected() const {
+  napi_value object = nullptr;
+  return dataset_ != nullptr && napi_get_reference_value(Env(), *this, &object) == napi_ok && object == nullptr;
+}
+
+void DatasetWrap::give_back() {
+  dataset_ = nullptr;
+  told_ = nullptr;
+}
+
+void DatasetWrap::dispose(const Napi::CallbackInfo&) { give_back(); }
+
+const Dataset& DatasetWrap::dataset() const {
+  if (dataset_ == nullptr) throw_in_javascript(Env(), std::make_exception_ptr(Disposed()));
+  return *dataset_;
+}
 
 Dataset DatasetWrap::from(const Napi::Value& value) {
   const Napi::Env env = value.Env();
   if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(addon_data(env).dataset_class.Value())) {
     throw Napi::TypeError::New(env, "Expected a Dataset");
   }
-  return *Unwrap(value.As<Napi::Object>())->dataset_;
+  return Unwrap(value.As<Napi::Object>())->dataset();
 }
 
 Dataset DatasetWrap::of_array(const Napi::Value& value, double columns, bool copy) {
@@ -131,26 +173,25 @@ Dataset DatasetWrap::of_array(const Napi::Value& value, double columns, bool cop
 }
 
 Napi::Value DatasetWrap::rows(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(dataset_->rows()));
+  return Napi::Number::New(info.Env(), static_cast<double>(rows_));
 }
 
 Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(dataset_->columns()));
+  return Napi::Number::New(info.Env(), static_cast<double>(columns_));
 }
 
 Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
-  Check check = check_of(info[0], info[1], dataset_->columns());
-  Executor& executor = *addon_data(info.Env()).executor;
-  auto job = executor.make_job(info.Env());
+  Check check = check_of(info[0], info[1], dataset().columns());
+  auto job = environment_->make_job();
   auto bad = std::make_shared<std::optional<BadCell>>();
-  job->work = [data = *dataset_, check = std::move(check), bad](Job&) {
+  job->task->work = [data = dataset(), check = std::move(check), bad](Task&) {
     *bad = data.check(check.domain, check.classes);
   };
   job->result = [bad](Napi::Env env) { return cell_object(env, *bad); };
-  return executor.submit(info.Env(), std::move(job));
+  return environment_->submit(addon_data(info.Env()).executor, std::move(job));
 }
 
-Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(*dataset_, info[0], info[1]); }
+Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(dataset(), info[0], info[1]); }
 
 Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes) {
   const Check check = check_of(domain, classes, data.columns());
@@ -159,14 +200,12 @@ Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {
   const double from = info[0].ToNumber().DoubleValue(), to = info[1].ToNumber().DoubleValue();
-  if (!(from >= 0.0 && from < to && to <= static_cast<double>(dataset_->rows()))) {
+  if (!(from >= 0.0 && from < to && to <= static_cast<double>(dataset().rows()))) {
     throw Napi::RangeError::New(info.Env(), "Expected 0 <= from < to <= rows for slice");
   }
-  auto part = std::make_unique<Dataset>(dataset_->slice(static_cast<std::size_t>(from), static_cast<std::size_t>(to)));
-  const auto external = Napi::External<Dataset>::New(info.Env(), part.get());
-  const Napi::Object made = addon_data(info.Env()).dataset_class.New({external});
-  static_cast<void>(part.release());  // the new wrapper owns it
-  return made;
+  Part part{
+      std::make_unique<Dataset>(dataset().slice(static_cast<std::size_t>(from), static_cast<std::size_t>(to))), told_};
+  return addon_data(info.Env()).dataset_class.New({Napi::External<Part>::New(info.Env(), &part)});
 }
 
 }  // namespace aevb::binding

@@ -6,16 +6,18 @@
 #include <memory>
 
 #include "dataset.h"
+#include "errors.h"
+#include "job.h"
 
 namespace aevb::binding {
 
-class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
+class DatasetWrap : public Napi::ObjectWrap<DatasetWrap>, private Holder {
  public:
   static Napi::Function define(Napi::Env env);
   explicit DatasetWrap(const Napi::CallbackInfo& info);
-  void Finalize(Napi::BasicEnv env) override;
+  ~DatasetWrap() override;
 
-  // The dataset of an argument. Throws a TypeError where it is none.
+  // The dataset of an argument. Throws a TypeError where it is none, and an error of code 'DISPOSED'.
   static Dataset from(const Napi::Value& value);
   // A typed array's rows: a copy, or where they are as long as no JavaScript runs (float64 is always copied). Throws a
   // TypeError or RangeError for what is no array of whole rows.
@@ -24,14 +26,28 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
   static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes);
 
  private:
+  template <auto METHOD>
+  auto coded(const Napi::CallbackInfo& info) {
+    return or_throw_in_javascript(info.Env(), [&] { return (this->*METHOD)(info); });
+  }
+
   Napi::Value rows(const Napi::CallbackInfo& info);
   Napi::Value columns(const Napi::CallbackInfo& info);
   Napi::Value check(const Napi::CallbackInfo& info);
   Napi::Value check_now(const Napi::CallbackInfo& info);
   Napi::Value slice(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
 
-  std::unique_ptr<Dataset> dataset_;
-  std::int64_t bytes_ = 0;  // that the garbage collector has been told of
+  bool collected() const override;
+  void give_back() override;
+  // Throws an error of code 'DISPOSED'.
+  const Dataset& dataset() const;
+
+  std::shared_ptr<Environment> environment_;
+  std::size_t rows_, columns_;        // known for good
+  std::unique_ptr<Dataset> dataset_;  // until it is disposed of
+  // Shared with slices: of what the garbage collector has been told.
+  std::shared_ptr<const void> told_;
 };
 
 }  // namespace aevb::binding

@@ -28,6 +28,8 @@ Napi::Error translate(Napi::Env env, const std::exception_ptr& thrown) {
     error.Set("epoch", Napi::Number::New(env, static_cast<double>(diverged.epoch)));
     error.Set("step", Napi::Number::New(env, static_cast<double>(diverged.step)));
     return error;
+  } catch (const Disposed& error) {
+    return with_code(env, "DISPOSED", error.what());
   } catch (const std::bad_alloc&) {
     return with_code(env, "OUT_OF_MEMORY", "not enough memory for a model or batch of this size");
   } catch (const std::length_error&) {

@@ -1,213 +1,176 @@
 #include "job.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <set>
 #include <utility>
 
 #include "errors.h"
-#include "math/thread_pool.h"
+#include "trainer.h"
 
 namespace aevb::binding {
 
-void call_on_javascript_thread(Napi::Env env, Napi::Function, Job*, std::function<void(Napi::Env)>* call) {
-  const std::unique_ptr<std::function<void(Napi::Env)>> owned(call);
-  // No environment: it is being torn down, and nobody waits for the call.
-  if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
-}
-
 namespace {
 
-// Calls that may wait for the JavaScript thread before the executor's thread waits for it.
-constexpr std::size_t MOST_WAITING_CALLS = 256;
+// Of the core's memory that is taken before somebody looks for objects that have gone.
+constexpr std::int64_t MUCH = std::int64_t{32} << 20;
 
-// A thread without work ends after this long, and its pool with it, so that many models do not mean many threads.
-constexpr auto IDLE = std::chrono::seconds(2);
-
-// Every executor of the process, whatever its environment, for the end of the process alone. Never destroyed, because
-// threads may outlive static objects.
-struct Executors {
+// Every environment's channel, for the end of the process alone. Never destroyed, because threads may outlive static
+// objects.
+struct Channels {
   std::mutex mutex;
-  std::set<Executor*> all;
+  std::set<std::shared_ptr<Channel>> all;
+
+  static Channels& shared() {
+    static auto* instance = new Channels;
+    return *instance;
+  }
 };
-Executors& executors() {
-  static auto* instance = new Executors;
-  return *instance;
-}
 
 }  // namespace
 
-Job::Job(Napi::Env env)
-    : deferred_(Napi::Promise::Deferred::New(env)),
-      channel_(JobChannel::New(env, "aevb", MOST_WAITING_CALLS, 1, this)) {}
+Job::Job(Napi::Env env, std::uint64_t number)
+    : env_(env), number_(number), deferred_(Napi::Promise::Deferred::New(env)) {}
 
-bool Job::send(const JobChannel& channel, std::function<void(Napi::Env)> call) {
-  auto owned = std::make_unique<std::function<void(Napi::Env)>>(std::move(call));
-  if (channel.BlockingCall(owned.get()) != napi_ok) return false;
-  static_cast<void>(owned.release());
-  return true;
+const Napi::FunctionReference& Job::keep_function(const Napi::Function& function) {
+  functions_.push_back(std::make_unique<Napi::FunctionReference>(Napi::Persistent(function)));
+  return *functions_.back();
 }
 
-void Job::post(std::function<void(Napi::Env)> call) {
-  const bool sent = send(channel_, [this, call = std::move(call)](Napi::Env env) {
-    if (call_error_ != nullptr) return;
-    try {
-      call(env);
-    } catch (const Napi::Error&) {
-      call_error_ = std::current_exception();
-      cancel();
-    }
-  });
-  if (!sent) cancel();
+void Job::call(const std::function<void(Napi::Env)>& call) {
+  if (call_error_ != nullptr) return;
+  try {
+    call(env_);
+  } catch (...) {
+    call_error_ = std::current_exception();
+    task->cancel();
+  }
 }
 
-void Job::settle(Napi::Env env) {
+void Job::settle(std::exception_ptr error) {
   if (finally) finally();
-  if (call_error_ != nullptr) error_ = call_error_;
-  if (error_ == nullptr) {
+  if (call_error_ != nullptr) error = call_error_;
+  if (error != nullptr && disposed != nullptr && *disposed) {
     try {
-      deferred_.Resolve(result(env));
-      return;
+      std::rethrow_exception(error);
+    } catch (const Cancelled&) {
+      error = std::make_exception_ptr(Disposed());
     } catch (...) {
-      error_ = std::current_exception();
     }
   }
-  deferred_.Reject(to_javascript(env, error_));
+  Napi::Value value;
+  if (error == nullptr) {
+    try {
+      value = result(env_);
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  if (error == nullptr) {
+    deferred_.Resolve(value);
+  } else {
+    deferred_.Reject(to_javascript(env_, error));
+  }
 }
 
-Executor::Executor(Napi::Env env, std::function<void()> on_idle) : env_(env), on_idle_(std::move(on_idle)) {
-  napi_add_env_cleanup_hook(env_, shut_down_hook, this);
-  static const int registered = std::atexit(stop_all_at_exit);
+Environment::Environment(Napi::Env env) : env_(env), channel_(std::make_shared<Channel>(env)) {}
+
+std::shared_ptr<Environment> Environment::make(Napi::Env env) {
+  std::shared_ptr<Environment> made(new Environment(env));
+  static const int registered = std::atexit(abandon_all);
   static_cast<void>(registered);
-  const std::lock_guard lock(executors().mutex);
-  executors().all.insert(this);
-}
-
-Executor::~Executor() {
   {
-    const std::lock_guard lock(executors().mutex);
-    executors().all.erase(this);
+    auto& channels = Channels::shared();
+    const std::lock_guard lock(channels.mutex);
+    channels.all.insert(made->channel_);
   }
-  napi_remove_env_cleanup_hook(env_, shut_down_hook, this);
-  shut_down();
+  // Never removed: a hook that has run is one no more, and removing it is an error in some environments.
+  napi_add_env_cleanup_hook(env, end, made.get());
+  return made;
 }
 
-Napi::Object Executor::submit(Napi::Env env, std::unique_ptr<Job> job) {
-  const Napi::Object handle = Napi::Object::New(env);
+std::unique_ptr<Job> Environment::make_job() { return std::make_unique<Job>(env_, next_number_++); }
+
+Environment::Post Environment::poster(const Job& job) {
+  // The environment is there whenever a call arrives; the job may have been dropped.
+  return [this, channel = channel_, number = job.number_, task = std::weak_ptr(job.task)](auto call) {
+    const bool sent = channel->send([this, number, call = std::move(call)] {
+      const auto found = jobs_.find(number);
+      if (found != jobs_.end()) found->second->call(call);
+    });
+    if (sent) return;
+    if (const auto cancelled = task.lock()) cancelled->cancel();
+  };
+}
+
+Napi::Object Environment::submit(Executor& executor, std::unique_ptr<Job> job) {
+  const Napi::Object handle = Napi::Object::New(env_);
   handle.Set("promise", job->deferred_.Promise());
-  handle.Set("cancel", Napi::Function::New(env, [flag = job->cancelled_](const Napi::CallbackInfo&) {
-               flag->store(true, std::memory_order_relaxed);
-             }));
-  const std::lock_guard lock(mutex_);
-  if (!thread_runs_) {
-    if (thread_.joinable()) thread_.join();  // ended for want of work
-    try {
-      thread_ = std::thread([this] { loop(); });
-    } catch (...) {
-      job->channel_.Release();
-      throw;
-    }
-    thread_runs_ = true;
+  handle.Set("cancel", Napi::Function::New(env_, [task = job->task](const Napi::CallbackInfo&) { task->cancel(); }));
+  const std::shared_ptr<Task> task = job->task;
+  const std::uint64_t number = job->number_;
+  task->done = [this, channel = channel_, number](const std::exception_ptr& error) {
+    channel->send([this, number, error] { settle(number, error); });
+  };
+  jobs_.emplace(number, std::move(job));
+  try {
+    executor.submit(task);
+  } catch (...) {
+    jobs_.erase(number);
+    throw;
   }
-  waiting_.push_back(std::move(job));
-  waiting_count_.store(waiting_.size());
-  changed_.notify_one();
+  channel_->keep_loop(true);
   return handle;
 }
 
-std::unique_ptr<Job> Executor::take() {
-  std::unique_ptr<Job> job = std::move(waiting_.front());
-  waiting_.pop_front();
-  waiting_count_.store(waiting_.size());
-  running_.push_back(job->cancelled_);
-  return job;
+void Environment::settle(std::uint64_t number, const std::exception_ptr& error) {
+  const auto found = jobs_.find(number);
+  if (found == jobs_.end()) return;
+  const std::unique_ptr<Job> job = std::move(found->second);
+  jobs_.erase(found);
+  if (jobs_.empty()) channel_->keep_loop(false);
+  job->settle(error);
 }
 
-void Executor::run(std::unique_ptr<Job> job) {
-  try {
-    job->work(*job);
-  } catch (...) {
-    job->error_ = std::current_exception();
-  }
-  // The job's JavaScript references may only be let go on the JavaScript thread; where that has gone, they are left.
-  Job* const settled = job.release();
-  JobChannel channel = settled->channel_;
-  {
-    const std::lock_guard lock(mutex_);
-    running_.pop_back();
-  }
-  const bool sent = Job::send(channel, [settled](Napi::Env env) {
-    const std::unique_ptr<Job> owned(settled);
-    owned->settle(env);
-  });
-  if (sent) channel.Release();
-}
-
-void Executor::run_waiting_readers() {
-  while (waiting_count_.load(std::memory_order_relaxed) > 0) {
-    std::unique_ptr<Job> job;
-    {
-      const std::lock_guard lock(mutex_);
-      if (stop_ || waiting_.empty() || !waiting_.front()->reads_only) return;
-      job = take();
-    }
-    run(std::move(job));
+void Environment::make_room() {
+  if (taken_ < MUCH) return;
+  taken_ = 0;
+  for (Holder* holder : holders_) {
+    if (holder->collected()) holder->give_back();
   }
 }
 
-void Executor::loop() {
-  const FlushDenormals flush;
-  for (;;) {
-    std::unique_ptr<Job> job;
-    {
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait_for(lock, IDLE, [this] { return stop_ || !waiting_.empty(); })) {
-        if (on_idle_) on_idle_();
-        thread_runs_ = false;
-        return;
-      }
-      if (stop_) return;
-      job = take();
-    }
-    run(std::move(job));
-  }
+void Environment::tell_memory(std::int64_t change) {
+  taken_ += std::max<std::int64_t>(change, 0);
+  std::int64_t total = 0;
+  static_cast<void>(napi_adjust_external_memory(env_, change, &total));
 }
 
-void Executor::stop_all_at_exit() {
-  // Longer than a step of most models. A thread that waits for a JavaScript thread which is gone waits in vain, and is
-  // left.
+// No JavaScript can run any more, so no promise settles; what is JavaScript's is let go here, on its thread, when nothing
+// works on it any more.
+void Environment::end(void* environment) {
+  Environment& self = *static_cast<Environment*>(environment);
+  self.channel_->close();
+  for (Executor* executor : self.executors_) executor->cancel_all();
+  for (Executor* executor : self.executors_) executor->stop();
+  self.jobs_.clear();
+  auto& channels = Channels::shared();
+  const std::lock_guard lock(channels.mutex);
+  channels.all.erase(self.channel_);
+}
+
+// process.exit runs no cleanup hook, but the destructors of libraries: a CBLAS must not lose its memory within a product.
+void Environment::abandon_all() {
+  // Longer than a step of most models.
   constexpr auto PATIENCE = std::chrono::seconds(1);
-  const auto end = std::chrono::steady_clock::now() + PATIENCE;
-  const std::lock_guard lock(executors().mutex);
-  for (Executor* executor : executors().all) executor->cancel_all();
-  for (Executor* executor : executors().all) {
-    while (executor->works() && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-}
-
-bool Executor::works() {
-  const std::lock_guard lock(mutex_);
-  return !running_.empty();
-}
-
-void Executor::cancel_all() {
   {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    for (const auto& cancelled : running_) cancelled->store(true);
-    // Their environment is going, and their promises with it.
-    for (std::unique_ptr<Job>& job : waiting_) static_cast<void>(job.release());
-    waiting_.clear();
-    waiting_count_.store(0);
+    auto& channels = Channels::shared();
+    const std::lock_guard lock(channels.mutex);
+    for (const auto& channel : channels.all) channel->abandon();
   }
-  changed_.notify_all();
-}
-
-void Executor::shut_down() {
-  cancel_all();
-  if (thread_.joinable()) thread_.join();
+  Executor::stop_all(PATIENCE);
 }
 
 }  // namespace aevb::binding

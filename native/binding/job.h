@@ -1,103 +1,109 @@
-// Work off the JavaScript thread: a job, and the thread that does one after another.
+// Work off the JavaScript thread, and what an environment (the main thread, a worker thread) owns of it.
 //
-// An Executor owns one thread. Jobs are submitted on the JavaScript thread, worked on in order, and settled (their
-// promise resolved or rejected) back on the JavaScript thread. A job that outlives its environment is cancelled and
-// never settled: the environment's cleanup hook joins the thread.
+// A job has two sides. The task belongs to the core: it is worked on by a thread of Workers and holds nothing but the
+// core's memory, so it can be freed on any thread and at any time. The Job holds all that is JavaScript's: it stays with
+// its environment, is touched on the JavaScript thread alone, and is freed when it has settled, or when the environment
+// ends.
 #pragma once
 
 #include <napi.h>
 
-#include <atomic>
-#include <condition_variable>
-#include <deque>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
+
+#include "channel.h"
+#include "jobs/executor.h"
 
 namespace aevb::binding {
 
-class Job;
-void call_on_javascript_thread(Napi::Env env, Napi::Function, Job* job, std::function<void(Napi::Env)>* call);
-using JobChannel = Napi::TypedThreadSafeFunction<Job, std::function<void(Napi::Env)>, call_on_javascript_thread>;
-
 class Job {
  public:
-  // Runs on the executor's thread; may throw.
-  std::function<void(Job&)> work;
-  // Runs on the JavaScript thread after `work`; makes what the promise resolves to.
+  Job(Napi::Env env, std::uint64_t number);
+
+  const std::shared_ptr<Task> task = std::make_shared<Task>();
+  // Makes what the promise resolves to.
   std::function<Napi::Value(Napi::Env)> result;
-  // Runs on the JavaScript thread in either case, before the promise settles.
+  // Runs in either case, before the promise settles; not where the environment ends first.
   std::function<void()> finally;
-  // A job that only reads may run between two steps of one that trains.
-  bool reads_only = true;
+  // Set where what it works on has been disposed of.
+  std::shared_ptr<const bool> disposed;
 
   // JavaScript values that must live until the job is settled.
   void keep(const Napi::Object& object) { kept_.push_back(Napi::Persistent(object)); }
-
-  const std::atomic<bool>& cancelled() const { return *cancelled_; }
-  void cancel() { cancelled_->store(true, std::memory_order_relaxed); }
-
-  // From the executor's thread: calls `call` on the JavaScript thread, in order. Waits where many calls are waiting. An
-  // exception that `call` throws cancels the job and is what its promise rejects with.
-  void post(std::function<void(Napi::Env)> call);
+  // A function that posted calls may use.
+  const Napi::FunctionReference& keep_function(const Napi::Function& function);
 
  private:
-  friend class Executor;
-  explicit Job(Napi::Env env);
-  void settle(Napi::Env env);
-  static bool send(const JobChannel& channel, std::function<void(Napi::Env)> call);
+  friend class Environment;
+  void call(const std::function<void(Napi::Env)>& call);
+  void settle(std::exception_ptr error);
 
+  Napi::Env env_;
+  std::uint64_t number_;
   Napi::Promise::Deferred deferred_;
   std::vector<Napi::ObjectReference> kept_;
-  std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
-  std::exception_ptr error_;
-  std::exception_ptr call_error_;  // touched on the JavaScript thread alone
-  JobChannel channel_;
+  std::vector<std::unique_ptr<Napi::FunctionReference>> functions_;
+  std::exception_ptr call_error_;
 };
 
-class Executor {
+// The core's memory that a JavaScript object holds. The garbage collector is told of it, but tells of an object's end
+// only when the event loop turns: a program that waits for nothing would fill the memory. So whoever takes much looks
+// for objects that have gone.
+class Holder {
  public:
-  // on_idle runs on the executor's thread before it ends for want of work; the next job starts another.
-  explicit Executor(Napi::Env env, std::function<void()> on_idle = nullptr);
-  ~Executor();
-  Executor(const Executor&) = delete;
-  Executor& operator=(const Executor&) = delete;
+  virtual bool collected() const = 0;
+  virtual void give_back() = 0;
 
-  // The job is to be filled in and then passed to submit, on the JavaScript thread.
-  std::unique_ptr<Job> make_job(Napi::Env env) const { return std::unique_ptr<Job>(new Job(env)); }
+ protected:
+  ~Holder() = default;
+};
+
+// Shared by all that belongs to it, because finalizers run in no order.
+class Environment {
+ public:
+  static std::shared_ptr<Environment> make(Napi::Env env);
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  using Post = std::function<void(std::function<void(Napi::Env)>)>;
+
+  // The job is to be filled in and then passed to submit.
+  std::unique_ptr<Job> make_job();
+  // What the job's `work` may hold to have calls made on the JavaScript thread while it goes on, in order. Waits where
+  // many calls are waiting. An exception that a call throws cancels the task and is what the promise rejects with.
+  Post poster(const Job& job);
   // Returns { promise, cancel }. Throws std::system_error where no thread can be had: the job is then as if never made.
-  Napi::Object submit(Napi::Env env, std::unique_ptr<Job> job);
+  Napi::Object submit(Executor& executor, std::unique_ptr<Job> job);
 
-  // On the executor's own thread, from within a job: runs the waiting jobs that only read.
-  void run_waiting_readers();
+  // Executors stop with the environment.
+  void add(Executor& executor) { executors_.insert(&executor); }
+  void remove(Executor& executor) { executors_.erase(&executor); }
+
+  void add(Holder& holder) { holders_.insert(&holder); }
+  void remove(Holder& holder) { holders_.erase(&holder); }
+  // Before much of the core's memory is taken for an object: frees that of objects that have gone, once much was taken.
+  void make_room();
+  // Tells the garbage collector how much an object has taken, or given back.
+  void tell_memory(std::int64_t change);
 
  private:
-  static void shut_down_hook(void* executor) { static_cast<Executor*>(executor)->shut_down(); }
-  void shut_down();
-  // process.exit runs no cleanup hook, but the destructors of libraries: a CBLAS must not lose its memory within a
-  // product.
-  static void stop_all_at_exit();
-  void cancel_all();
-  bool works();
-  void loop();
-  // Takes the first waiting job, which is there; the mutex is held.
-  std::unique_ptr<Job> take();
-  void run(std::unique_ptr<Job> job);
+  explicit Environment(Napi::Env env);
+  static void end(void* environment);
+  static void abandon_all();
+  void settle(std::uint64_t number, const std::exception_ptr& error);
 
-  napi_env env_;
-  std::function<void()> on_idle_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::unique_ptr<Job>> waiting_;
-  std::atomic<std::size_t> waiting_count_{0};
-  // The cancel flags of the running jobs: one that trains, perhaps, and a reader between two of its steps.
-  std::vector<std::shared_ptr<std::atomic<bool>>> running_;
-  bool stop_ = false;
-  bool thread_runs_ = false;
-  std::thread thread_;
+  Napi::Env env_;
+  std::shared_ptr<Channel> channel_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Job>> jobs_;
+  std::uint64_t next_number_ = 0;
+  std::unordered_set<Executor*> executors_;
+  std::unordered_set<Holder*> holders_;
+  std::int64_t taken_ = 0;  // since it was last looked for objects that have gone
 };
 
 }  // namespace aevb::binding

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "addon.h"
 #include "array_view.h"
 #include "dataset_wrap.h"
 #include "errors.h"
@@ -83,61 +84,81 @@ Napi::Object tensors_object(Napi::Env env, const Model& model, const float* aren
 
 }  // namespace
 
-ThreadPool& LiveModel::pool_of(std::size_t threads) {
-  if (pool == nullptr || (!training_now && pool->threads() != threads)) {
-    pool = nullptr;
-    pool = std::make_unique<ThreadPool>(threads);
-  }
-  return *pool;
-}
-
 Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(env, "Model",
                      {
-                         InstanceAccessor<&ModelWrap::parameter_table>("parameterTable"),
-                         InstanceAccessor<&ModelWrap::epochs_trained>("epochsTrained"),
-                         InstanceMethod<&ModelWrap::read_parameters>("readParameters"),
-                         InstanceMethod<&ModelWrap::write_parameters>("writeParameters"),
-                         InstanceMethod<&ModelWrap::begin_fit>("beginFit"),
-                         InstanceMethod<&ModelWrap::train_epoch>("trainEpoch"),
-                         InstanceMethod<&ModelWrap::evaluate>("evaluate"),
-                         InstanceMethod<&ModelWrap::encode>("encode"),
-                         InstanceMethod<&ModelWrap::encode_now>("encodeNow"),
-                         InstanceMethod<&ModelWrap::decode>("decode"),
-                         InstanceMethod<&ModelWrap::reconstruct>("reconstruct"),
-                         InstanceMethod<&ModelWrap::sample>("sample"),
-                         InstanceMethod<&ModelWrap::log_likelihood>("logLikelihood"),
-                         InstanceMethod<&ModelWrap::anomaly_score>("anomalyScore"),
-                         InstanceMethod<&ModelWrap::refine>("refine"),
-                         InstanceMethod<&ModelWrap::gradient>("gradient"),
+                         InstanceAccessor<&ModelWrap::coded<&ModelWrap::parameter_table>>("parameterTable"),
+                         InstanceAccessor<&ModelWrap::coded<&ModelWrap::epochs_trained>>("epochsTrained"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::read_parameters>>("readParameters"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::write_parameters>>("writeParameters"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::begin_fit>>("beginFit"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::train_epoch>>("trainEpoch"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::evaluate>>("evaluate"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::encode>>("encode"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::encode_now>>("encodeNow"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::decode>>("decode"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::reconstruct>>("reconstruct"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::sample>>("sample"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::log_likelihood>>("logLikelihood"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::anomaly_score>>("anomalyScore"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::refine>>("refine"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::gradient>>("gradient"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::dispose>>("dispose"),
                      });
 }
 
-ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {
-  const ModelSpec spec = read_model_spec(options_of(info, 0));
-  try {
+ModelWrap::ModelWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<ModelWrap>(info), environment_(addon_data(info.Env()).environment) {
+  or_throw_in_javascript(info.Env(), [&] {
+    const ModelSpec spec = read_model_spec(options_of(info, 0));
+    environment_->make_room();
     const FlushDenormals flush;
     live_ = std::make_shared<LiveModel>(spec);
-    executor_ = std::make_unique<Executor>(info.Env(), [live = live_.get()] { live->pool = nullptr; });
-  } catch (const std::exception&) {
-    throw_in_javascript(info.Env(), std::current_exception());
-  }
-  tell_memory(info.Env(), arena_bytes(live_->model) * ARENAS_OF_A_MODEL);
+  });
+  // Last, because the destructor takes them away again, and it does not run where this throws.
+  environment_->add(executor_);
+  environment_->add(static_cast<Holder&>(*this));
+  tell_memory(arena_bytes(live_->model) * ARENAS_OF_A_MODEL);
 }
 
-void ModelWrap::Finalize(Napi::BasicEnv env) { Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_); }
+ModelWrap::~ModelWrap() {
+  give_back();
+  environment_->remove(executor_);
+  environment_->remove(static_cast<Holder&>(*this));
+}
 
-void ModelWrap::tell_memory(Napi::Env env, std::int64_t bytes) {
-  if (bytes > bytes_) {
-    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - bytes_);
-    bytes_ = bytes;
-  }
+bool ModelWrap::collected() const {
+  napi_value object = nullptr;
+  return live_ != nullptr && napi_get_reference_value(Env(), *this, &object) == napi_ok && object == nullptr;
+}
+
+void ModelWrap::give_back() {
+  live_ = nullptr;
+  row_encoder_ = nullptr;
+  environment_->tell_memory(-std::exchange(bytes_, 0));
+}
+
+void ModelWrap::dispose(const Napi::CallbackInfo&) {
+  *disposed_ = true;
+  executor_.cancel_all();
+  give_back();
+}
+
+LiveModel& ModelWrap::live() const {
+  if (live_ == nullptr) throw_in_javascript(Env(), std::make_exception_ptr(Disposed()));
+  return *live_;
+}
+
+void ModelWrap::tell_memory(std::int64_t bytes) {
+  if (bytes <= bytes_) return;
+  environment_->tell_memory(bytes - bytes_);
+  bytes_ = bytes;
 }
 
 Napi::Value ModelWrap::parameter_table(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Array table = Napi::Array::New(env);
-  for (const ParameterInfo& entry : live_->model.table()) {
+  for (const ParameterInfo& entry : live().model.table()) {
     Napi::Array shape = Napi::Array::New(env);
     for (std::size_t i = 0; i < entry.shape.size(); ++i) {
       shape.Set(static_cast<std::uint32_t>(i), Napi::Number::New(env, static_cast<double>(entry.shape[i])));
@@ -151,7 +172,7 @@ Napi::Value ModelWrap::parameter_table(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::epochs_trained(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(live_->model.epochs_trained));
+  return Napi::Number::New(info.Env(), static_cast<double>(live().model.epochs_trained));
 }
 
 void ModelWrap::refuse_while(bool busy, Napi::Env env) const {
@@ -163,14 +184,14 @@ void ModelWrap::refuse_while(bool busy, Napi::Env env) const {
 
 Napi::Value ModelWrap::read_parameters(const Napi::CallbackInfo& info) {
   refuse_while(training_jobs_ > 0, info.Env());
-  return tensors_object(info.Env(), live_->model, live_->model.parameters().data());
+  return tensors_object(info.Env(), live().model, live().model.parameters().data());
 }
 
 void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   refuse_while(jobs_ > 0, env);
   const Napi::Object values = options_of(info, 0);
-  Model& model = live_->model;
+  Model& model = live().model;
   std::vector<Napi::Float32Array> arrays;
   for (const ParameterInfo& entry : model.table()) {
     const Napi::Value value = values.Get(entry.name);
@@ -188,7 +209,7 @@ void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
 void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {
   refuse_while(jobs_ > 0, info.Env());
   const TrainSpec spec = read_train_spec(options_of(info, 0));
-  live_->trainer.begin_fit(spec);
+  live().trainer.begin_fit(spec);
 }
 
 namespace {
@@ -202,10 +223,17 @@ Dataset rows_of(const Napi::Value& value, std::size_t columns) {
   return data;
 }
 
+// The same, or an array, which is read where it is: for a call that is over before any JavaScript runs.
+Dataset rows_now(const Napi::Value& value, std::size_t columns) {
+  if (!value.IsTypedArray()) return rows_of(value, columns);
+  return DatasetWrap::of_array(value, static_cast<double>(columns), false);
+}
+
 // The condition of `rows` rows: options.condition of a conditional model.
-std::optional<Dataset> condition_of(const ModelSpec& spec, const Napi::Value& value, std::size_t rows) {
+std::optional<Dataset> condition_of(const ModelSpec& spec, const Napi::Value& value, std::size_t rows,
+                                    Dataset (*read)(const Napi::Value&, std::size_t) = rows_of) {
   if (spec.condition.width == 0) return std::nullopt;
-  Dataset condition = rows_of(value, condition_columns(spec));
+  Dataset condition = read(value, condition_columns(spec));
   if (condition.rows() != rows) throw Napi::RangeError::New(value.Env(), "Expected a condition for each row");
   return condition;
 }
@@ -245,7 +273,7 @@ struct Posteriors {
 }  // namespace
 
 Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
-  const ModelSpec& spec = live_->model.spec();
+  const ModelSpec& spec = live().model.spec();
   Dataset data = rows_of(info[0], data_columns(spec));
   const std::size_t rows = data.rows();
   return {std::move(data), condition_of(spec, options_of(info, 1).Get("condition"), rows)};
@@ -259,53 +287,45 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   const std::chrono::duration<double, std::milli> interval(read_number(options, "batchInterval"));
   refuse_while(training_jobs_ > 0, env);
 
-  auto job = executor_->make_job(env);
-  job->reads_only = false;
+  auto job = environment_->make_job();
+  job->disposed = disposed_;
+  job->task->reads_only = false;
   job->keep(Value());
-  const auto callback = [&](const char* name) -> std::shared_ptr<Napi::FunctionReference> {
+  // Kept with the job, on the JavaScript thread; what is posted is called only while that is there.
+  const auto callback = [&](const char* name) -> const Napi::FunctionReference* {
     const Napi::Value value = options.Get(name);
-    if (!value.IsFunction()) return nullptr;
-    return std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
+    return value.IsFunction() ? &job->keep_function(value.As<Napi::Function>()) : nullptr;
   };
-  const auto begin = callback("onBatchBegin"), end = callback("onBatchEnd");
+  const auto *const begin = callback("onBatchBegin"), *const end = callback("onBatchEnd");
   const auto epoch = std::make_shared<std::pair<Terms, double>>();
 
-  job->work = [live = live_, executor = executor_.get(), data, threads, interval, begin, end, epoch](Job& self) {
-    // A raw pointer in what is posted: the functions are let go with the job, on the JavaScript thread.
+  job->task->work = [live = live_, data, threads, interval, begin, end, epoch,
+                     post = environment_->poster(*job)](Task& self) {
     EpochEvents events;
     if (begin != nullptr) {
-      events.batch_begin = [&self, function = begin.get()](std::size_t batch) {
-        self.post([function, batch](Napi::Env inner) {
-          function->Call({Napi::Number::New(inner, static_cast<double>(batch))});
-        });
+      events.batch_begin = [&post, begin](std::size_t batch) {
+        post([begin, batch](Napi::Env inner) { begin->Call({Napi::Number::New(inner, static_cast<double>(batch))}); });
       };
     }
     Clock::time_point last{};
     if (end != nullptr) {
-      events.batch_end = [&self, &last, interval, function = end.get()](std::size_t batch, const Terms& terms) {
+      events.batch_end = [&post, &last, interval, end](std::size_t batch, const Terms& terms) {
         const Clock::time_point now = Clock::now();
         if (now - last < interval) return;
         last = now;
-        self.post([function, batch, terms](Napi::Env inner) {
+        post([end, batch, terms](Napi::Env inner) {
           Napi::Object numbers = terms_object(inner, terms);
           numbers.Set("batch", Napi::Number::New(inner, static_cast<double>(batch)));
-          function->Call({numbers});
+          end->Call({numbers});
         });
       };
     }
-    events.between_steps = [executor] { executor->run_waiting_readers(); };
+    events.between_steps = [&self] { self.run_waiting_readers(); };
     const std::size_t samples = live->model.spec().objective.samples;
     const std::size_t batch = std::min(data.rows(), live->trainer.batch_size());
-    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, batch, samples));
+    ThreadPool& pool = self.worker().pool(threads > 0 ? threads : sensible_threads(live->model, batch, samples));
     const auto started = Clock::now();
-    live->training_now = true;
-    try {
-      epoch->first = live->trainer.epoch(data, pool, self.cancelled(), events);
-    } catch (...) {
-      live->training_now = false;
-      throw;
-    }
-    live->training_now = false;
+    epoch->first = live->trainer.epoch(data, pool, self.cancelled(), events);
     epoch->second = std::chrono::duration<double>(Clock::now() - started).count();
   };
   job->result = [epoch](Napi::Env inner) -> Napi::Value {
@@ -313,31 +333,32 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
     object.Set("seconds", Napi::Number::New(inner, epoch->second));
     return object;
   };
-  job->finally = [this, begin, end] {
+  job->finally = [this] {
     --jobs_;
     --training_jobs_;
   };
-  const Napi::Object handle = executor_->submit(env, std::move(job));
+  const Napi::Object handle = environment_->submit(executor_, std::move(job));
   ++jobs_;
   ++training_jobs_;
-  tell_memory(env, arena_bytes(live_->model) * ARENAS_OF_TRAINING);
+  tell_memory(arena_bytes(live().model) * ARENAS_OF_TRAINING);
   return handle;
 }
 
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                              std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
                              std::initializer_list<Napi::Object> kept) {
-  auto job = executor_->make_job(info.Env());
-  job->keep(Value());
+  auto job = environment_->make_job();
+  job->disposed = disposed_;
+  job->keep(info.This().As<Napi::Object>());
   for (const Napi::Object& object : kept) job->keep(object);
-  job->work = [live = live_, rows, draws, threads, work = std::move(work)](Job& self) {
+  job->task->work = [live = live_, rows, draws, threads, work = std::move(work)](Task& self) {
     if (self.cancelled().load()) throw Cancelled();
-    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
+    ThreadPool& pool = self.worker().pool(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
     work(Inference{live->model, pool, self.cancelled()});
   };
   job->result = std::move(result);
   job->finally = [this] { --jobs_; };
-  const Napi::Object handle = executor_->submit(info.Env(), std::move(job));
+  const Napi::Object handle = environment_->submit(executor_, std::move(job));
   ++jobs_;
   return handle;
 }
@@ -355,7 +376,7 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
-  const Posteriors answer(info.Env(), live_->model, data.rows());
+  const Posteriors answer(info.Env(), live().model, data.rows());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer.object));
   return infer(
       info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
@@ -368,46 +389,39 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   refuse_while(training_jobs_ > 0, env);
-  const ModelSpec& spec = live_->model.spec();
+  const ModelSpec& spec = live().model.spec();
   const std::size_t columns = data_columns(spec);
-  // No JavaScript runs before this is over, so an array is read where it is.
-  const bool is_array = info[0].IsTypedArray();
-  Dataset rows =
-      is_array ? DatasetWrap::of_array(info[0], static_cast<double>(columns), false) : rows_of(info[0], columns);
-  if (is_array) {
+  Dataset rows = rows_now(info[0], columns);
+  if (info[0].IsTypedArray()) {
     const Napi::Value bad = DatasetWrap::bad_cell(rows, info[1], info[2]);
     if (!bad.IsNull()) return bad;
   }
   const std::size_t count = rows.rows();
-  const Examples data(std::move(rows), condition_of(spec, info[5], count));
-  const std::vector<std::size_t> units = head_units(live_->model);
+  const Examples data(std::move(rows), condition_of(spec, info[5], count, rows_now));
+  const std::vector<std::size_t> units = head_units(live().model);
   if (!info[3].IsArray()) throw Napi::TypeError::New(env, "Expected an array for heads");
   const auto list = info[3].As<Napi::Array>();
   std::vector<float*> heads;
   for (std::size_t i = 0; i < units.size(); ++i) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
-  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live_->model.latent_width);
-  try {
-    const FlushDenormals flush;
-    if (count == 1) {
-      if (row_encoder_ == nullptr) row_encoder_ = std::make_unique<RowEncoder>(live_->model);
-      row_encoder_->encode(heads, mean, data);
-    } else {
-      // Without helpers: to wake one takes longer than most of what is asked for in this way.
-      ThreadPool pool(1);
-      const std::atomic<bool> never{false};
-      Inference{live_->model, pool, never}.encode(heads, mean, data);
-    }
-  } catch (const std::exception&) {
-    throw_in_javascript(env, std::current_exception());
+  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.latent_width);
+  const FlushDenormals flush;
+  if (count == 1) {
+    if (row_encoder_ == nullptr) row_encoder_ = std::make_unique<RowEncoder>(live().model);
+    row_encoder_->encode(heads, mean, data);
+  } else {
+    // Without helpers: to wake one takes longer than most of what is asked for in this way.
+    ThreadPool pool(1);
+    const std::atomic<bool> never{false};
+    Inference{live().model, pool, never}.encode(heads, mean, data);
   }
   return env.Null();
 }
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
-  const ModelSpec& spec = live_->model.spec();
-  const Dataset z = rows_of(info[0], live_->model.latent_width);
+  const ModelSpec& spec = live().model.spec();
+  const Dataset z = rows_of(info[0], live().model.latent_width);
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(spec, options.Get("condition"), z.rows());
   const Drawing drawing = drawing_of(options);
@@ -425,7 +439,7 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
-  auto out = new_floats(info.Env(), data.rows(), live_->model.spec().input);
+  auto out = new_floats(info.Env(), data.rows(), live().model.spec().input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options, "threads"),
@@ -435,7 +449,7 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Model& model = live_->model;
+  const Model& model = live().model;
   const std::size_t count = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(model.spec(), options.Get("condition"), count);
@@ -459,7 +473,7 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const Refinement refinement{read_size(options, "steps"), read_number(options, "learningRate"),
                               read_size(options, "samples"), read_size(options, "seed")};
-  const Posteriors answer(env, live_->model, data.rows());
+  const Posteriors answer(env, live().model, data.rows());
   auto before = new_doubles(env, data.rows()), after = new_doubles(env, data.rows());
   Napi::Object object = answer.object;
   object.Set("before", before);
@@ -502,14 +516,14 @@ Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
   refuse_while(training_jobs_ > 0, info.Env());
-  const ModelSpec& spec = live_->model.spec();
+  const ModelSpec& spec = live().model.spec();
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Napi::Value given = options.Get("epsilon"), step_value = options.Get("step");
   auto epsilon = std::make_shared<std::vector<float>>();
   if (given.IsTypedArray()) {
     const auto array = given.As<Napi::Float32Array>();
-    if (array.ElementLength() != data.rows() * spec.objective.samples * live_->model.noise_width) {
+    if (array.ElementLength() != data.rows() * spec.objective.samples * live().model.noise_width) {
       throw Napi::RangeError::New(info.Env(), "Expected [rows * samples, width of the noise] elements for epsilon");
     }
     epsilon->assign(array.Data(), array.Data() + array.ElementLength());

@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "dataset.h"
+#include "errors.h"
 #include "inference.h"
 #include "job.h"
-#include "math/thread_pool.h"
 #include "model.h"
 #include "trainer.h"
 
@@ -19,22 +19,22 @@ namespace aevb::binding {
 struct LiveModel {
   explicit LiveModel(const ModelSpec& spec) : model(spec), trainer(model) {}
 
-  // The pool of the executor's thread; stays as it is while a step may be using it.
-  ThreadPool& pool_of(std::size_t threads);
-
   Model model;
   Trainer trainer;
-  std::unique_ptr<ThreadPool> pool;
-  bool training_now = false;  // on the executor's thread
 };
 
-class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
+class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
  public:
   static Napi::Function define(Napi::Env env);
   explicit ModelWrap(const Napi::CallbackInfo& info);
-  void Finalize(Napi::BasicEnv env) override;
+  ~ModelWrap() override;
 
  private:
+  template <auto METHOD>
+  auto coded(const Napi::CallbackInfo& info) {
+    return or_throw_in_javascript(info.Env(), [&] { return (this->*METHOD)(info); });
+  }
+
   Napi::Value parameter_table(const Napi::CallbackInfo& info);
   Napi::Value epochs_trained(const Napi::CallbackInfo& info);
   Napi::Value read_parameters(const Napi::CallbackInfo& info);
@@ -51,24 +51,30 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value anomaly_score(const Napi::CallbackInfo& info);
   Napi::Value refine(const Napi::CallbackInfo& info);
   Napi::Value gradient(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo& info);
 
+  bool collected() const override;
+  void give_back() override;
+  // Throws an error of code 'DISPOSED'.
+  LiveModel& live() const;
   // The first argument as rows, with options.condition beside them. Throws a RangeError where they do not fit the
   // model.
   Examples examples_of(const Napi::CallbackInfo& info) const;
   void refuse_while(bool busy, Napi::Env env) const;
   // Tells the garbage collector what this model holds of the core's memory.
-  void tell_memory(Napi::Env env, std::int64_t bytes);
+  void tell_memory(std::int64_t bytes);
   // A job that calls `work` with what inference needs; `rows` and `draws` decide how many threads pay.
   Napi::Value infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                     std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
                     std::initializer_list<Napi::Object> kept);
 
-  std::shared_ptr<LiveModel> live_;
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<LiveModel> live_;  // until it is disposed of
+  const std::shared_ptr<bool> disposed_ = std::make_shared<bool>(false);
   std::unique_ptr<RowEncoder> row_encoder_;   // of encodeNow, on the JavaScript thread
   std::size_t jobs_ = 0, training_jobs_ = 0;  // not settled yet
   std::int64_t bytes_ = 0;                    // that the garbage collector has been told of
-  // Last, so that its thread has ended before what that works on goes.
-  std::unique_ptr<Executor> executor_;
+  Executor executor_;
 };
 
 }  // namespace aevb::binding

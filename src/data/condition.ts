@@ -2,8 +2,18 @@
 
 import { types } from 'node:util'
 import { expected } from '../errors.js'
-import type { ModelSpec, NativeDataset } from '../native.js'
-import { asDataset, checkedRows, checkedRowsNow, Dataset, type Domain, type MatrixLike, real } from './dataset.js'
+import { type ModelSpec, type NativeDataset, native } from '../native.js'
+import type { FlatArray } from '../tensor.js'
+import {
+  asDataset,
+  checkedRows,
+  Dataset,
+  type Domain,
+  type MatrixLike,
+  real,
+  refuseBadCell,
+  rowsNow,
+} from './dataset.js'
 
 /**
  * The condition of each row. Of a model with `condition: { classes }` a class number for each, counted from 0, or one
@@ -21,6 +31,16 @@ export interface ConditionRows {
   readonly domain: Domain
 }
 
+/** A condition in a form that data may have, and how it is to be read. */
+interface Given {
+  readonly given: unknown
+  readonly columns: number
+  readonly domain: Domain
+  /** For messages: what it is, and in which forms. */
+  readonly what: string
+  readonly forms: string
+}
+
 /**
  * The condition of `rows` rows, or undefined for a model without one. Throws a TypeError or RangeError where the model has
  * none but one is given, where one is missing, or where it does not fit.
@@ -31,6 +51,22 @@ export function conditionRows(
   rows: number,
   name = 'condition',
 ): ConditionRows | undefined {
+  const read = readCondition(spec, condition, rows, name)
+  if (!read) return undefined
+  const { given, columns, domain, what, forms } = read
+  const dataset = given instanceof Dataset ? given : asDataset(given, name, columns, forms)
+  if (dataset.columns !== columns) throw new RangeError(expected(what, name, condition))
+  if (dataset.rows !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
+  return { dataset, domain }
+}
+
+function readCondition(
+  spec: ConditionSpec,
+  condition: unknown,
+  rows: number,
+  name: string,
+  isNow = false,
+): Given | undefined {
   if (spec.width === 0) {
     if (condition === undefined) return undefined
     throw new TypeError(expected('nothing, for the model has no condition,', name, condition))
@@ -41,12 +77,33 @@ export function conditionRows(
   if (condition === undefined) {
     throw new TypeError(expected(spec.classes ? `${what}, or one for all,` : what, name, condition))
   }
-  const given = spec.classes ? classNumbers(condition, rows, name, what) : condition
-  const forms = spec.classes ? `${what}, or one for all,` : `${what}, in a form that data may have,`
-  const dataset = given instanceof Dataset ? given : asDataset(given, name, spec.classes ? 1 : spec.width, forms)
-  if (dataset.columns !== (spec.classes ? 1 : spec.width)) throw new RangeError(expected(what, name, condition))
-  if (dataset.rows !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
-  return { dataset, domain: spec.classes ? { type: 'codes', classes: [spec.width] } : real }
+  if (!spec.classes) {
+    return {
+      given: condition,
+      columns: spec.width,
+      domain: real,
+      what,
+      forms: `${what}, in a form that data may have,`,
+    }
+  }
+  return {
+    given:
+      isNow && rows === 1 && typeof condition === 'number'
+        ? theOne(condition)
+        : classNumbers(condition, rows, name, what),
+    columns: 1,
+    domain: { type: 'codes', classes: [spec.width] },
+    what,
+    forms: `${what}, or one for all,`,
+  }
+}
+
+const one = new Float64Array(1)
+
+/** A class number, until the next: an array that the core has reached once costs less than a new one. */
+function theOne(condition: number): Float64Array {
+  one[0] = condition
+  return one
 }
 
 /** The core's rows, once every cell is known to be what it should. */
@@ -84,7 +141,24 @@ function isIntegers(value: unknown): value is Integers {
   return [isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array].some((is) => is(value))
 }
 
-/** The same on the calling thread, for a call that is over before anything can change. */
-export function conditionNow(condition: ConditionRows | undefined): NativeDataset | undefined {
-  return condition && checkedRowsNow(condition.dataset, 'condition', condition.domain)
+/**
+ * The condition of `rows` rows with every cell checked, on the calling thread, for a call that is over before anything can
+ * change. An array stays what it is: to make a Dataset of it would take longer than to encode a row.
+ */
+export function conditionNow(
+  spec: ConditionSpec,
+  condition: unknown,
+  rows: number,
+): NativeDataset | FlatArray | undefined {
+  const name = 'condition'
+  const read = readCondition(spec, condition, rows, name, true)
+  if (!read) return undefined
+  const { given, columns, domain, what, forms } = read
+  if (given instanceof Dataset && given.columns !== columns) throw new RangeError(expected(what, name, condition))
+  const { native: cells, rows: found } = rowsNow(given, name, columns, domain, forms)
+  if (found !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
+  if (ArrayBuffer.isView(cells)) {
+    refuseBadCell(native.checkArray(cells, columns, domain.type, domain.classes), name, domain)
+  }
+  return cells
 }

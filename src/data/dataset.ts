@@ -1,7 +1,8 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Rows that the core owns: copied once, used by as many calls as one likes. */
 
 import { inspect } from 'node:util'
-import { expected, translate } from '../errors.js'
+import { disposed, expected, translate } from '../errors.js'
 import { type BadCell, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
 import type { DataDomain } from '../options/config/likelihood.js'
 import { integer, optional, options, parse, positiveInteger } from '../options/schema.js'
@@ -60,13 +61,15 @@ let heldBy: (dataset: Dataset) => Held
  * change or vanish afterwards.
  */
 export class Dataset {
-  readonly #held: Held
+  /** Until it is disposed of. */
+  #kept: Held | undefined
 
   static {
     heldBy = (dataset) => dataset.#held
     // Not a method, whose name would make the package's types those of Node's.
     Object.defineProperty(Dataset.prototype, inspect.custom, {
       value(this: Dataset): string {
+        if (!this.#kept) return 'Dataset, disposed of'
         return `Dataset of ${counted(this.rows, 'row')} × ${counted(this.columns, 'column')}`
       },
     })
@@ -79,10 +82,31 @@ export class Dataset {
    */
   constructor(data: Matrix, passed: { readonly columns?: number | undefined } = {}) {
     // `slice` and `asDataset` hand over what they hold already.
-    this.#held =
+    this.#kept =
       (data as unknown) instanceof Held
         ? (data as unknown as Held)
         : Held.copy(data, 'data', parse(schema, passed, 'Dataset').columns)
+  }
+
+  /**
+   * Gives the memory back at once, where the garbage collector would do it some day, unless a slice of it or a call that is
+   * under way needs it: then when the last of them has ended. A call that comes to the rows only later, as each epoch of a
+   * `fit` does, rejects with a VAEError of code 'DISPOSED', and so does every use of this from then on. Does nothing the
+   * second time. `using data = new Dataset(…)` calls it at the end of the block.
+   */
+  dispose(): void {
+    this.#kept?.native.dispose()
+    this.#kept = undefined
+  }
+
+  /** The same as {@link Dataset.dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  get #held(): Held {
+    if (!this.#kept) throw disposed('Dataset')
+    return this.#kept
   }
 
   /** How many rows there are. */
@@ -146,9 +170,9 @@ export interface RowsNow {
  * The rows of `value`, each of `columns` numbers, on the calling thread. The cells of a Dataset are checked, those of
  * anything else are not: a native Dataset made for them would cost as much as encoding a row.
  */
-export function rowsNow(value: unknown, name: string, columns: number, domain: Domain): RowsNow {
+export function rowsNow(value: unknown, name: string, columns: number, domain: Domain, what = forms): RowsNow {
   if (!(value instanceof Dataset)) {
-    const matrix = flatten(value, name, columns, forms)
+    const matrix = flatten(value, name, columns, what)
     refuseTooLarge(value, matrix, name)
     return { native: matrix.data, rows: matrix.rows }
   }

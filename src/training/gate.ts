@@ -2,12 +2,18 @@
 
 import { VAEError } from '../errors.js'
 import type { Job } from '../native.js'
+import { orAborted } from './jobs.js'
 
-/** A model's door: one `fit` at a time, begun when all other work is done, and nobody reads parameters within an epoch. */
+/**
+ * One `fit` of a model at a time, begun when all work that came before it is done, and nobody reads parameters within an
+ * epoch.
+ */
 export class Gate {
   #fitting = false
   /** The epoch that runs now; it may outlive an aborted `fit` by the rest of a step. */
   #epoch: Promise<unknown> | undefined
+  /** Until a `fit` that waits for other work has begun. */
+  #beginning: Promise<void> | undefined
   /** All work that the core has not finished. */
   readonly #work = new Set<Promise<unknown>>()
 
@@ -20,6 +26,26 @@ export class Gate {
     } finally {
       this.#fitting = false
     }
+  }
+
+  /** Begins a `fit`, when all work that came before it is done: what comes meanwhile waits for its `turn`. */
+  async begin<T>(begin: () => T, signal: AbortSignal | undefined): Promise<T> {
+    let begun = () => {}
+    this.#beginning = new Promise((resolve) => {
+      begun = resolve
+    })
+    try {
+      while (this.busy) await orAborted(this.quiet(), signal)
+      return begin()
+    } finally {
+      this.#beginning = undefined
+      begun()
+    }
+  }
+
+  /** Resolves when a `fit` that waits already has begun, so that those who come without pause cannot keep it from it. */
+  async turn(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#beginning) await orAborted(this.#beginning, signal)
   }
 
   /** The rest of a step, where an aborted `fit` has left one running. */

@@ -16,7 +16,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 /** What the job gives. Where `signal` is aborted, cancels it and rejects with an AbortError. */
 export async function run<T>(start: () => Job<T>, signal: AbortSignal | undefined): Promise<T> {
   throwIfAborted(signal)
-  const job = startTranslated(start)
+  const job = translated(start)
   try {
     return await orAborted(job.promise, signal, { graceMs: GRACE_MS, onAbort: () => job.cancel() })
   } catch (error) {
@@ -52,9 +52,10 @@ export async function orAborted<T>(
   }
 }
 
-function startTranslated<T>(start: () => Job<T>): Job<T> {
+/** What `call` gives, or its error in the facade's words. */
+export function translated<T>(call: () => T): T {
   try {
-    return start()
+    return call()
   } catch (error) {
     throw translate(error)
   }

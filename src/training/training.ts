@@ -5,7 +5,7 @@ import type { FitPlan } from '../options/fit-options.js'
 import { BatchCalls } from './batch-calls.js'
 import type { Callbacks, EpochRecord, History, Losses } from './callbacks.js'
 import type { Gate } from './gate.js'
-import { orAborted, run, throwIfAborted } from './jobs.js'
+import { orAborted, run, throwIfAborted, translated } from './jobs.js'
 import { loadProgress, type Progress } from './progress.js'
 
 /** A progress bar is drawn ten times a second; telling it more often would only cost. */
@@ -37,15 +37,13 @@ export async function train(training: Training): Promise<History> {
   const { model, gate, plan } = training
   const epochs: EpochRecord[] = []
   const makeProgress = await loadProgress(plan.verbose)
-  // Again, should work have begun in the moment before this goes on; then nothing comes between it and the beginning.
-  while (gate.busy) await orAborted(gate.quiet(), plan.signal)
+  await gate.begin(() => translated(() => model.beginFit(plan.spec)), plan.signal)
   // Only now: what an aborted `fit` left running may have ended an epoch.
-  const progress = makeProgress(model.epochsTrained + plan.epochs)
+  const progress = makeProgress(translated(() => model.epochsTrained) + plan.epochs)
   try {
-    model.beginFit(plan.spec)
     await notify(plan, (callback) => callback.onTrainBegin?.())
     for (let i = 0; i < plan.epochs; i++) {
-      const epoch = model.epochsTrained + 1
+      const epoch = translated(() => model.epochsTrained) + 1
       await notify(plan, (callback) => callback.onEpochBegin?.(epoch))
       const record = await trainAndValidate(training, epoch, progress)
       epochs.push(record)
