@@ -72,7 +72,8 @@ Napi::Value coded(const Napi::CallbackInfo& info) {
   return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
 }
 
-// A worker thread that ends unloads the addon if it alone has loaded it, but threads that wait for work are in its code.
+// A worker thread that ends unloads the addon if it alone has loaded it, but threads that wait for work are in its
+// code.
 void stay_loaded() {
 #if defined(_WIN32)
   HMODULE module = nullptr;

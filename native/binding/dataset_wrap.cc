@@ -85,8 +85,8 @@ struct Part {
   std::shared_ptr<const void> told;
 };
 
-// Tells the collector of so many bytes until the last owner has gone. Else it would see a small object, and let gigabytes
-// of them wait.
+// Tells the collector of so many bytes until the last owner has gone. Else it would see a small object, and let
+// gigabytes of them wait.
 std::shared_ptr<const void> tell_while_held(const std::shared_ptr<Environment>& environment, std::size_t bytes) {
   environment->tell_memory(static_cast<std::int64_t>(bytes));
   return {environment.get(),
@@ -203,8 +203,8 @@ Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {
   if (!(from >= 0.0 && from < to && to <= static_cast<double>(dataset().rows()))) {
     throw Napi::RangeError::New(info.Env(), "Expected 0 <= from < to <= rows for slice");
   }
-  Part part{
-      std::make_unique<Dataset>(dataset().slice(static_cast<std::size_t>(from), static_cast<std::size_t>(to))), told_};
+  Part part{std::make_unique<Dataset>(dataset().slice(static_cast<std::size_t>(from), static_cast<std::size_t>(to))),
+            told_};
   return addon_data(info.Env()).dataset_class.New({Napi::External<Part>::New(info.Env(), &part)});
 }
 

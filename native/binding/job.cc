@@ -148,8 +148,8 @@ void Environment::tell_memory(std::int64_t change) {
   static_cast<void>(napi_adjust_external_memory(env_, change, &total));
 }
 
-// No JavaScript can run any more, so no promise settles; what is JavaScript's is let go here, on its thread, when nothing
-// works on it any more.
+// No JavaScript can run any more, so no promise settles; what is JavaScript's is let go here, on its thread, when
+// nothing works on it any more.
 void Environment::end(void* environment) {
   Environment& self = *static_cast<Environment*>(environment);
   self.channel_->close();
@@ -161,7 +161,8 @@ void Environment::end(void* environment) {
   channels.all.erase(self.channel_);
 }
 
-// process.exit runs no cleanup hook, but the destructors of libraries: a CBLAS must not lose its memory within a product.
+// process.exit runs no cleanup hook, but the destructors of libraries: a CBLAS must not lose its memory within a
+// product.
 void Environment::abandon_all() {
   // Longer than a step of most models.
   constexpr auto PATIENCE = std::chrono::seconds(1);

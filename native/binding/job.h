@@ -1,9 +1,9 @@
 // Work off the JavaScript thread, and what an environment (the main thread, a worker thread) owns of it.
 //
 // A job has two sides. The task belongs to the core: it is worked on by a thread of Workers and holds nothing but the
-// core's memory, so it can be freed on any thread and at any time. The Job holds all that is JavaScript's: it stays with
-// its environment, is touched on the JavaScript thread alone, and is freed when it has settled, or when the environment
-// ends.
+// core's memory, so it can be freed on any thread and at any time. The Job holds all that is JavaScript's: it stays
+// with its environment, is touched on the JavaScript thread alone, and is freed when it has settled, or when the
+// environment ends.
 #pragma once
 
 #include <napi.h>

@@ -86,7 +86,7 @@ std::deque<std::shared_ptr<Task>> TaskQueue::halt() {
 }
 
 void Executor::stop() {
-  const auto dropped = queue_->halt();
+  for (const auto& task : queue_->halt()) task->drop();
   std::unique_lock lock(queue_->mutex);
   queue_->rests.wait(lock, [this] { return queue_->running.empty(); });
 }
@@ -95,8 +95,9 @@ void Executor::stop_all(std::chrono::milliseconds patience) {
   const auto end = std::chrono::steady_clock::now() + patience;
   auto& registry = Registry::shared();
   const std::lock_guard lock(registry.mutex);
-  std::vector<std::deque<std::shared_ptr<Task>>> dropped;
-  for (const auto& queue : registry.all) dropped.push_back(queue->halt());
+  for (const auto& queue : registry.all) {
+    for (const auto& task : queue->halt()) task->drop();
+  }
   for (const auto& queue : registry.all) {
     std::unique_lock own(queue->mutex);
     queue->rests.wait_until(own, end, [&] { return queue->running.empty(); });
@@ -137,8 +138,8 @@ void TaskQueue::run(Task& task, Worker& worker) {
   } catch (...) {
     error = std::current_exception();
   }
-  task.work = nullptr;
   const auto done = std::exchange(task.done, nullptr);
+  task.drop();
   {
     const std::lock_guard lock(mutex);
     running.pop_back();

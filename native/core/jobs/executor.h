@@ -33,7 +33,11 @@ class Task {
   void run_waiting_readers();
 
  private:
+  friend class Executor;
   friend struct TaskQueue;
+  // Others may hold the task, but not what it held.
+  void drop() { work = nullptr, done = nullptr; }
+
   std::atomic<bool> cancelled_{false};
   Worker* worker_ = nullptr;
   TaskQueue* queue_ = nullptr;
