@@ -28,8 +28,13 @@ function sources() {
 
 function defines() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  // The second of them: no exception of any kind may leave a callback.
-  const exceptions = ['NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS']
+  // The second of them: no exception of any kind may leave a callback. The third: nor one that cannot be thrown, because a
+  // worker thread was told to end in the middle of a call and its environment takes no exception any more.
+  const exceptions = [
+    'NAPI_CPP_EXCEPTIONS',
+    'NODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  ]
   return ['NAPI_VERSION=8', ...exceptions, `AEVB_VERSION=${version}`, ...cblas().defines]
 }
 

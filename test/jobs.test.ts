@@ -135,4 +135,33 @@ describe('a gate', () => {
     await waiting
     expect(quiet).toBe(true)
   })
+
+  test('lets a fit begin after the work that came before it, and lets those who come meanwhile wait for that', async () => {
+    const gate = new Gate()
+    const before = gate.track(makeJob())
+    const order: string[] = []
+    const begun = gate.begin(() => order.push('begun'), undefined)
+    const reader = gate.turn(undefined).then(() => order.push('reader'))
+    await setTimeout(1)
+    expect(order).toEqual([])
+    before.resolve('')
+    await Promise.all([begun, reader])
+    expect(order).toEqual(['begun', 'reader'])
+    await gate.turn(undefined)
+  })
+
+  test('lets those go on who wait for a fit that gives up before it begins', async () => {
+    const gate = new Gate()
+    const controller = new AbortController()
+    gate.track(makeJob())
+    const begun = gate.begin(() => 'begun', controller.signal)
+    const reader = gate.turn(undefined)
+    const impatient = new AbortController()
+    const gone = gate.turn(impatient.signal)
+    impatient.abort()
+    await expect(gone).rejects.toBeInstanceOf(AbortError)
+    controller.abort()
+    await expect(begun).rejects.toBeInstanceOf(AbortError)
+    await reader
+  })
 })
