@@ -117,7 +117,7 @@ void Trainer::make_workspace(std::size_t batch_rows) {
     }
     if (group.prior_parameters > 0) {
       const std::size_t of_datum = needs_densities(model_.spec()) ? draws : 1;
-      tiles_.push_back({Tile::Kind::prior, nullptr, &group, {}, activity.dprior, of_datum, 0, 0, 0, 0, nullptr});
+      tiles_.push_back({.kind = Tile::Kind::prior, .group = &group, .dout = activity.dprior, .draws = of_datum});
     }
   }
   inp = workspace_->z;
@@ -131,8 +131,7 @@ void Trainer::make_workspace(std::size_t batch_rows) {
     add_tiles(model_.heads[i], inp, zeros, workspace_->heads[i], draws);
   }
   if (model_.shared_log_dispersions > 0) {
-    tiles_.push_back(
-        {Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, nullptr});
+    tiles_.push_back({.kind = Tile::Kind::dispersion, .dout = workspace_->heads.back(), .draws = draws});
   }
   squares_.assign(tiles_.size(), 0.0);
 }
@@ -143,8 +142,16 @@ void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTab
   const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
-      tiles_.push_back({Tile::Kind::weight, &layer, nullptr, inp, dout, draws, first, std::min(step, layer.in - first),
-                        panel, std::min(width, layer.out - panel * width), zeros});
+      tiles_.push_back({.kind = Tile::Kind::weight,
+                        .layer = &layer,
+                        .inp = inp,
+                        .dout = dout,
+                        .draws = draws,
+                        .first_row = first,
+                        .rows = std::min(step, layer.in - first),
+                        .panel = panel,
+                        .cols = std::min(width, layer.out - panel * width),
+                        .zeros = zeros});
     }
   }
 }

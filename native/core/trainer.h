@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
+#include "exceptions.h"
 #include "math/aligned.h"
 #include "math/thread_pool.h"
 #include "model.h"
@@ -26,22 +26,6 @@
 #include "workspace.h"
 
 namespace aevb {
-
-// The loss or a parameter stopped being finite. The model is as it was at the beginning of this epoch; or, where
-// already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
-class Diverged : public std::runtime_error {
- public:
-  Diverged(std::uint64_t epoch, std::size_t step)
-      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step) {}
-  std::uint64_t epoch;  // from 1, over the model's life
-  std::size_t step;     // from 1, within the epoch
-};
-
-// The work was cancelled between two steps.
-class Cancelled : public std::runtime_error {
- public:
-  Cancelled() : std::runtime_error("cancelled") {}
-};
 
 struct EpochEvents {
   std::function<void(std::size_t batch)> batch_begin;
@@ -74,13 +58,13 @@ class Trainer {
   // no weight: the likelihood's shared log-dispersions, or the parameters of a group's prior.
   struct Tile {
     enum class Kind { weight, dispersion, prior } kind;
-    const DenseLayer* layer;      // weight
-    const LatentGroup* group;     // prior
-    ConstPanels inp, dout;        // of all rows
-    std::size_t draws;            // rows of these for each datum
-    std::size_t first_row, rows;  // of the weight
-    std::size_t panel, cols;
-    const ZerosTable* zeros;  // of inp, or null
+    const DenseLayer* layer = nullptr;    // weight
+    const LatentGroup* group = nullptr;   // prior
+    ConstPanels inp = {}, dout;           // of all rows
+    std::size_t draws;                    // rows of dout, and of a decoder's inp, for each datum
+    std::size_t first_row = 0, rows = 0;  // weight: which of its rows
+    std::size_t panel = 0, cols = 0;      // weight: which panel, and its columns
+    const ZerosTable* zeros = nullptr;    // of inp, or null
   };
 
   void prepare(std::size_t batch_rows);
