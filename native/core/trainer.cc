@@ -173,30 +173,30 @@ std::vector<std::uint32_t> Trainer::shuffled(std::size_t rows) const {
   return order;
 }
 
-void Trainer::load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count) {
+void Trainer::load_task(const Examples& examples, const Batch& batch, std::size_t first, std::size_t count) {
   Workspace& workspace = *workspace_;
   const std::size_t L = workspace.draws(), N = model_.noise_width;
   const std::uint64_t seed = model_.spec().seed;
-  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, draws.step};
-  load_rows(model_, workspace, examples, preparation, draws.index == nullptr ? nullptr : draws.index + first, first,
+  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, batch.step};
+  load_rows(model_, workspace, examples, preparation, batch.index == nullptr ? nullptr : batch.index + first, first,
             first, count);
   for (std::size_t i = 0; i < model_.latents.size(); ++i) {
     const LatentGroup& group = model_.latents[i];
     const Panels noise = workspace.latents[i].epsilon.from_row(first * L);
-    if (draws.epsilon == nullptr) {
-      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, draws.step,
+    if (batch.epsilon == nullptr) {
+      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, batch.step,
                    static_cast<std::uint32_t>(first * L), static_cast<std::uint32_t>(i));
       continue;
     }
     for (std::size_t r = 0; r < count * L; ++r) {
       for (std::size_t c = 0; c < group.noise_width; ++c) {
-        noise.at(r, c) = draws.epsilon[(first * L + r) * N + group.first_noise + c];
+        noise.at(r, c) = batch.epsilon[(first * L + r) * N + group.first_noise + c];
       }
     }
   }
 }
 
-bool Trainer::rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+bool Trainer::rows_pass(const Examples& examples, const Batch& batch, std::size_t rows, ThreadPool& pool,
                         const std::atomic<bool>* cancelled) {
   const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
   const std::size_t tasks = (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
@@ -210,18 +210,18 @@ bool Trainer::rows_pass(const Examples& examples, const Draws& draws, std::size_
   };
   if (coupling_ == nullptr) {
     return for_each_task([&](std::size_t first, std::size_t count) {
-      load_task(examples, draws, first, count);
+      load_task(examples, batch, first, count);
       forward_rows(model_, *workspace_, step_, first, count);
       backward_rows(model_, *workspace_, step_, nullptr, first, count, rows);
     });
   }
   if (!for_each_task([&](std::size_t first, std::size_t count) {
-        load_task(examples, draws, first, count);
+        load_task(examples, batch, first, count);
         forward_rows(model_, *workspace_, step_, first, count);
       })) {
     return false;
   }
-  coupling_->couple(*workspace_, step_, rows, examples.rows(), draws.step, pool);
+  coupling_->couple(*workspace_, step_, rows, examples.rows(), batch.step, pool);
   return for_each_task([&](std::size_t first, std::size_t count) {
     backward_rows(model_, *workspace_, step_, coupling_.get(), first, count, rows);
   });

@@ -73,16 +73,16 @@ class Trainer {
   void add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
                  std::size_t draws);
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
-  // What a pass over rows draws from.
-  struct Draws {
+  // The rows of a step, and what their random numbers are counted by.
+  struct Batch {
     const std::uint32_t* index;  // of the rows, or null for all in their order
     const float* epsilon;        // row-major, or null
     std::uint32_t step;
   };
   // Gathers and passes rows forward and backward; false where cancelled.
-  bool rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+  bool rows_pass(const Examples& examples, const Batch& batch, std::size_t rows, ThreadPool& pool,
                  const std::atomic<bool>* cancelled);
-  void load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count);
+  void load_task(const Examples& examples, const Batch& batch, std::size_t first, std::size_t count);
   Terms terms(std::size_t rows) const;
   void update_baseline(std::size_t rows);
   void weights_pass(std::size_t rows, ThreadPool& pool);
