@@ -7,6 +7,8 @@ export type { Matrix } from './data/matrix.js'
 export { type LabelledImages, type Mnist, mnist } from './data/mnist.js'
 export type { Encoding, GroupEncoding } from './encoding.js'
 export { AbortError, VAEError, type VAEErrorCode } from './errors.js'
+export type { BatchRecord, EpochRecord, History, Losses } from './history.js'
+export type { Callbacks } from './options/callbacks.js'
 export type {
   ActivationName,
   BernoulliLatent,
@@ -69,5 +71,4 @@ export type {
 export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
 export type { FlatArray, Tensor } from './tensor.js'
-export type { BatchRecord, Callbacks, EpochRecord, History, Losses } from './training/callbacks.js'
 export { type Evaluation, type LogLikelihood, type Refinement, type Samples, VAE } from './vae.js'

@@ -17,6 +17,8 @@ import {
 import { mnistTrainingImages } from './data/mnist.js'
 import { type Encoding, Encodings } from './encoding.js'
 import { disposed, expected, translate } from './errors.js'
+import type { EpochRecord, History, Losses } from './history.js'
+import { run, throwIfAborted, translated } from './jobs.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
@@ -37,9 +39,7 @@ import {
 } from './options/run-options.js'
 import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
-import type { EpochRecord, History, Losses } from './training/callbacks.js'
 import { Gate } from './training/gate.js'
-import { run, throwIfAborted, translated } from './training/jobs.js'
 import { type Examples, train } from './training/training.js'
 
 /** The losses over all rows that were given, nats per example: see {@link VAE.evaluate}. */

@@ -4,8 +4,8 @@ import { getEventListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { AbortError } from '../src/errors.js'
+import { orAborted, run } from '../src/jobs.js'
 import { Gate } from '../src/training/gate.js'
-import { orAborted, run } from '../src/training/jobs.js'
 
 /** A job that ends when it is told to. */
 function makeJob() {

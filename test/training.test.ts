@@ -2,9 +2,9 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { EpochRecord } from '../src/history.js'
 import type { EpochResult, NativeDataset, NativeModel } from '../src/native.js'
 import { type FitOptions, fitPlan } from '../src/options/fit-options.js'
-import type { EpochRecord } from '../src/training/callbacks.js'
 import { Gate } from '../src/training/gate.js'
 import { train } from '../src/training/training.js'
 

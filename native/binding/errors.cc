@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "trainer.h"
+#include "exceptions.h"
 
 namespace aevb::binding {
 

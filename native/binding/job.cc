@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "errors.h"
-#include "trainer.h"
+#include "exceptions.h"
 
 namespace aevb::binding {
 

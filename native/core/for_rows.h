@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "exceptions.h"
 #include "inference.h"
 #include "workspace.h"
 

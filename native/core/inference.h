@@ -1,7 +1,7 @@
 // What a model tells about data without changing: embeddings, reconstructions, bounds and likelihoods.
 //
 // Rows are cut into tasks by their number alone, and each is independent of the others: the answer does not depend on
-// the number of threads. All of these throw Cancelled (trainer.h) once `cancelled` is seen to be set, between two
+// the number of threads. All of these throw Cancelled (exceptions.h) once `cancelled` is seen to be set, between two
 // tasks.
 #pragma once
 

@@ -176,12 +176,12 @@ Heads zero_heads(const Heads& heads) {
   return result;
 }
 
-struct Draw {
+struct Noise {
   Vector eps;
   double temperature;
   bool hard;
 };
-Draw draw_of(const LatentSpec& spec, const Vector& eps, const LatentState& state) {
+Noise noise_of(const LatentSpec& spec, const Vector& eps, const LatentState& state) {
   if (state.deterministic) return {{}, 1.0, state.discrete};
   return {eps, static_cast<double>(state.temperature), state.discrete || spec.straight_through};
 }
@@ -231,7 +231,7 @@ Vector latent_noise(const LatentSpec& spec, std::size_t R, std::uint64_t seed, P
 
 Vector latent_sample(const LatentSpec& spec, const Heads& heads, const Vector& eps, const LatentState& state,
                      std::size_t B, std::size_t L) {
-  const Draw draw = draw_of(spec, eps, state);
+  const Noise noise = noise_of(spec, eps, state);
   const std::size_t Z = latent_width(spec);
   Vector z(B * L * Z);
   for (std::size_t r = 0; r < B * L; ++r) {
@@ -240,13 +240,13 @@ Vector latent_sample(const LatentSpec& spec, const Heads& heads, const Vector& e
       const Vector factor = factor_of(spec, heads, b);
       for (std::size_t i = 0; i < Z; ++i) {
         z[r * Z + i] = heads[0][b * Z + i];
-        for (std::size_t j = 0; j <= i && !draw.eps.empty(); ++j)
-          z[r * Z + i] += factor[i * Z + j] * draw.eps[r * Z + j];
+        for (std::size_t j = 0; j <= i && !noise.eps.empty(); ++j)
+          z[r * Z + i] += factor[i * Z + j] * noise.eps[r * Z + j];
       }
       continue;
     }
-    Vector y = relaxed(spec, heads, draw.eps, draw.temperature, b, r);
-    if (draw.hard) {
+    Vector y = relaxed(spec, heads, noise.eps, noise.temperature, b, r);
+    if (noise.hard) {
       const std::size_t K = columns_of(spec);
       for (std::size_t v = 0; v < spec.units; ++v) {
         const auto first = y.begin() + static_cast<std::ptrdiff_t>(v * K);
@@ -466,7 +466,7 @@ LogPriorGradient latent_log_prior_backward(const LatentSpec& spec, const Vector&
 
 Heads latent_sample_backward(const LatentSpec& spec, const Heads& heads, const Vector& eps, const Vector& dz,
                              const LatentState& state, std::size_t B, std::size_t L) {
-  const Draw draw = draw_of(spec, eps, state);
+  const Noise noise = noise_of(spec, eps, state);
   const std::size_t Z = latent_width(spec);
   const std::size_t K = columns_of(spec);
   Heads dheads = zero_heads(heads);
@@ -475,17 +475,17 @@ Heads latent_sample_backward(const LatentSpec& spec, const Heads& heads, const V
     if (!discrete_variables(spec)) {
       for (std::size_t i = 0; i < Z; ++i) {
         dheads[0][b * Z + i] += dz[r * Z + i];
-        if (draw.eps.empty()) continue;
+        if (noise.eps.empty()) continue;
         const double factor = log_scale_factor(spec.type);
-        dheads[1][b * Z + i] += dz[r * Z + i] * draw.eps[r * Z + i] * factor * std::exp(factor * heads[1][b * Z + i]);
+        dheads[1][b * Z + i] += dz[r * Z + i] * noise.eps[r * Z + i] * factor * std::exp(factor * heads[1][b * Z + i]);
         if (!full_covariance(spec)) continue;
         for (std::size_t j = 0; j < i; ++j) {
-          dheads[2][b * (Z * (Z - 1) / 2) + i * (i - 1) / 2 + j] += dz[r * Z + i] * draw.eps[r * Z + j];
+          dheads[2][b * (Z * (Z - 1) / 2) + i * (i - 1) / 2 + j] += dz[r * Z + i] * noise.eps[r * Z + j];
         }
       }
       continue;
     }
-    const Vector y = relaxed(spec, heads, draw.eps, draw.temperature, b, r);
+    const Vector y = relaxed(spec, heads, noise.eps, noise.temperature, b, r);
     for (std::size_t v = 0; v < spec.units; ++v) {
       double mean = 0.0;
       for (std::size_t k = 0; k < K; ++k) mean += y[v * K + k] * dz[r * Z + v * K + k];
@@ -493,7 +493,7 @@ Heads latent_sample_backward(const LatentSpec& spec, const Heads& heads, const V
         const double share = y[v * K + k];
         const double slope = dz[r * Z + v * K + k];
         dheads[0][b * Z + v * K + k] +=
-            share * (spec.type == PosteriorType::bernoulli ? slope * (1.0 - share) : slope - mean) / draw.temperature;
+            share * (spec.type == PosteriorType::bernoulli ? slope * (1.0 - share) : slope - mean) / noise.temperature;
       }
     }
   }

@@ -117,7 +117,7 @@ void Trainer::make_workspace(std::size_t batch_rows) {
     }
     if (group.prior_parameters > 0) {
       const std::size_t of_datum = needs_densities(model_.spec()) ? draws : 1;
-      tiles_.push_back({Tile::Kind::prior, nullptr, &group, {}, activity.dprior, of_datum, 0, 0, 0, 0, nullptr});
+      tiles_.push_back({.kind = Tile::Kind::prior, .group = &group, .dout = activity.dprior, .draws = of_datum});
     }
   }
   inp = workspace_->z;
@@ -131,8 +131,7 @@ void Trainer::make_workspace(std::size_t batch_rows) {
     add_tiles(model_.heads[i], inp, zeros, workspace_->heads[i], draws);
   }
   if (model_.shared_log_dispersions > 0) {
-    tiles_.push_back(
-        {Tile::Kind::dispersion, nullptr, nullptr, {}, workspace_->heads.back(), draws, 0, 0, 0, 0, nullptr});
+    tiles_.push_back({.kind = Tile::Kind::dispersion, .dout = workspace_->heads.back(), .draws = draws});
   }
   squares_.assign(tiles_.size(), 0.0);
 }
@@ -143,8 +142,16 @@ void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTab
   const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
-      tiles_.push_back({Tile::Kind::weight, &layer, nullptr, inp, dout, draws, first, std::min(step, layer.in - first),
-                        panel, std::min(width, layer.out - panel * width), zeros});
+      tiles_.push_back({.kind = Tile::Kind::weight,
+                        .layer = &layer,
+                        .inp = inp,
+                        .dout = dout,
+                        .draws = draws,
+                        .first_row = first,
+                        .rows = std::min(step, layer.in - first),
+                        .panel = panel,
+                        .cols = std::min(width, layer.out - panel * width),
+                        .zeros = zeros});
     }
   }
 }
@@ -166,30 +173,30 @@ std::vector<std::uint32_t> Trainer::shuffled(std::size_t rows) const {
   return order;
 }
 
-void Trainer::load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count) {
+void Trainer::load_task(const Examples& examples, const Batch& batch, std::size_t first, std::size_t count) {
   Workspace& workspace = *workspace_;
   const std::size_t L = workspace.draws(), N = model_.noise_width;
   const std::uint64_t seed = model_.spec().seed;
-  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, draws.step};
-  load_rows(model_, workspace, examples, preparation, draws.index == nullptr ? nullptr : draws.index + first, first,
+  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, batch.step};
+  load_rows(model_, workspace, examples, preparation, batch.index == nullptr ? nullptr : batch.index + first, first,
             first, count);
   for (std::size_t i = 0; i < model_.latents.size(); ++i) {
     const LatentGroup& group = model_.latents[i];
     const Panels noise = workspace.latents[i].epsilon.from_row(first * L);
-    if (draws.epsilon == nullptr) {
-      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, draws.step,
+    if (batch.epsilon == nullptr) {
+      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, batch.step,
                    static_cast<std::uint32_t>(first * L), static_cast<std::uint32_t>(i));
       continue;
     }
     for (std::size_t r = 0; r < count * L; ++r) {
       for (std::size_t c = 0; c < group.noise_width; ++c) {
-        noise.at(r, c) = draws.epsilon[(first * L + r) * N + group.first_noise + c];
+        noise.at(r, c) = batch.epsilon[(first * L + r) * N + group.first_noise + c];
       }
     }
   }
 }
 
-bool Trainer::rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+bool Trainer::rows_pass(const Examples& examples, const Batch& batch, std::size_t rows, ThreadPool& pool,
                         const std::atomic<bool>* cancelled) {
   const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
   const std::size_t tasks = (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
@@ -203,18 +210,18 @@ bool Trainer::rows_pass(const Examples& examples, const Draws& draws, std::size_
   };
   if (coupling_ == nullptr) {
     return for_each_task([&](std::size_t first, std::size_t count) {
-      load_task(examples, draws, first, count);
+      load_task(examples, batch, first, count);
       forward_rows(model_, *workspace_, step_, first, count);
       backward_rows(model_, *workspace_, step_, nullptr, first, count, rows);
     });
   }
   if (!for_each_task([&](std::size_t first, std::size_t count) {
-        load_task(examples, draws, first, count);
+        load_task(examples, batch, first, count);
         forward_rows(model_, *workspace_, step_, first, count);
       })) {
     return false;
   }
-  coupling_->couple(*workspace_, step_, rows, examples.rows(), draws.step, pool);
+  coupling_->couple(*workspace_, step_, rows, examples.rows(), batch.step, pool);
   return for_each_task([&](std::size_t first, std::size_t count) {
     backward_rows(model_, *workspace_, step_, coupling_.get(), first, count, rows);
   });

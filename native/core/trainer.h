@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
+#include "exceptions.h"
 #include "math/aligned.h"
 #include "math/thread_pool.h"
 #include "model.h"
@@ -26,22 +26,6 @@
 #include "workspace.h"
 
 namespace aevb {
-
-// The loss or a parameter stopped being finite. The model is as it was at the beginning of this epoch; or, where
-// already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
-class Diverged : public std::runtime_error {
- public:
-  Diverged(std::uint64_t epoch, std::size_t step)
-      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step) {}
-  std::uint64_t epoch;  // from 1, over the model's life
-  std::size_t step;     // from 1, within the epoch
-};
-
-// The work was cancelled between two steps.
-class Cancelled : public std::runtime_error {
- public:
-  Cancelled() : std::runtime_error("cancelled") {}
-};
 
 struct EpochEvents {
   std::function<void(std::size_t batch)> batch_begin;
@@ -74,13 +58,13 @@ class Trainer {
   // no weight: the likelihood's shared log-dispersions, or the parameters of a group's prior.
   struct Tile {
     enum class Kind { weight, dispersion, prior } kind;
-    const DenseLayer* layer;      // weight
-    const LatentGroup* group;     // prior
-    ConstPanels inp, dout;        // of all rows
-    std::size_t draws;            // rows of these for each datum
-    std::size_t first_row, rows;  // of the weight
-    std::size_t panel, cols;
-    const ZerosTable* zeros;  // of inp, or null
+    const DenseLayer* layer = nullptr;    // weight
+    const LatentGroup* group = nullptr;   // prior
+    ConstPanels inp = {}, dout;           // of all rows
+    std::size_t draws;                    // rows of dout, and of a decoder's inp, for each datum
+    std::size_t first_row = 0, rows = 0;  // weight: which of its rows
+    std::size_t panel = 0, cols = 0;      // weight: which panel, and its columns
+    const ZerosTable* zeros = nullptr;    // of inp, or null
   };
 
   void prepare(std::size_t batch_rows);
@@ -89,16 +73,16 @@ class Trainer {
   void add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
                  std::size_t draws);
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
-  // What a pass over rows draws from.
-  struct Draws {
+  // The rows of a step, and what their random numbers are counted by.
+  struct Batch {
     const std::uint32_t* index;  // of the rows, or null for all in their order
     const float* epsilon;        // row-major, or null
     std::uint32_t step;
   };
   // Gathers and passes rows forward and backward; false where cancelled.
-  bool rows_pass(const Examples& examples, const Draws& draws, std::size_t rows, ThreadPool& pool,
+  bool rows_pass(const Examples& examples, const Batch& batch, std::size_t rows, ThreadPool& pool,
                  const std::atomic<bool>* cancelled);
-  void load_task(const Examples& examples, const Draws& draws, std::size_t first, std::size_t count);
+  void load_task(const Examples& examples, const Batch& batch, std::size_t first, std::size_t count);
   Terms terms(std::size_t rows) const;
   void update_baseline(std::size_t rows);
   void weights_pass(std::size_t rows, ThreadPool& pool);

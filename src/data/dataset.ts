@@ -3,11 +3,11 @@
 
 import { inspect } from 'node:util'
 import { disposed, expected, translate } from '../errors.js'
+import { run } from '../jobs.js'
 import { type BadCell, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
 import type { DataDomain } from '../options/config/likelihood.js'
 import { integer, optional, options, parse, positiveInteger } from '../options/schema.js'
 import type { FlatArray } from '../tensor.js'
-import { run } from '../training/jobs.js'
 import { refuseTooLarge } from './float32.js'
 import { flatten, isByteArray, type Matrix } from './matrix.js'
 

@@ -2,6 +2,7 @@
 
 import type { TopLevelSpec } from 'vega-lite'
 import { expected } from '../errors.js'
+import type { History } from '../history.js'
 import {
   atLeast,
   instance,
@@ -14,7 +15,6 @@ import {
   record,
   type Schema,
 } from '../options/schema.js'
-import type { History } from '../training/callbacks.js'
 
 const loss = number('a finite number')
 /** What a chart needs of a {@link History}. */

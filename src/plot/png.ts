@@ -48,7 +48,7 @@ const pairSchema = options<PairOptions>('an object of options', common)
 export async function imageGrid(images: Matrix, passed: GridOptions): Promise<Buffer> {
   const layout = parse(gridSchema, passed, 'imageGrid')
   const rows = pixels(images, 'images', layout)
-  return draw(rows, layout.columns ?? Math.ceil(Math.sqrt(rows.length)), layout)
+  return render(rows, layout.columns ?? Math.ceil(Math.sqrt(rows.length)), layout)
 }
 
 /**
@@ -69,7 +69,7 @@ export async function reconstructionGrid(
     const what = `${above.length} rows, as observations has,`
     throw new RangeError(expected(what, 'reconstructions', reconstructions))
   }
-  return draw([...above, ...below], above.length, layout)
+  return render([...above, ...below], above.length, layout)
 }
 
 /** Each image's bytes. */
@@ -80,7 +80,7 @@ function pixels(images: Matrix, name: string, { height, width, channels = 1 }: P
   return Array.from({ length: rows }, (_, i) => bytes.subarray(i * columns, (i + 1) * columns))
 }
 
-async function draw(images: readonly FlatBytes[], columns: number, layout: PairOptions): Promise<Buffer> {
+async function render(images: readonly FlatBytes[], columns: number, layout: PairOptions): Promise<Buffer> {
   const { PNG } = await import('pngjs')
   const { height, width, channels = 1, scale = 2, padding = 4 } = layout
   const stepX = width * scale + padding

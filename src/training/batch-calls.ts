@@ -1,7 +1,7 @@
 /** Batch callbacks: called from the core while an epoch runs, so that what they throw has to be kept until it has stopped. */
 
 import type { BatchEnd } from '../native.js'
-import type { Callbacks } from './callbacks.js'
+import type { Callbacks } from '../options/callbacks.js'
 
 export class BatchCalls {
   #failure: { readonly error: unknown } | undefined

@@ -1,8 +1,8 @@
 /** Who may use a model while it trains. */
 
 import { VAEError } from '../errors.js'
+import { orAborted } from '../jobs.js'
 import type { Job } from '../native.js'
-import { orAborted } from './jobs.js'
 
 /**
  * One `fit` of a model at a time, begun when all work that came before it is done, and nobody reads parameters within an

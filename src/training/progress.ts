@@ -1,7 +1,7 @@
 /** What `fit` shows on stderr: a live bar on a terminal, one plain line an epoch elsewhere. */
 
 import type { SingleBar } from 'cli-progress'
-import type { EpochRecord } from './callbacks.js'
+import type { EpochRecord } from '../history.js'
 
 /** Whom the training loop tells how it goes. */
 export interface Progress {

@@ -1,14 +1,15 @@
 /** The epochs of one `fit`. */
 
+import type { EpochRecord, History, Losses } from '../history.js'
+import { orAborted, run, throwIfAborted, translated } from '../jobs.js'
 import type { EpochResult, Job, NativeDataset, NativeModel } from '../native.js'
+import type { Callbacks } from '../options/callbacks.js'
 import type { FitPlan } from '../options/fit-options.js'
 import { BatchCalls } from './batch-calls.js'
-import type { Callbacks, EpochRecord, History, Losses } from './callbacks.js'
 import type { Gate } from './gate.js'
-import { orAborted, run, throwIfAborted, translated } from './jobs.js'
 import { loadProgress, type Progress } from './progress.js'
 
-/** A progress bar is drawn ten times a second; telling it more often would only cost. */
+/** A progress bar is updated ten times a second; telling it more often would only cost. */
 const BAR_INTERVAL_MS = 100
 
 /** Rows and, of a conditional model, their condition. */

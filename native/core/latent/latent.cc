@@ -40,12 +40,12 @@ MixturePrior mixture_prior(const LatentSpec& spec, const float* prior) {
 }
 
 // What latent_sample and its backward make of the state.
-struct Draw {
+struct Noise {
   ConstPanels eps;  // data null: 0
   float temperature;
   bool hard;
 };
-Draw draw_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state) {
+Noise noise_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state) {
   if (state.deterministic) return {{}, 1.0f, state.discrete};
   return {eps, state.temperature, state.discrete || spec.straight_through};
 }
@@ -137,21 +137,21 @@ void latent_noise(Panels eps, const LatentSpec& spec, std::size_t R, std::uint64
 
 void latent_sample(Panels z, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
                    const LatentState& state, std::size_t B, std::size_t L) {
-  const Draw draw = draw_of(spec, eps, state);
+  const Noise noise = noise_of(spec, eps, state);
   switch (spec.type) {
     case PosteriorType::gaussian:
     case PosteriorType::laplace:
     case PosteriorType::logistic:
-      location_scale_sample(z, spec.type, heads[0], heads[1], draw.eps, B, L, spec.units);
-      if (full_covariance(spec) && draw.eps.data != nullptr) {
-        full_gaussian_sample(z, heads[2], draw.eps, B, L, spec.units);
+      location_scale_sample(z, spec.type, heads[0], heads[1], noise.eps, B, L, spec.units);
+      if (full_covariance(spec) && noise.eps.data != nullptr) {
+        full_gaussian_sample(z, heads[2], noise.eps, B, L, spec.units);
       }
       break;
     case PosteriorType::categorical:
-      categorical_latent_sample(z, heads[0], draw.eps, draw.temperature, draw.hard, B, L, spec.units, spec.classes);
+      categorical_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units, spec.classes);
       break;
     case PosteriorType::bernoulli:
-      bernoulli_latent_sample(z, heads[0], draw.eps, draw.temperature, draw.hard, B, L, spec.units);
+      bernoulli_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units);
       break;
   }
 }
@@ -267,20 +267,20 @@ void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec,
 
 void latent_sample_backward(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
                             ConstPanels z, ConstPanels dz, const LatentState& state, std::size_t B, std::size_t L) {
-  const Draw draw = draw_of(spec, eps, state);
+  const Noise noise = noise_of(spec, eps, state);
   switch (spec.type) {
     case PosteriorType::gaussian:
     case PosteriorType::laplace:
     case PosteriorType::logistic:
-      location_scale_sample_backward(dheads[0], dheads[1], spec.type, heads[1], draw.eps, dz, B, L, spec.units);
-      if (full_covariance(spec)) full_gaussian_sample_backward(dheads[2], draw.eps, dz, B, L, spec.units);
+      location_scale_sample_backward(dheads[0], dheads[1], spec.type, heads[1], noise.eps, dz, B, L, spec.units);
+      if (full_covariance(spec)) full_gaussian_sample_backward(dheads[2], noise.eps, dz, B, L, spec.units);
       break;
     case PosteriorType::categorical:
-      categorical_latent_sample_backward(dheads[0], heads[0], draw.eps, z, dz, draw.temperature, draw.hard, B, L,
+      categorical_latent_sample_backward(dheads[0], heads[0], noise.eps, z, dz, noise.temperature, noise.hard, B, L,
                                          spec.units, spec.classes);
       break;
     case PosteriorType::bernoulli:
-      bernoulli_latent_sample_backward(dheads[0], heads[0], draw.eps, dz, draw.temperature, B, L, spec.units);
+      bernoulli_latent_sample_backward(dheads[0], heads[0], noise.eps, dz, noise.temperature, B, L, spec.units);
       break;
   }
 }

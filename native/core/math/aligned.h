@@ -16,9 +16,6 @@ class AlignedFloats {
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
-  void fill_zero() {
-    if (size_ > 0) std::memset(data_.get(), 0, size_ * sizeof(float));
-  }
   // Same size on both sides.
   void copy_from(const AlignedFloats& other) {
     if (size_ > 0) std::memcpy(data_.get(), other.data_.get(), size_ * sizeof(float));

@@ -51,11 +51,6 @@ void place_columns(Panels out, std::size_t first, ConstPanels inp, std::size_t R
   move<false>(out, first, inp, 0, R, C, repeat);
 }
 
-void place_columns_add(Panels out, std::size_t first, ConstPanels inp, std::size_t R, std::size_t C,
-                       std::size_t repeat) {
-  move<true>(out, first, inp, 0, R, C, repeat);
-}
-
 void take_columns(Panels out, ConstPanels inp, std::size_t first, std::size_t R, std::size_t C) {
   move<false>(out, 0, inp, first, R, C, 1);
   if (C % out.width != 0) {
@@ -74,11 +69,6 @@ namespace aevb {
 
 void place_columns(Panels out, std::size_t first, ConstPanels inp, std::size_t R, std::size_t C, std::size_t repeat) {
   AEVB_DISPATCH(place_columns)(out, first, inp, R, C, repeat);
-}
-
-void place_columns_add(Panels out, std::size_t first, ConstPanels inp, std::size_t R, std::size_t C,
-                       std::size_t repeat) {
-  AEVB_DISPATCH(place_columns_add)(out, first, inp, R, C, repeat);
 }
 
 void take_columns(Panels out, ConstPanels inp, std::size_t first, std::size_t R, std::size_t C) {

@@ -13,10 +13,6 @@ namespace aevb {
 void place_columns(Panels out, std::size_t first, ConstPanels inp, std::size_t R, std::size_t C,
                    std::size_t repeat = 1);
 
-// The same, added to what is there.
-void place_columns_add(Panels out, std::size_t first, ConstPanels inp, std::size_t R, std::size_t C,
-                       std::size_t repeat = 1);
-
 // out[R, C] = inp[R, first + c]; overwrites, and leaves the padding of out zero.
 void take_columns(Panels out, ConstPanels inp, std::size_t first, std::size_t R, std::size_t C);
 

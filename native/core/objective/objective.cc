@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "latent/latent.h"
-#include "objective/schedule.h"
+#include "objective/annealing.h"
 
 namespace aevb {
 

@@ -1,4 +1,4 @@
-#include "objective/schedule.h"
+#include "objective/annealing.h"
 
 #include <algorithm>
 #include <cmath>

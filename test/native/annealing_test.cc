@@ -1,11 +1,11 @@
 // What changes in the objective while a model trains.
 
+#include "objective/annealing.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
-
-#include "objective/schedule.h"
 
 namespace aevb {
 namespace {

@@ -1,7 +1,7 @@
 /** Waiting for the core's work, and giving it up. */
 
-import { AbortError, translate } from '../errors.js'
-import type { Job } from '../native.js'
+import { AbortError, translate } from './errors.js'
+import type { Job } from './native.js'
 
 /**
  * How long a cancelled job may take to stop before its caller is told anyway. It stops at the end of its step, which
