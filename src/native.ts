@@ -188,7 +188,7 @@ export interface NativeModel {
   readonly parameterTable: readonly { readonly name: string; readonly shape: readonly number[] }[]
 
   /** Copies, row-major. Waits for nothing: throws where a job is training. */
-  readParameters(): Record<string, Float32Array>
+  readParameters(): Record<string, Float32Array<ArrayBuffer>>
   /** All tensors at once, all or none. Throws where a name is missing or a length is wrong, or a job is training. */
   writeParameters(values: Readonly<Record<string, Float32Array>>): void
 
@@ -236,22 +236,25 @@ export interface NativeModel {
     condition: NativeDataset | undefined,
   ): BadCell | null
   /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
-  decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
-  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
+  decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
+  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
   /** `z`: [count, columns of all groups]. */
-  sample(count: number, options: Drawing & Conditional): Job<{ x: Float32Array; z: Float32Array }>
+  sample(
+    count: number,
+    options: Drawing & Conditional,
+  ): Job<{ x: Float32Array<ArrayBuffer>; z: Float32Array<ArrayBuffer> }>
   /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
   logLikelihood(
     data: NativeDataset,
     options: { threads: number; samples: number; seed: number } & Conditional,
-  ): Job<{ perExample: Float64Array; variance: Float64Array }>
+  ): Job<{ perExample: Float64Array<ArrayBuffer>; variance: Float64Array<ArrayBuffer> }>
   /** Negative ELBO of each row with z at the posterior mean. */
-  anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array>
+  anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array<ArrayBuffer>>
   /** The posteriors after `steps` of gradient ascent on each row's own ELBO, and that bound before and after. */
   refine(
     data: NativeDataset,
     options: { threads: number; steps: number; learningRate: number; samples: number; seed: number } & Conditional,
-  ): Job<Posteriors & { before: Float64Array; after: Float64Array }>
+  ): Job<Posteriors & { before: Float64Array<ArrayBuffer>; after: Float64Array<ArrayBuffer> }>
 
   /**
    * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
@@ -260,7 +263,7 @@ export interface NativeModel {
   gradient(
     data: NativeDataset,
     options: { threads: number; epsilon?: Float32Array; step?: number } & Conditional,
-  ): Job<Terms & { gradients: Record<string, Float32Array> }>
+  ): Job<Terms & { gradients: Record<string, Float32Array<ArrayBuffer>> }>
 }
 
 /** The condition of each row, of a conditional model. */
@@ -277,8 +280,8 @@ interface Drawing {
 
 /** Of each row: the heads of all groups in their order, [rows, units], and the posterior's mean in z, row-major. */
 export interface Posteriors {
-  readonly heads: readonly Float32Array[]
-  readonly mean: Float32Array
+  readonly heads: readonly Float32Array<ArrayBuffer>[]
+  readonly mean: Float32Array<ArrayBuffer>
 }
 
 export interface NativeAddon {

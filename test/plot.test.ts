@@ -7,8 +7,8 @@ import { Dataset } from '../src/index.js'
 import { lossChart } from '../src/plot/chart.js'
 import { imageGrid, reconstructionGrid } from '../src/plot/png.js'
 
-async function decode(png: Promise<Buffer>) {
-  const { width, height, data } = PNG.sync.read(await png)
+async function decode(png: Promise<Uint8Array>) {
+  const { width, height, data } = PNG.sync.read(Buffer.from(await png))
   return {
     width,
     height,
