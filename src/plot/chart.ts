@@ -59,7 +59,9 @@ export async function lossChart(
     },
     {
       name: 'validation',
-      points: history.epochs.flatMap(({ epoch, validation }) => (validation ? [{ epoch, loss: validation.loss }] : [])),
+      points: history.epochs.flatMap(({ epoch, validation }) =>
+        validation ? [{ epoch, loss: finiteOrNaN(validation.loss) }] : [],
+      ),
     },
     ...Object.entries(others).map(([name, losses]) => ({
       name,
@@ -111,7 +113,6 @@ function lossesByEpoch(plot: Plot, curves: readonly NamedCurve[]): Chart {
     marks: [
       plot.frame({ stroke: '#bbb' }),
       ...curves.flatMap(({ name, points }, i) => [
-        // A loss that is not finite breaks the line.
         plot.line(points, { x: 'epoch', y: 'loss', stroke: colour(i), strokeWidth: 2 }),
         plot.dot(points, {
           x: 'epoch',
@@ -131,6 +132,11 @@ const TICKS = 8
 /** Pixels of a digit. */
 const LETTER = 7
 const MOST_DOTS = 60
+
+/** NaN breaks a line and has no point. */
+function finiteOrNaN(loss: number): number {
+  return Number.isFinite(loss) ? loss : Number.NaN
+}
 
 function colour(i: number): string {
   return COLOURS[i % COLOURS.length] as string
