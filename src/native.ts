@@ -332,12 +332,15 @@ function load(): NativeAddon {
       : `The native addon is not built: ${missing}. ${advice()}`
     throw new VAEError('ADDON_MISSING', message)
   }
+  let addon: Partial<NativeAddon>
   try {
-    return createRequire(found)(found) as NativeAddon
+    addon = createRequire(found)(found)
   } catch (error) {
     const message = `The native addon ${found} cannot be loaded: ${(error as Error).message}`
     throw new VAEError('ADDON_INVALID', message, { cause: error })
   }
+  if (!addon?.Model) throw new VAEError('ADDON_INVALID', `${found} is not the native addon of aevb`)
+  return addon as NativeAddon
 }
 
 function places(): string[] {
