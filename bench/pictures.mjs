@@ -63,90 +63,99 @@ function byThreads(key, choose) {
 const peaks = byThreads('peakGflops', median)
 const bandwidths = byThreads('gigabytesPerSecond', (all) => Math.max(...all))
 const plural = (threads) => `${threads} ${threads === 1 ? 'thread' : 'threads'}`
-const gflops = (scale = {}) => ({ field: 'gflops', type: 'quantitative', title: 'GFLOP/s, dense count', scale })
-const PEAK = 'measured peak'
+const PEAK = { name: 'measured peak', colour: '#555', dash: '6 4' }
+const GFLOPS = 'GFLOP/s, dense count'
+
+/** What the charts have in common: their size, a frame, a grid, labels without arrows. */
+function chart(plot, { x, y, marks, width = 400 }) {
+  return {
+    width,
+    height: 330,
+    marginLeft: 50,
+    marginBottom: 40,
+    marginRight: 20,
+    grid: true,
+    x: { labelAnchor: 'center', labelArrow: 'none', ...x },
+    y: { labelArrow: 'none', ...y },
+    marks: [plot.frame({ stroke: '#bbb' }), ...marks],
+  }
+}
+
+/** A line with a dot at each point, which says its value when it is pointed at. */
+function curve(plot, points, x, { name, colour, dash }) {
+  const title = (point) => `${name}, ${x} ${point[x]}: ${point.gflops.toFixed(1)} GFLOP/s`
+  return [
+    plot.line(points, { x, y: 'gflops', stroke: colour, strokeWidth: 2, strokeDasharray: dash }),
+    plot.dot(points, { x, y: 'gflops', fill: colour, r: 3, title }),
+  ]
+}
 
 function throughputByThreads() {
   const label = { digits: 'MNIST', 'digits, bfloat16': 'MNIST, bfloat16', 'no zeros in the data': 'data without zeros' }
   const rows = of(['threads', 'reference'], ['label', 'threads']).filter(({ threads }) => threads > 0)
   if (rows.length === 0) return undefined
-  const curves = rows.map(({ label: name, threads, gflops }) => ({ curve: label[name] ?? name, threads, gflops }))
-  const most = Math.max(...curves.map(({ threads }) => threads))
-  const limits = [...peaks].filter(([threads]) => threads <= most)
-  const values = [...curves, ...limits.map(([threads, gflops]) => ({ curve: PEAK, threads, gflops }))]
-  const names = [PEAK, ...new Set(curves.map(({ curve }) => curve))]
+  const named = rows.map((row) => ({ ...row, name: label[row.label] ?? row.label }))
+  const most = Math.max(...rows.map(({ threads }) => threads))
+  const limits = [...peaks].filter(([threads]) => threads <= most).map(([threads, gflops]) => ({ threads, gflops }))
+  const keys = [...new Set(named.map(({ name }) => name))].map((name, i) => ({ name, colour: distinct[i] }))
   return {
-    title: { text: 'Training throughput by threads', subtitle: ['784-200-10-200-784, batch 128', subtitle] },
-    data: { values },
-    width: 420,
-    height: 280,
-    mark: { type: 'line', point: true },
-    encoding: {
-      x: {
-        field: 'threads',
-        type: 'quantitative',
-        title: 'threads',
-        scale: { domain: [0, most] },
-        axis: { tickMinStep: 1, format: 'd' },
-      },
-      y: gflops(),
-      color: {
-        field: 'curve',
-        title: null,
-        scale: { domain: names, range: ['#555', ...distinct] },
-        legend: { symbolType: 'stroke' },
-      },
-      strokeDash: {
-        field: 'curve',
-        title: null,
-        scale: { domain: names, range: names.map((name) => (name === PEAK ? [6, 4] : [1, 0])) },
-      },
-    },
+    title: 'Training throughput by threads',
+    notes: ['784-200-10-200-784, batch 128', subtitle],
+    keys: [PEAK, ...keys].map((key) => ({ ...key, mark: 'line and dot' })),
+    charts: (plot) => [
+      chart(plot, {
+        width: 480,
+        x: { label: 'threads', domain: [0, most], ticks: Math.min(most, 8), tickFormat: 'd' },
+        y: { label: GFLOPS, zero: true, nice: true },
+        marks: [
+          curve(plot, limits, 'threads', PEAK),
+          ...keys.map((key) => {
+            const points = named.filter(({ name }) => name === key.name).sort((a, b) => a.threads - b.threads)
+            return curve(plot, points, 'threads', key)
+          }),
+        ],
+      }),
+    ],
   }
 }
 
-/** A chart for each number of threads, side by side: GFLOP/s against `x`, a curve for each value of `curve`. */
-function throughputOfGrid(x, curve, text) {
+/** A chart for each number of threads, side by side: GFLOP/s against `x`, a curve for each value of `other`. */
+function throughputOfGrid(x, other, title) {
   const rows = of(['grid'], ['width', 'batch', 'threads'])
   if (rows.length === 0) return undefined
-  const values = rows.map(({ width, batch, threads, gflops }) => ({
-    width,
-    batch,
-    gflops,
-    of: plural(threads),
-    peak: peaks.get(threads),
-  }))
-  const ticks = [...new Set(values.map((value) => value[x]))].sort((a, b) => a - b)
-  const dash = [6, 4]
+  const values = (key) => [...new Set(rows.map((row) => row[key]))].sort((a, b) => a - b)
+  const colours = ordered(values(other).length)
+  const keys = values(other).map((value, i) => ({ value, name: `${other} ${value}`, colour: colours[i] }))
+  const highest = Math.max(...rows.map(({ gflops }) => gflops), ...peaks.values())
   return {
-    title: { text, subtitle: ['784-WIDTH-10-WIDTH-784 on MNIST; dashed: measured peak', subtitle] },
-    data: { values },
-    facet: { column: { field: 'of', sort: [...peaks.keys()].sort((a, b) => a - b).map(plural) } },
-    spacing: 32,
-    spec: {
-      width: 300,
-      height: 280,
-      layer: [
-        {
-          mark: { type: 'rule', strokeDash: dash, color: '#555', strokeWidth: 2 },
-          encoding: { y: { field: 'peak', aggregate: 'max', type: 'quantitative' } },
-        },
-        {
-          mark: { type: 'line', point: true },
-          encoding: {
-            x: {
-              field: x,
-              type: 'quantitative',
-              title: x === 'width' ? 'width of the hidden layers' : 'rows of a batch',
-              scale: { type: 'log', base: 2, domain: [ticks[0], ticks.at(-1)], nice: false },
-              axis: { values: ticks, format: ',d', labelOverlap: false, labelFlush: false },
-            },
-            y: gflops({ zero: true }),
-            color: { field: curve, type: 'ordinal', scale: { scheme: ordered, reverse: true } },
+    title,
+    notes: ['784-WIDTH-10-WIDTH-784 on MNIST; dashed: measured peak', subtitle],
+    keys: [{ ...PEAK, mark: 'line' }, ...keys.map(({ name, colour }) => ({ name, colour, mark: 'line and dot' }))],
+    charts: (plot) =>
+      values('threads').map((threads) =>
+        chart(plot, {
+          x: {
+            label: x === 'width' ? 'width of the hidden layers' : 'rows of a batch',
+            type: 'log',
+            base: 2,
+            ticks: values(x),
+            tickFormat: 'd',
           },
-        },
-      ],
-    },
+          y: { label: `${plural(threads)}: ${GFLOPS}`, domain: [0, highest], nice: true },
+          marks: [
+            plot.ruleY([peaks.get(threads)], { stroke: PEAK.colour, strokeWidth: 2, strokeDasharray: PEAK.dash }),
+            ...keys.map(({ value, ...key }) => {
+              const own = rows.filter((row) => row.threads === threads && row[other] === value)
+              return curve(
+                plot,
+                own.sort((a, b) => a[x] - b[x]),
+                x,
+                key,
+              )
+            }),
+          ],
+        }),
+      ),
   }
 }
 
@@ -162,87 +171,78 @@ function roofline() {
     tabular: 'small table: training',
     grid: 'widths and batches: training',
   }
-  const colors = { ...Object.fromEntries(Object.keys(names).map((trial, i) => [trial, distinct[i]])), grid: '#aaa' }
-  const keys = ['trial', 'label', 'threads']
-  const points = of(Object.keys(names), keys).filter(
+  const colours = { ...Object.fromEntries(Object.keys(names).map((trial, i) => [trial, distinct[i]])), grid: '#aaa' }
+  const points = of(Object.keys(names), ['trial', 'label', 'threads']).filter(
     ({ flopPerByte, threads }) => flopPerByte !== undefined && bandwidths.has(threads),
   )
   if (points.length === 0) return undefined
-  const values = points.map(({ trial, threads, flopPerByte, gflops }) => {
-    return { kind: names[trial], of: plural(threads), flopPerByte, gflops }
-  })
-  const intensities = values.map(({ flopPerByte }) => flopPerByte)
+  const intensities = points.map(({ flopPerByte }) => flopPerByte)
   const domain = [
     2 ** Math.floor(Math.log2(Math.min(...intensities))),
     2 ** Math.ceil(Math.log2(Math.max(...intensities))),
   ]
   const threads = [...new Set(points.map((point) => point.threads))].sort((a, b) => a - b)
-  const roofs = threads.flatMap((count) => {
-    const peak = peaks.get(count)
-    const bandwidth = bandwidths.get(count)
+  const roofOf = (count) => {
+    const [peak, bandwidth] = [peaks.get(count), bandwidths.get(count)]
     const ridge = Math.min(Math.max(peak / bandwidth, domain[0]), domain[1])
     return [domain[0], ridge, domain[1]].map((flopPerByte) => {
-      return { of: plural(count), flopPerByte, gflops: Math.min(peak, bandwidth * flopPerByte) }
+      return { flopPerByte, gflops: Math.min(peak, bandwidth * flopPerByte) }
     })
-  })
-  const texts = threads.map((count) => ({
-    of: plural(count),
-    text: `${peaks.get(count).toFixed(0)} GFLOP/s, ${bandwidths.get(count).toFixed(1)} GB/s`,
-  }))
-  const drawn = Object.keys(names).filter((trial) => points.some((point) => point.trial === trial))
-  const labels = drawn.map((trial) => names[trial])
-  const heights = [...values, ...roofs].map(({ gflops }) => gflops)
+  }
+  const heights = [...points, ...threads.flatMap(roofOf)].map(({ gflops }) => gflops)
   const [lowest, highest] = [Math.floor(Math.log10(Math.min(...heights))), Math.ceil(Math.log10(Math.max(...heights)))]
   const decades = Array.from({ length: highest - lowest + 1 }, (_, i) => 10 ** (lowest + i))
-  const x = {
-    field: 'flopPerByte',
-    type: 'quantitative',
-    title: 'FLOP per byte, dense count, nothing kept in a cache',
-    scale: { type: 'log', base: 2, domain, nice: false },
-    axis: { format: '~r', tickCount: 8, labelOverlap: true },
-  }
-  const y = {
-    ...gflops({ type: 'log', domain: [decades[0], decades.at(-1)] }),
-    axis: { values: decades.flatMap((ten) => [ten, 2 * ten, 5 * ten]), format: '~r' },
-  }
-  // What lies above is drawn later: the many points of the grid below those of the other trials.
-  const marks = (filter, size) => ({
-    transform: [{ filter }],
-    mark: { type: 'point', size },
-    encoding: {
-      x,
-      y,
-      color: {
-        field: 'kind',
-        title: null,
-        scale: { domain: labels, range: drawn.map((trial) => colors[trial]) },
-        legend: { orient: 'bottom', columns: 3, labelLimit: 0, symbolOpacity: 1 },
-      },
-      shape: { field: 'kind', title: null, scale: { domain: labels } },
-    },
-  })
+  const heightTicks = decades.slice(0, -1).flatMap((ten) => [ten, 2 * ten, 5 * ten])
+  const drawn = Object.keys(names).filter((trial) => points.some((point) => point.trial === trial))
+  const xs = Array.from({ length: Math.log2(domain[1] / domain[0]) + 1 }, (_, i) => domain[0] * 2 ** i)
   return {
-    title: {
-      text: 'Roofline',
-      subtitle: ['roofs: measured peak, and bandwidth of a copy; zeros that are left out count as done', subtitle],
-    },
-    facet: { column: { field: 'of', sort: threads.map(plural) } },
-    data: { values: [...values, ...roofs.map((roof) => ({ ...roof, roof: true })), ...texts] },
-    spacing: 32,
-    spec: {
-      width: 340,
-      height: 300,
-      layer: [
-        { transform: [{ filter: 'datum.roof' }], mark: { type: 'line', color: '#555' }, encoding: { x, y } },
-        {
-          transform: [{ filter: 'isValid(datum.text)' }],
-          mark: { type: 'text', align: 'left', fontSize: 11, color: '#555', x: 10, y: 14 },
-          encoding: { text: { field: 'text' } },
-        },
-        marks(`datum.kind === '${names.grid}'`, 35),
-        marks(`isValid(datum.kind) && datum.kind !== '${names.grid}'`, 70),
-      ],
-    },
+    title: 'Roofline',
+    notes: ['roofs: measured peak, and bandwidth of a copy; zeros that are left out count as done', subtitle],
+    keys: drawn.map((trial) => ({ name: names[trial], colour: colours[trial], mark: 'dot' })),
+    charts: (plot) =>
+      threads.map((count) =>
+        chart(plot, {
+          x: {
+            label: 'FLOP per byte, dense count, nothing kept in a cache',
+            type: 'log',
+            base: 2,
+            domain,
+            ticks: xs.filter((_, i) => i % 2 === 0),
+            tickFormat: '~r',
+          },
+          y: {
+            type: 'log',
+            domain: [decades[0], decades.at(-1)],
+            axis: null,
+            grid: false,
+          },
+          marks: [
+            // The scale's own axis would leave out some of these numbers.
+            plot.gridY(heightTicks),
+            plot.axisY(heightTicks, { text: String, label: `${plural(count)}: ${GFLOPS}`, labelArrow: 'none' }),
+            plot.line(roofOf(count), { x: 'flopPerByte', y: 'gflops', stroke: '#555', strokeWidth: 2 }),
+            plot.text([`${peaks.get(count).toFixed(0)} GFLOP/s, ${bandwidths.get(count).toFixed(1)} GB/s`], {
+              frameAnchor: 'top-left',
+              dx: 8,
+              dy: 8,
+              fill: '#555',
+            }),
+            // What lies above is drawn later: the many points of the grid below those of the other trials.
+            ...drawn.toReversed().map((trial) =>
+              plot.dot(
+                points.filter((point) => point.threads === count && point.trial === trial),
+                {
+                  x: 'flopPerByte',
+                  y: 'gflops',
+                  fill: colours[trial],
+                  r: trial === 'grid' ? 3 : 4.5,
+                  title: ({ label, gflops }) => `${names[trial]}, ${label}: ${gflops.toFixed(1)} GFLOP/s`,
+                },
+              ),
+            ),
+          ],
+        }),
+      ),
   }
 }
 
@@ -253,12 +253,12 @@ const pictures = {
   'roofline.svg': roofline(),
 }
 mkdirSync(folder, { recursive: true })
-for (const [name, spec] of Object.entries(pictures)) {
-  if (spec === undefined) {
+for (const [name, drawn] of Object.entries(pictures)) {
+  if (drawn === undefined) {
     console.log(`${name} not drawn: its trials are not in the results`)
     continue
   }
   const path = join(folder, name)
-  writeFileSync(path, `${await svg(spec)}\n`)
+  writeFileSync(path, `${await svg(drawn)}\n`)
   console.log(path)
 }

@@ -202,74 +202,48 @@ for (const covariance of ['full', 'diagonal']) {
   )
 }
 
-const scale = { domain: ['−ELBO, full', '−log p(x), full', '−ELBO, diagonal', '−log p(x), diagonal'], range: colours }
-const encoding = {
-  color: { field: 'curve', type: 'nominal', title: null, scale },
-  strokeDash: {
-    field: 'curve',
-    type: 'nominal',
-    scale: {
-      domain: scale.domain,
-      range: [
-        [1, 0],
-        [5, 3],
-        [1, 0],
-        [5, 3],
-      ],
-    },
-  },
-}
-const nats = (scale) => ({
-  field: 'nats',
-  type: 'quantitative',
-  title: 'nats per image',
-  scale: { zero: false, ...scale },
+const keys = ['−ELBO, full', '−log p(x), full', '−ELBO, diagonal', '−log p(x), diagonal'].map((name, i) => ({
+  name,
+  mark: 'line',
+  colour: colours[i],
+  dash: name.startsWith('−log') ? '5 3' : undefined,
+}))
+/** A chart of the curves whose points these are. */
+const chart = (plot, x, points) => ({
+  width: 440,
+  height: 340,
+  marginLeft: 50,
+  marginBottom: 40,
+  grid: true,
+  x: { labelAnchor: 'center', labelArrow: 'none', ...x },
+  y: { label: 'nats per image', labelArrow: 'none', nice: true },
+  marks: [
+    plot.frame({ stroke: '#bbb' }),
+    keys.map(({ name, colour, dash }) =>
+      plot.line(
+        points.filter(({ curve }) => curve === name),
+        { x: x.label, y: 'nats', stroke: colour, strokeWidth: 2, strokeDasharray: dash },
+      ),
+    ),
+  ],
 })
 // The first epochs lie far above what is to be seen.
 const last = Math.max(trained.full.loss, trained.diagonal.loss)
 await picture(
   'bound.svg',
   await svg({
-    hconcat: [
-      {
-        title: 'q on a line through the best of its family, decoder held',
-        width: 380,
-        height: 300,
-        data: {
-          values: [
-            ...line,
-            ...line.filter((_, i) => i < 17).map(({ t }) => ({ t, curve: '−log p(x), full', nats: exact })),
-          ],
-        },
-        mark: { type: 'line', point: false },
-        encoding: {
-          ...encoding,
-          x: {
-            field: 't',
-            type: 'quantitative',
-            title: 't: 1 is the best, 0 the prior',
-            scale: { zero: false, nice: false },
-          },
-          y: nats(),
-        },
-      },
-      {
-        title: 'in training',
-        width: 380,
-        height: 300,
-        data: { values: curves.map((point) => ({ ...point, nats: Math.min(point.nats, last + 8) })) },
-        mark: { type: 'line' },
-        encoding: {
-          ...encoding,
-          x: {
-            field: 'epoch',
-            type: 'quantitative',
-            axis: { tickMinStep: 1, format: 'd' },
-            scale: { nice: false, zero: false },
-          },
-          y: nats(),
-        },
-      },
+    title: 'q on a line through the best of its family, decoder held (t: 1 is the best, 0 the prior), and in training',
+    keys,
+    charts: (plot) => [
+      chart(plot, { label: 't' }, [
+        ...line,
+        ...line.filter((_, i) => i < 17).map(({ t }) => ({ t, curve: '−log p(x), full', nats: exact })),
+      ]),
+      chart(
+        plot,
+        { label: 'epoch', tickFormat: 'd', interval: 1 },
+        curves.map((point) => ({ ...point, nats: Math.min(point.nats, last + 8) })),
+      ),
     ],
   }),
   'the bound and what it bounds: on a line through the posterior, and in training',

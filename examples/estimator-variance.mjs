@@ -94,30 +94,35 @@ for (const epochs of [0, size(5, 1)]) {
   )
 }
 
+const times = [...new Set(points.map(({ when }) => when))]
 await picture(
   'estimator-variance.svg',
   await svg({
-    data: { values: points },
-    width: 480,
-    height: 180,
-    mark: { type: 'point', filled: true, size: 90, opacity: 1 },
-    encoding: {
-      x: {
-        field: 'variance',
-        type: 'quantitative',
-        title: "variance of the encoder's gradient, summed over its parameters",
-        scale: { type: 'log' },
-        axis: { format: '~g', tickCount: 6 },
+    keys: times.map((when, i) => ({ name: when, mark: 'dot', colour: colours[i] })),
+    charts: (plot) => [
+      {
+        width: 720,
+        height: 220,
+        marginLeft: 240,
+        marginBottom: 40,
+        marginRight: 20,
+        grid: true,
+        x: {
+          type: 'log',
+          label: "variance of the encoder's gradient, summed over its parameters",
+          labelAnchor: 'center',
+          labelArrow: 'none',
+          ticks: 6,
+          tickFormat: '~g',
+          nice: true,
+        },
+        y: { type: 'point', label: null, domain: Object.keys(estimators) },
+        marks: [
+          plot.frame({ stroke: '#bbb' }),
+          plot.dot(points, { x: 'variance', y: 'name', fill: ({ when }) => colours[times.indexOf(when)], r: 5 }),
+        ],
       },
-      y: { field: 'name', type: 'nominal', title: null, sort: Object.keys(estimators), axis: { labelLimit: 300 } },
-      color: {
-        field: 'when',
-        type: 'nominal',
-        title: null,
-        sort: [...new Set(points.map(({ when }) => when))],
-        scale: { range: colours },
-      },
-    },
+    ],
   }),
   'the variances above, on a logarithmic axis',
 )

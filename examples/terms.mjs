@@ -77,19 +77,24 @@ const digits = Array.from({ length: 10 }, (_, digit) => digit)
 await picture(
   'terms.svg',
   await svg({
-    data: { values: points },
-    facet: { column: { field: 'name', type: 'nominal', title: null, sort: Object.keys(models) } },
-    resolve: { scale: { x: 'independent', y: 'independent' } },
-    spec: {
-      width: 300,
-      height: 300,
-      mark: { type: 'point', filled: true, size: 12, opacity: 0.7 },
-      encoding: {
-        x: { field: 'z1', type: 'quantitative', title: 'z₁' },
-        y: { field: 'z2', type: 'quantitative', title: 'z₂' },
-        color: { field: 'digit', type: 'nominal', scale: { domain: digits, range: colours } },
-      },
-    },
+    keys: digits.map((digit) => ({ name: String(digit), mark: 'dot', colour: colours[digit] })),
+    charts: (plot) =>
+      Object.keys(models).map((name) => ({
+        width: 360,
+        height: 360,
+        marginBottom: 40,
+        grid: true,
+        inset: 6,
+        x: { label: 'z₁', labelAnchor: 'center', labelArrow: 'none' },
+        y: { label: `${name}: z₂`, labelArrow: 'none' },
+        marks: [
+          plot.frame({ stroke: '#bbb' }),
+          plot.dot(
+            points.filter((point) => point.name === name),
+            { x: 'z1', y: 'z2', fill: ({ digit }) => colours[digit], fillOpacity: 0.7, r: 2 },
+          ),
+        ],
+      })),
   }),
   `z of ${shown.shape[0]} test images, each chart with a scale of its own`,
 )

@@ -12,18 +12,18 @@ export interface GroupEncoding {
    * The posterior's mean; of discrete variables the probability of each class (categorical, [rows, units · classes]) or of
    * 1 (bernoulli).
    */
-  readonly mean: Tensor<Float32Array>
+  readonly mean: Tensor<Float32Array<ArrayBuffer>>
   /** gaussian: log σ². With a full covariance L Lᵀ, the log of L's squared diagonal. */
-  readonly logVariance?: Tensor<Float32Array>
+  readonly logVariance?: Tensor<Float32Array<ArrayBuffer>>
   /**
    * gaussian with a full covariance, of more than one unit: the entries of L below its diagonal, row by row, [rows,
    * units (units − 1) / 2].
    */
-  readonly cholesky?: Tensor<Float32Array>
+  readonly cholesky?: Tensor<Float32Array<ArrayBuffer>>
   /** laplace, logistic: the log of the scale. The standard deviation is √2 (laplace) or π/√3 (logistic) times the scale. */
-  readonly logScale?: Tensor<Float32Array>
+  readonly logScale?: Tensor<Float32Array<ArrayBuffer>>
   /** categorical [rows, units · classes], bernoulli. */
-  readonly logits?: Tensor<Float32Array>
+  readonly logits?: Tensor<Float32Array<ArrayBuffer>>
 }
 
 /**
@@ -50,8 +50,8 @@ interface Group {
 }
 
 interface Written {
-  readonly heads: readonly Float32Array[]
-  readonly mean: Float32Array | null
+  readonly heads: readonly Float32Array<ArrayBuffer>[]
+  readonly mean: Float32Array<ArrayBuffer> | null
 }
 
 /** How the encodings of one model are made: worked out once, for a row's encoding takes only microseconds. */
@@ -85,7 +85,7 @@ export class Encodings {
   }
 
   #arrays(rows: number): Written {
-    const heads: Float32Array[] = []
+    const heads: Float32Array<ArrayBuffer>[] = []
     for (const group of this.#groups) {
       for (const { units } of group.heads) heads.push(new Float32Array(rows * units))
     }
@@ -100,14 +100,14 @@ export class Encodings {
     for (const { heads: named, first, width } of this.#groups) {
       const group: { -readonly [Name in keyof GroupEncoding]?: GroupEncoding[Name] } = {}
       for (const { name, units } of named) {
-        group[name] = { data: heads[next++] as Float32Array, shape: [rows, units] }
+        group[name] = { data: heads[next++] as Float32Array<ArrayBuffer>, shape: [rows, units] }
       }
-      group.mean ??= columns(mean as Float32Array, rows, this.#width, first, width)
+      group.mean ??= columns(mean as Float32Array<ArrayBuffer>, rows, this.#width, first, width)
       groups.push(group as GroupEncoding)
     }
     const [only, ...others] = groups as [GroupEncoding, ...GroupEncoding[]]
     if (others.length === 0) return { ...only, groups }
-    return { mean: { data: mean as Float32Array, shape: [rows, this.#width] }, groups }
+    return { mean: { data: mean as Float32Array<ArrayBuffer>, shape: [rows, this.#width] }, groups }
   }
 }
 
@@ -139,7 +139,13 @@ function headsOf({ type, units, fullCovariance, classes }: LatentSpec): readonly
 }
 
 /** Columns [first, first + count) of a row-major matrix: the matrix itself where that is all of it, else row by row. */
-function columns(all: Float32Array, rows: number, width: number, first: number, count: number): Tensor<Float32Array> {
+function columns(
+  all: Float32Array<ArrayBuffer>,
+  rows: number,
+  width: number,
+  first: number,
+  count: number,
+): Tensor<Float32Array<ArrayBuffer>> {
   if (count === width) return { data: all, shape: [rows, width] }
   const data = new Float32Array(rows * count)
   for (let row = 0; row < rows; row++) {

@@ -1,7 +1,7 @@
 /** Every error that the facade throws, and the one form of words for misuse. */
 
-import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
+import { distance } from 'fastest-levenshtein'
 
 /** What went wrong, for a program; the message says it for a reader. */
 export type VAEErrorCode =
@@ -29,6 +29,10 @@ export type VAEErrorCode =
   | 'OUT_OF_MEMORY'
   /** The native core failed; `cause` says how. */
   | 'NATIVE'
+  /** There is no compiled addon where it is looked for. */
+  | 'ADDON_MISSING'
+  /** The addon that was found cannot be loaded here; `cause` says why. */
+  | 'ADDON_INVALID'
 
 /** Anything but misuse (which is a `TypeError` or a `RangeError`): told apart by `code`. */
 export class VAEError extends Error {
@@ -76,8 +80,6 @@ export function cut(text: string): string {
 
 /** Names the known option nearest to a misspelt one, or all of them where none is near. */
 export function unknownOption(key: string, owner: string, known: readonly string[]): string {
-  // Loaded for the first misspelt option: at once it would be a good part of what importing the package takes.
-  const { distance } = createRequire(import.meta.url)('fastest-levenshtein') as typeof import('fastest-levenshtein')
   const lower = cut(key).toLowerCase()
   const ranked = known.map((name) => ({ name, far: distance(lower, name.toLowerCase()) })).sort((a, b) => a.far - b.far)
   const nearest = ranked[0]

@@ -1,9 +1,11 @@
 /** The type of everything that the addon exports, and the loader that finds it. Only this file knows where it lies. */
 
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { Module } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { VAEError } from './errors.js'
+import { here } from './here.js'
 import type { FlatArray } from './tensor.js'
 
 export type ActivationName =
@@ -188,7 +190,7 @@ export interface NativeModel {
   readonly parameterTable: readonly { readonly name: string; readonly shape: readonly number[] }[]
 
   /** Copies, row-major. Waits for nothing: throws where a job is training. */
-  readParameters(): Record<string, Float32Array>
+  readParameters(): Record<string, Float32Array<ArrayBuffer>>
   /** All tensors at once, all or none. Throws where a name is missing or a length is wrong, or a job is training. */
   writeParameters(values: Readonly<Record<string, Float32Array>>): void
 
@@ -236,22 +238,25 @@ export interface NativeModel {
     condition: NativeDataset | FlatArray | undefined,
   ): BadCell | null
   /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
-  decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
-  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
+  decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
+  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
   /** `z`: [count, columns of all groups]. */
-  sample(count: number, options: Drawing & Conditional): Job<{ x: Float32Array; z: Float32Array }>
+  sample(
+    count: number,
+    options: Drawing & Conditional,
+  ): Job<{ x: Float32Array<ArrayBuffer>; z: Float32Array<ArrayBuffer> }>
   /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
   logLikelihood(
     data: NativeDataset,
     options: { threads: number; samples: number; seed: number } & Conditional,
-  ): Job<{ perExample: Float64Array; variance: Float64Array }>
+  ): Job<{ perExample: Float64Array<ArrayBuffer>; variance: Float64Array<ArrayBuffer> }>
   /** Negative ELBO of each row with z at the posterior mean. */
-  anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array>
+  anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array<ArrayBuffer>>
   /** The posteriors after `steps` of gradient ascent on each row's own ELBO, and that bound before and after. */
   refine(
     data: NativeDataset,
     options: { threads: number; steps: number; learningRate: number; samples: number; seed: number } & Conditional,
-  ): Job<Posteriors & { before: Float64Array; after: Float64Array }>
+  ): Job<Posteriors & { before: Float64Array<ArrayBuffer>; after: Float64Array<ArrayBuffer> }>
 
   /**
    * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
@@ -260,7 +265,7 @@ export interface NativeModel {
   gradient(
     data: NativeDataset,
     options: { threads: number; epsilon?: Float32Array; step?: number } & Conditional,
-  ): Job<Terms & { gradients: Record<string, Float32Array> }>
+  ): Job<Terms & { gradients: Record<string, Float32Array<ArrayBuffer>> }>
 
   /**
    * Cancels all jobs, which reject with 'DISPOSED', and gives the memory back when they have stopped. Everything else
@@ -283,8 +288,8 @@ interface Drawing {
 
 /** Of each row: the heads of all groups in their order, [rows, units], and the posterior's mean in z, row-major. */
 export interface Posteriors {
-  readonly heads: readonly Float32Array[]
-  readonly mean: Float32Array
+  readonly heads: readonly Float32Array<ArrayBuffer>[]
+  readonly mean: Float32Array<ArrayBuffer>
 }
 
 export interface NativeAddon {
@@ -316,27 +321,55 @@ export interface NativeAddon {
   }): number
 }
 
-/** The addon: what AEVB_ADDON names, or what `npm install` built. */
+/** What each package manager runs an install script with that it has held back, or that has failed. */
+const BUILD_AN_INSTALLED =
+  'Its install script has not run or has failed. It needs a C++20 compiler and Python 3; run `npm rebuild aevb` (npm), ' +
+  '`pnpm approve-builds` and `pnpm rebuild aevb` (pnpm), `bun pm trust aevb` (bun), or `yarn rebuild aevb` with ' +
+  '"dependenciesMeta": { "aevb": { "built": true } } in package.json (yarn)'
+const BUILD_A_CLONE = 'Run `npm run build` there, with a C++20 compiler and Python 3 at hand'
+const SHIP_WITH_A_BUNDLE =
+  "Copy the package's build/Release/aevb.node beside the bundle, or let AEVB_ADDON hold its path when the program runs"
+
+/** The addon: what AEVB_ADDON names, or what the package's install script built, or what lies beside a bundle. */
 function load(): NativeAddon {
-  const root = packageRoot(dirname(fileURLToPath(import.meta.url)))
   const named = process.env.AEVB_ADDON
-  const candidates = named
-    ? [resolve(named)]
-    : ['Release', 'Debug'].map((kind) => join(root, 'build', kind, 'aevb.node'))
+  const candidates = named ? [resolve(named)] : places()
   const found = candidates.find((path) => existsSync(path))
   if (!found) {
-    throw new Error(
-      `The native addon is not built: none of ${candidates.join(', ')} exists. ` +
-        'Run `npm install` (or `npm rebuild aevb`) with a C++20 compiler and Python 3 at hand.',
-    )
+    const missing = `none of ${candidates.join(', ')} exists`
+    const message = named
+      ? `AEVB_ADDON names no file: ${resolve(named)} does not exist`
+      : `The native addon is not built: ${missing}. ${advice()}`
+    throw new VAEError('ADDON_MISSING', message)
   }
-  return createRequire(import.meta.url)(found) as NativeAddon
+  let addon: Partial<NativeAddon>
+  try {
+    // By this name, because webpack takes a plain `createRequire` for a module that it should include.
+    addon = Module.createRequire(found)(found)
+  } catch (error) {
+    const message = `The native addon ${found} cannot be loaded: ${(error as Error).message}`
+    throw new VAEError('ADDON_INVALID', message, { cause: error })
+  }
+  if (!addon?.Model) throw new VAEError('ADDON_INVALID', `${found} is not the native addon of aevb`)
+  return addon as NativeAddon
 }
 
-function packageRoot(from: string): string {
-  let folder = from
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
+function places(): string[] {
+  // Spelt out in this form, which bundlers and tracers of files recognise as a file that the program needs.
+  const release = import.meta.url ? new URL('../build/Release/aevb.node', import.meta.url) : fromHere(RELEASE)
+  return [release, fromHere('../build/Debug/aevb.node'), fromHere('aevb.node')].map((url) => fileURLToPath(url))
+}
+
+const RELEASE = '../build/Release/aevb.node'
+
+function fromHere(path: string): URL {
+  return new URL(path, here)
+}
+
+function advice(): string {
+  // The build's description lies in every copy of the package, and not above a bundle.
+  if (!existsSync(fromHere('../binding.gyp'))) return SHIP_WITH_A_BUNDLE
+  return /[\\/]node_modules[\\/]/.test(fileURLToPath(here)) ? BUILD_AN_INSTALLED : BUILD_A_CLONE
 }
 
 export const native: NativeAddon = load()

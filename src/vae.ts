@@ -55,7 +55,7 @@ export interface LogLikelihood {
   /** Of `mean`, from the importance sampling alone: how far another seed might move it. NaN with one sample, or where `mean` is −Infinity. */
   readonly standardError: number
   /** One a row; −Infinity where no draw gives the row a probability above 0 in numbers of 32 bits. */
-  readonly perExample: Float64Array
+  readonly perExample: Float64Array<ArrayBuffer>
 }
 
 /**
@@ -66,9 +66,9 @@ export interface Refinement {
   /** The posteriors after it. */
   readonly encoding: Encoding
   /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
-  readonly before: Float64Array
+  readonly before: Float64Array<ArrayBuffer>
   /** And at the refined posterior. Never lower: a row that has not gained is left with the encoder's answer. */
-  readonly after: Float64Array
+  readonly after: Float64Array<ArrayBuffer>
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
 }
@@ -76,9 +76,9 @@ export interface Refinement {
 /** Draws from the model, and what they were decoded from. */
 export interface Samples {
   /** [n, ...input], or [n, classes of all] where data are class numbers. */
-  readonly x: Tensor<Float32Array>
+  readonly x: Tensor<Float32Array<ArrayBuffer>>
   /** [n, columns of z] */
-  readonly z: Tensor<Float32Array>
+  readonly z: Tensor<Float32Array<ArrayBuffer>>
 }
 
 /**
@@ -230,7 +230,7 @@ export class VAE {
    * data are class numbers, and a draw is one-hot; of a multinomial one the mean of one trial, and a draw has
    * `likelihood.trials`.
    */
-  async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array>> {
+  async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
     const { signal, condition: of, ...own } = drawOptions('decode', options)
     throwIfAborted(signal)
     const data = asDataset(z, 'z', this.#parsed.latentWidth)
@@ -245,7 +245,7 @@ export class VAE {
    * The mean of p(x|z), or with `draw` a draw from it, with z at the posterior mean of each row, and discrete variables at
    * their most probable class: [rows, ...input]. A multinomial's counts add up to those of the row.
    */
-  async reconstruct(x: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array>> {
+  async reconstruct(x: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
     const { signal, condition: of, ...own } = drawOptions('reconstruct', options)
     const { data, condition } = await this.#examples(x, of, signal)
     return this.#tensor(await this.#run((model) => model.reconstruct(data, { ...own, condition }), signal), data.rows)
@@ -259,9 +259,9 @@ export class VAE {
   async sample(
     n: number,
     options?: DrawOptions & { readonly latent?: false | undefined },
-  ): Promise<Tensor<Float32Array>>
-  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples>
-  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array> | Samples> {
+  ): Promise<Tensor<Float32Array<ArrayBuffer>>>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples>
+  async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples> {
     const rows = count('n', n)
     const { signal, condition: of, latent, ...own } = sampleOptions(options)
     throwIfAborted(signal)
@@ -323,7 +323,7 @@ export class VAE {
    * KL divergence has no closed form, or is not to be taken by it, log q(z|x) − log p(z) at that z stands for it; a
    * deterministic model has none. A row for which this overflows has the score Infinity.
    */
-  async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array> {
+  async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array<ArrayBuffer>> {
     const { signal, threads, condition: of } = runOptions('anomalyScore', options)
     const { data, condition } = await this.#examples(x, of, signal)
     return this.#run((model) => model.anomalyScore(data, { threads, condition }), signal)
@@ -374,11 +374,11 @@ export class VAE {
    * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does), which after an abort may be the rest of
    *   a step.
    */
-  parameters(): Record<string, Tensor<Float32Array>> {
+  parameters(): Record<string, Tensor<Float32Array<ArrayBuffer>>> {
     const values = this.#read('parameters')
     const named = this.#model.parameterTable.map(({ name, shape }) => [
       name,
-      { data: values[name] as Float32Array, shape: [...shape] },
+      { data: values[name] as Float32Array<ArrayBuffer>, shape: [...shape] },
     ])
     return Object.fromEntries(named)
   }
@@ -393,7 +393,7 @@ export class VAE {
     return run(() => this.#gate.track(start(this.#model)), signal)
   }
 
-  #read(method: string): Record<string, Float32Array> {
+  #read(method: string): Record<string, Float32Array<ArrayBuffer>> {
     this.#gate.checkReadable(method)
     try {
       return this.#model.readParameters()
@@ -458,7 +458,7 @@ export class VAE {
     )
   }
 
-  #tensor(data: Float32Array, rows: number): Tensor<Float32Array> {
+  #tensor(data: Float32Array<ArrayBuffer>, rows: number): Tensor<Float32Array<ArrayBuffer>> {
     const { spec, inputShape } = this.#parsed
     // Class numbers come back as the probabilities of all classes.
     return { data, shape: [rows, ...(spec.likelihood.codes ? [spec.input] : inputShape)] }

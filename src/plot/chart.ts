@@ -1,6 +1,5 @@
 /** Charts, as SVG. */
 
-import type { TopLevelSpec } from 'vega-lite'
 import { expected } from '../errors.js'
 import type { History } from '../history.js'
 import {
@@ -51,47 +50,28 @@ export async function lossChart(
   parse(schema, { history, others }, 'lossChart')
   const taken = OWN.find((name) => Object.hasOwn(others, name))
   if (taken) throw new RangeError(expected(`other names than ${OWN.join(' and ')}`, 'others', taken))
-  const curves: [string, [number, number][]][] = [
-    ['training', history.epochs.map(({ epoch, loss }) => [epoch, loss])],
-    [
-      'validation',
-      history.epochs.flatMap(({ epoch, validation }) =>
-        validation && Number.isFinite(validation.loss) ? [[epoch, validation.loss]] : [],
-      ),
-    ],
-    ...Object.entries(others).map(([name, losses]): [string, [number, number][]] => [
-      name,
-      losses.map((loss, i) => [i + 1, loss]),
-    ]),
-  ]
-  const values = curves.flatMap(([curve, points]) => points.map(([epoch, loss]) => ({ curve, epoch, loss })))
-  return render({
-    data: { values },
-    width: 480,
-    height: 300,
-    background: 'white',
-    mark: { type: 'line', point: true },
-    encoding: {
-      x: {
-        field: 'epoch',
-        type: 'quantitative',
-        title: 'epoch',
-        axis: { tickMinStep: 1, format: 'd' },
-        scale: { nice: false },
-      },
-      y: { field: 'loss', type: 'quantitative', title: 'loss, nats per example', scale: { zero: false } },
-      color: { field: 'curve', type: 'nominal', title: null, sort: curves.map(([name]) => name) },
+  const curves = [
+    {
+      name: 'training',
+      points: history.epochs.map(({ epoch, loss }) => ({ epoch, loss })),
     },
-  })
+    {
+      name: 'validation',
+      points: history.epochs.flatMap(({ epoch, validation }) =>
+        validation ? [{ epoch, loss: finiteOrNaN(validation.loss) }] : [],
+      ),
+    },
+    ...Object.entries(others).map(([name, losses]) => ({
+      name,
+      points: losses.map((loss, i) => ({ epoch: i + 1, loss })),
+    })),
+  ].filter(({ points }) => points.length > 0)
+  // Drawing needs more than checking, so it is loaded here.
+  const { drawLosses } = await import('./losses.js')
+  return drawLosses(curves)
 }
 
-/** Vega is large, so it is loaded where a chart is drawn. It needs no canvas for SVG. */
-async function render(spec: TopLevelSpec): Promise<string> {
-  const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')])
-  const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
+/** NaN breaks a line and has no point. */
+function finiteOrNaN(loss: number): number {
+  return Number.isFinite(loss) ? loss : Number.NaN
 }

@@ -45,7 +45,7 @@ const pairSchema = options<PairOptions>('an object of options', common)
  *
  * @throws TypeError or RangeError that names what is wrong with an argument.
  */
-export async function imageGrid(images: Matrix, passed: GridOptions): Promise<Buffer> {
+export async function imageGrid(images: Matrix, passed: GridOptions): Promise<Uint8Array<ArrayBuffer>> {
   const layout = parse(gridSchema, passed, 'imageGrid')
   const rows = pixels(images, 'images', layout)
   return render(rows, layout.columns ?? Math.ceil(Math.sqrt(rows.length)), layout)
@@ -61,7 +61,7 @@ export async function reconstructionGrid(
   observations: Matrix,
   reconstructions: Matrix,
   passed: Omit<GridOptions, 'columns'>,
-): Promise<Buffer> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const layout = parse(pairSchema, passed, 'reconstructionGrid')
   const above = pixels(observations, 'observations', layout)
   const below = pixels(reconstructions, 'reconstructions', layout)
@@ -80,7 +80,11 @@ function pixels(images: Matrix, name: string, { height, width, channels = 1 }: P
   return Array.from({ length: rows }, (_, i) => bytes.subarray(i * columns, (i + 1) * columns))
 }
 
-async function render(images: readonly FlatBytes[], columns: number, layout: PairOptions): Promise<Buffer> {
+async function render(
+  images: readonly FlatBytes[],
+  columns: number,
+  layout: PairOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { PNG } = await import('pngjs')
   const { height, width, channels = 1, scale = 2, padding = 4 } = layout
   const stepX = width * scale + padding
@@ -107,5 +111,6 @@ async function render(images: readonly FlatBytes[], columns: number, layout: Pai
       }
     }
   })
-  return PNG.sync.write(png, { colorType: channels === 1 ? 0 : 2 })
+  // A copy: a small Buffer is a part of memory that it shares with others, and that cannot be sent to another thread.
+  return Buffer.from(new Uint8Array(PNG.sync.write(png, { colorType: channels === 1 ? 0 : 2 })).buffer)
 }

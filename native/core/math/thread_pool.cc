@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
-#include <string>
 #include <utility>
+
+#include "math/cgroup.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -50,18 +49,6 @@ bool spin_until(Condition condition, std::chrono::microseconds limit) {
   return false;
 }
 
-#if defined(__linux__)
-// cgroup v2's cpu.max is "quota period" in microseconds, or "max period".
-std::size_t cgroup_cores(std::size_t cores) {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0.0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0.0) return cores;
-  const double allowed = std::strtod(quota.c_str(), nullptr) / period;
-  return std::min(cores, static_cast<std::size_t>(std::max(1.0, allowed)));
-}
-#endif
-
 int current_core() {
 #if defined(__linux__)
   return sched_getcpu();
@@ -95,7 +82,7 @@ std::size_t available_cores() {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
-  cores = cgroup_cores(cores);
+  cores = static_cast<std::size_t>(std::clamp(cgroup_quota(), 1.0, static_cast<double>(cores)));
 #endif
   return cores;
 }
