@@ -42,6 +42,7 @@ export type {
   PoissonLikelihood,
   Prior,
   SaltAndPepperCorruption,
+  Scale,
   TemperatureSchedule,
   VAEConfig,
   Warmup,

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "objective/objective.h"
 #include "optimizer/optimizer.h"
 #include "rows.h"
+#include "scaling.h"
 #include "spec.h"
 #include "workspace.h"
 
@@ -31,10 +33,11 @@ namespace aevb {
 // already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
 class Diverged : public std::runtime_error {
  public:
-  Diverged(std::uint64_t epoch, std::size_t step)
-      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step) {}
-  std::uint64_t epoch;  // from 1, over the model's life
-  std::size_t step;     // from 1, within the epoch
+  Diverged(std::uint64_t epoch, std::size_t step, std::optional<FarCell> cell)
+      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step), cell(cell) {}
+  std::uint64_t epoch;          // from 1, over the model's life
+  std::size_t step;             // from 1, within the epoch
+  std::optional<FarCell> cell;  // of the step's rows: what may have done it
 };
 
 // The work was cancelled between two steps.
@@ -59,7 +62,9 @@ class Trainer {
   // Begins a fit: see NativeModel.beginFit in src/native.ts. Costs nothing; memory is taken by the first epoch.
   void begin_fit(const TrainSpec& spec);
 
-  // One epoch over the data. Throws Diverged or Cancelled.
+  // One epoch over the data, from which a model that has not learned its columns' scale learns it. Throws Diverged,
+  // Cancelled or UnsuitableColumn; without a step of this fit, and where the epoch to return to is the one that has
+  // learned the scale, that is forgotten again.
   Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
               const EpochEvents& events);
 
@@ -83,6 +88,9 @@ class Trainer {
     const ZerosTable* zeros;  // of inp, or null
   };
 
+  Terms steps(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
+              const EpochEvents& events);
+  void forget_new_scale();
   void prepare(std::size_t batch_rows);
   void make_workspace(std::size_t batch_rows);
   void prepare_optimizer();
@@ -133,6 +141,8 @@ class Trainer {
   void take_snapshot();
   void restore_snapshot();
   Snapshot snapshot_;
+  // Of the scale that was learned in the epoch that the snapshot is of, or that has taken none.
+  std::optional<BeforeScaling> before_scaling_;
 };
 
 }  // namespace aevb
