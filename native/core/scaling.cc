@@ -101,6 +101,20 @@ void check_columns(const std::vector<ColumnMoments>& columns, const Dataset& row
   }
 }
 
+double standard_factor(const ColumnMoments& column) {
+  return column.smallest < column.largest ? column.deviation : 1.0;
+}
+
+// A column that is 0 in most rows keeps its zeros, whose products are left out (math/zeros.h).
+double log_shift(const ColumnMoments& column, std::size_t rows) {
+  return 2.0 * column.zeros > static_cast<double>(rows) ? 0.0 : column.mean;
+}
+
+// A deviation is not brought up to 1: a column whose counts hardly differ, or differ in a few rows, would speak as loud
+// as the others, and models of counts train worse for it, and with 1 in place of 2.
+constexpr double LEAST_LOG_FACTOR = 2.0;
+double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTOR, column.deviation); }
+
 // The logarithm of each column's mean, in place of the head's biases. Of a multinomial only differences count, and these
 // are its mean proportions' but for a constant. A column without counts has that of half a count in all rows together.
 BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& columns, std::size_t rows) {
@@ -160,9 +174,8 @@ BeforeScaling learn_scale(Model& model, const Dataset& rows, ThreadPool& pool, c
   BeforeScaling before;
   if (log) before = replace_bias(model, columns, rows.rows());
   for (std::size_t d = 0; d < model.scaled_columns; ++d) {
-    const bool moved = !leave;
-    shift[d] = moved ? static_cast<float>(columns[d].mean) : 0.0f;
-    factor[d] = moved && columns[d].smallest < columns[d].largest ? static_cast<float>(columns[d].deviation) : 1.0f;
+    shift[d] = leave ? 0.0f : static_cast<float>(log ? log_shift(columns[d], rows.rows()) : columns[d].mean);
+    factor[d] = leave ? 1.0f : static_cast<float>(log ? log_factor(columns[d]) : standard_factor(columns[d]));
   }
   model.refresh_scale();
   return before;

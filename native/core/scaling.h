@@ -6,8 +6,9 @@
 //              p(x|z) = p̃(x̃|z) Π 1/f, so that a loss has Σ log f beside that of x̃; means and draws are f x̃ + s.
 //              s and f are the column's mean and standard deviation; f is 1 where the column is constant.
 //   automatic  the same, or nothing (s = 0, f = 1) where the rows are pixels: bytes, or numbers that look_like_pixels.
-//   log        counts: the encoder sees (log(1 + x) − s)/f, the likelihood x itself. The decoder's biases begin at the
-//              logarithm of the columns' mean rates.
+//   log        counts: the encoder sees (log(1 + x) − s)/f, the likelihood x itself. s is the mean of log(1 + x), or 0
+//              where more than half of the column is 0, and f its deviation or 2, whichever is larger. The decoder's
+//              biases begin at the logarithm of the columns' mean rates.
 //
 // A factor of 0 says that nothing has been learned yet; then x̃ = x.
 #pragma once

@@ -12,7 +12,7 @@ import { oneOf } from '../schema.js'
  *
  * - 'standard', for Gaussian and Laplace likelihoods: the model is one of (x − mean) / deviation of each column. Losses
  *   and scores stay densities of x in its own units, and what comes back (`decode`, `reconstruct`, `sample`) is in them.
- * - 'log', for multinomial and Poisson likelihoods: the encoder sees log(1 + x), standardised; the likelihood is that of
+ * - 'log', for multinomial and Poisson likelihoods: the encoder sees log(1 + x), centred; the likelihood is that of
  *   the counts. The decoder's biases begin at the logarithm of each column's mean rate.
  * - 'none': nothing.
  * - 'auto': 'log' for counts; for Gaussian and Laplace likelihoods 'standard', unless the data are pixels, which are left
