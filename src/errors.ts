@@ -121,7 +121,8 @@ function remedy(cell: FarCell | undefined): string {
   if (!cell) return 'try a lower learningRate or clipNorm'
   const { column, value, scaled, shift, factor } = cell
   const where = `column ${column} of x holds ${short(value)} in this step`
-  if (!scaled) return `${where}, and the model does not scale its data: give it scale: 'auto', or bring the column near 1`
+  if (!scaled)
+    return `${where}, and the model does not scale its data: give it scale: 'auto', or bring the column near 1`
   const scale = `mean ${short(shift)} and standard deviation ${short(factor)}`
   return `${where}, far from the ${scale} that the model has learned for that column: check it for outliers, or use a new model for data of another scale`
 }

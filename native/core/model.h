@@ -91,8 +91,8 @@ class Model {
   bool scales_target() const { return scales_target_; }
   // Whether the encoder sees others than the likelihood.
   bool scales_counts() const { return scales_counts_; }
-  // Σ log factor of what the likelihood is about, nats: what a loss in the data's own units has beside that of the scaled
-  // columns.
+  // Σ log factor of what the likelihood is about, nats: what a loss in the data's own units has beside that of the
+  // scaled columns.
   double log_volume() const { return log_volume_; }
   // After a change of these tensors; refresh_transposed does it too.
   void refresh_scale();

@@ -115,16 +115,16 @@ double log_shift(const ColumnMoments& column, std::size_t rows) {
 constexpr double LEAST_LOG_FACTOR = 2.0;
 double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTOR, column.deviation); }
 
-// The logarithm of each column's mean, in place of the head's biases. Of a multinomial only differences count, and these
-// are its mean proportions' but for a constant. A column without counts has that of half a count in all rows together.
+// The logarithm of each column's mean, in place of the head's biases. Of a multinomial only differences count, and
+// these are its mean proportions' but for a constant. A column without counts has that of half a count in all rows
+// together.
 BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& columns, std::size_t rows) {
   float* bias = model.parameters().data() + model.heads[0].bias;
   BeforeScaling before{{bias, bias + columns.size()}};
   const auto n = static_cast<double>(rows);
   double total = 0.0;
   for (const ColumnMoments& column : columns) total += std::max(column.sum, 0.5) / n;
-  const double center =
-      model.spec().likelihood.type == LikelihoodType::multinomial ? std::log(total) : 0.0;
+  const double center = model.spec().likelihood.type == LikelihoodType::multinomial ? std::log(total) : 0.0;
   for (std::size_t d = 0; d < columns.size(); ++d) {
     bias[d] = static_cast<float>(std::log(std::max(columns[d].sum, 0.5) / n) - center);
   }

@@ -4,8 +4,8 @@
 // B data, L draws of each, Z = latent_width(spec) columns of z. Row b L + l of anything with B L rows is draw l of
 // datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
 // latent_prior_parameters floats, and is not read where there are none. `scratch` is latent_scratch_floats floats.
-// Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are as bound_spread leaves
-// them (latent_head_bound); where an exponential of others overflows, the result is not finite.
+// Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are as bound_spread
+// leaves them (latent_head_bound); where an exponential of others overflows, the result is not finite.
 //
 // What overwrites a gradient leaves zeros in its padding; what adds to one does not touch the padding.
 #pragma once

@@ -175,9 +175,9 @@ AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_
 template <typename Family, bool BACKWARD>
 static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
                        ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  const Bounds bounds = {set(min), set(max),
-                         set(static_cast<float>(
-                             soft_bound_shrink(static_cast<double>(min), static_cast<double>(max))))};
+  const Bounds bounds = {
+      set(min), set(max),
+      set(static_cast<float>(soft_bound_shrink(static_cast<double>(min), static_cast<double>(max))))};
   constexpr std::size_t RUN = CHUNK * F32::size;
   for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
   for (std::size_t p = 0; p < panel_count(D, mean.width); ++p) {
