@@ -89,6 +89,7 @@ using Ranges = std::map<std::size_t, std::pair<double, double>>;
 
 // The ranges of columns that are not constant, but that less than 8 floats lie within.
 std::shared_ptr<const Ranges> rounded_columns(const double* values, std::size_t rows, std::size_t columns) {
+  if (rows < 2) return nullptr;
   std::vector<double> smallest(values, values + columns), largest(smallest);
   for (std::size_t row = 1; row < rows; ++row) {
     const double* cells = values + row * columns;
