@@ -14,6 +14,7 @@
 #include "reference_scaling.h"
 #include "scaling.h"
 #include "support.h"
+#include "trainer.h"
 
 namespace aevb {
 namespace {
@@ -180,6 +181,40 @@ TEST(ColumnMoments, TellPixels) {
   EXPECT_FALSE(looks({0.0f, 0.4f, 0.0f, 0.49f}, 2));               // none is bright
   EXPECT_FALSE(looks({0.0f, 1.0f, -0.01f, 0.5f}, 2));
   EXPECT_FALSE(looks({0.0f, 1.0f, 0.2f, 1.001f}, 2));
+}
+
+// Cancelled in batch `when` of its first epoch; whether the model then knows a scale.
+bool knows_scale_after_cancelling(std::size_t when) {
+  constexpr std::size_t ROWS = 40, COLUMNS = 3;
+  Random random(6);
+  std::vector<float> values(ROWS * COLUMNS);
+  for (float& value : values) value = static_cast<float>(random.uniform(10.0, 30.0));
+  const Dataset data(values.data(), ROWS, COLUMNS);
+  ModelSpec spec;
+  spec.input = COLUMNS;
+  spec.encoder = spec.decoder = {};
+  spec.latents[0].units = 1;
+  spec.likelihood.type = LikelihoodType::gaussian;
+  spec.scale = ScaleType::standard;
+  Model model(spec);
+  Trainer trainer(model);
+  TrainSpec train;
+  train.batch_size = 10;
+  trainer.begin_fit(train);
+  ThreadPool pool(1);
+  std::atomic<bool> cancelled{false};
+  EpochEvents events;
+  events.batch_begin = [&](std::size_t batch) {
+    EXPECT_TRUE(model.scale_learned());
+    if (batch == when) cancelled = true;
+  };
+  EXPECT_THROW(trainer.epoch(data, pool, cancelled, events), Cancelled);
+  return model.scale_learned();
+}
+
+TEST(Scale, IsForgottenWhereNoStepHasUsedItAndElseKept) {
+  EXPECT_FALSE(knows_scale_after_cancelling(0));
+  EXPECT_TRUE(knows_scale_after_cancelling(1));
 }
 
 }  // namespace
