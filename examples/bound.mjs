@@ -135,6 +135,7 @@ const configOf = (covariance) => ({
   latent: { type: 'gaussian', units: UNITS, covariance },
   decoder: [],
   likelihood: { type: 'gaussian', variance: VARIANCE },
+  scale: 'none', // the mathematics above is of the pixels as they are
 })
 
 const images = await mnist()

@@ -65,7 +65,12 @@ const LONGEST_SHOWN = 80
 
 /** The message of every misuse: `Expected <what> for <name> but received <value> of type <type>`. */
 export function expected(what: string, name: string, value: unknown): string {
-  return `Expected ${what} for ${cut(name)} but received ${cut(show(value))} of type ${cut(typeName(value))}`
+  return `${expectedText(what, name, cut(show(value)))} of type ${cut(typeName(value))}`
+}
+
+/** The same of what is no single value, such as a column. */
+function expectedText(what: string, name: string, received: string): string {
+  return `Expected ${what} for ${cut(name)} but received ${received}`
 }
 
 /** A text from elsewhere within a message, in quotation marks. */
@@ -112,6 +117,46 @@ export function disposed(what: string, cause?: unknown): VAEError {
   return new VAEError('DISPOSED', message, cause === undefined ? {} : { cause })
 }
 
+/** What the addon tells of a number that lies far from the others of its column. */
+interface FarCell {
+  readonly column: number
+  readonly value: number
+  readonly scaled: boolean
+  readonly shift: number
+  readonly factor: number
+}
+
+/** What to do about a training that has diverged, by what its data were. */
+function remedy(cell: FarCell | undefined): string {
+  if (!cell) return 'try a lower learningRate or clipNorm'
+  const { column, value, scaled, shift, factor } = cell
+  const where = `column ${column} of x holds ${short(value)} in this step`
+  if (!scaled)
+    return `${where}, and the model does not scale its data: give it scale: 'auto', or bring the column near 1`
+  const scale = `mean ${short(shift)} and standard deviation ${short(factor)}`
+  return `${where}, far from the ${scale} that the model has learned for that column: check it for outliers, or use a new model for data of another scale`
+}
+
+/** What the addon tells of a column that it cannot scale. */
+interface UnsuitableColumn {
+  readonly reason: 'resolution' | 'magnitude'
+  readonly column: number
+  readonly smallest: number
+  readonly largest: number
+}
+
+function unsuitable({ reason, column, smallest, largest }: UnsuitableColumn): RangeError {
+  const what =
+    reason === 'resolution'
+      ? 'a column whose numbers differ by more than float32 tells apart at their size (take their common part off, or make it constant)'
+      : 'a column with numbers up to 1e37 and a standard deviation from 1e-36 on (bring it near 1)'
+  return new RangeError(expectedText(what, `x (column ${column})`, `numbers from ${smallest} to ${largest}`))
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(4)))
+}
+
 /** An error of the addon in the facade's words. */
 export function translate(error: unknown, reason?: unknown): unknown {
   if (!(error instanceof Error) || error instanceof VAEError) return error
@@ -120,10 +165,11 @@ export function translate(error: unknown, reason?: unknown): unknown {
   if (code === 'DIVERGED' && typeof epoch === 'number' && typeof step === 'number') {
     const message =
       `Training diverged in epoch ${epoch}, step ${step}: the loss or a parameter is not finite. ` +
-      'The parameters of the last good epoch are restored; try a lower learningRate or clipNorm'
+      `The parameters of the last good epoch are restored; ${remedy((error as { cell?: FarCell }).cell)}`
     return new VAEError('DIVERGED', message, { cause: error, epoch, step })
   }
   if (code === 'DISPOSED') return disposed('model or Dataset', error)
+  if (code === 'UNSUITABLE_COLUMN') return unsuitable(error as unknown as UnsuitableColumn)
   if (code === 'BUSY') return new VAEError('BUSY', error.message, { cause: error })
   // The second is what V8 says of an array that it cannot make.
   if (code === 'OUT_OF_MEMORY' || /array (buffer )?(length|allocation)/i.test(error.message)) {

@@ -44,6 +44,7 @@ export type {
   PoissonLikelihood,
   Prior,
   SaltAndPepperCorruption,
+  Scale,
   TemperatureSchedule,
   VAEConfig,
   Warmup,

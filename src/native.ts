@@ -104,6 +104,8 @@ export interface ModelSpec {
   readonly corruption: { readonly type: 'none' | 'gaussian' | 'masking' | 'saltAndPepper'; readonly amount: number }
   /** `width` 0: the model is not conditional. */
   readonly condition: { readonly width: number; readonly classes: boolean }
+  /** See native/core/scaling.h. */
+  readonly scale: 'none' | 'auto' | 'standard' | 'log'
   readonly initializer: InitializerName
   readonly seed: number
 }
@@ -210,6 +212,9 @@ export interface NativeModel {
    * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within
    * the epoch) where the loss or a parameter is not finite. Parameters, moments and counts are then those of the
    * beginning of this epoch, or where its first step shows the damage, of the one before, but never of before beginFit.
+   * `cell` is then the step's number that lies farthest from the others of its column, where that is far: a FarCell of
+   * native/core/scaling.h. Rejects with code 'UNSUITABLE_COLUMN' and the fields of an UnsuitableColumn there, where the
+   * model has yet to learn its columns' scale from these rows and float32 cannot hold it.
    * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
    */
   trainEpoch(

@@ -24,7 +24,7 @@ describe('saving', () => {
   test('writes config.json as it was passed, and tensors of float32', async () => {
     await folder.save(1)
     expect((await readdir(folder.path)).sort()).toEqual(['config.json', 'model.safetensors'])
-    expect(JSON.parse(await readFile(folder.config, 'utf8'))).toMatchObject({ format: 'aevb', version: 1, config })
+    expect(JSON.parse(await readFile(folder.config, 'utf8'))).toMatchObject({ format: 'aevb', version: 2, config })
     const bytes = await readFile(folder.tensors)
     const length = Number(bytes.readBigUInt64LE())
     expect(length % 8).toBe(0)
@@ -150,6 +150,12 @@ describe('config.json may be written by hand', () => {
     await writeFile(folder.config, document({}))
     await writeFile(folder.tensors, encode({ __metadata__: { format: 'pt' }, ...goodHeader() }))
     expect(await readModel(folder.path)).toEqual({ config, parameters: parameters(0) })
+  })
+
+  test('in version 1, which knew no scale', async () => {
+    await writeFile(folder.config, document({ version: 1 }))
+    await writeFile(folder.tensors, encode({ __metadata__: { format: 'pt' }, ...goodHeader() }))
+    expect((await readModel(folder.path)).config).toEqual({ ...config, scale: 'none' })
   })
 
   test('and edited: it goes before the copy within the tensors', async () => {

@@ -105,7 +105,7 @@ describe('200 configs drawn from the whole schema', () => {
       if (isNoDerivative(config)) continue
       const { model, rows, condition } = await trained(config, data)
       const here = model.readParameters()
-      let wrong: string[] = Object.keys(here)
+      let wrong: string[] = Object.keys(here).filter(isTrained)
       checked += wrong.length
       // A kink closer than the smallest step that shows anything is bad luck of the place: a wrong gradient is wrong in
       // the next one too.
@@ -143,7 +143,14 @@ type Parameters = Record<string, Float32Array>
 /** Somewhere near: a unit whose inputs are all 0 stands at relu's kink as long as its bias is 0. */
 function moved(parameters: Parameters): Parameters {
   const near = (values: Float32Array) => values.map((value) => value + 0.3 * (random() - 0.5))
-  return Object.fromEntries(Object.entries(parameters).map(([name, values]) => [name, near(values)]))
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, values]) => [name, isTrained(name) ? near(values) : values]),
+  )
+}
+
+/** The columns' scale is learned from the data, and has no gradient. */
+function isTrained(name: string): boolean {
+  return !name.startsWith('scale.')
 }
 
 /**

@@ -380,6 +380,7 @@ describe('discrete latent variables', () => {
       latent: { type: 'bernoulli', units: 1, temperature: 1 },
       decoder: [],
       likelihood: { type: 'gaussian', variance: 1 },
+      scale: 'none',
     }
     const vae = await vaeWith(config, { 'likelihood.mean.weight': Float32Array.of(1) })
     const reconstruction = (z: number) => 0.5 * (Math.log(2 * Math.PI) + (3 - z) ** 2)
@@ -406,6 +407,7 @@ describe('discrete latent variables', () => {
       latent: { type: 'bernoulli', units: 1, straightThrough: true },
       decoder: [],
       likelihood: { type: 'gaussian', variance: 1 },
+      scale: 'none',
     }
     const vae = await vaeWith(config, { 'likelihood.mean.weight': Float32Array.of(1) })
     const { epochs } = await vae.fit([[3]], { epochs: 20, learningRate: 1e-9, verbose: false })

@@ -55,6 +55,7 @@ describe('a config is spelled out', () => {
       },
       corruption: { type: 'none', amount: 0 },
       condition: { width: 0, classes: false },
+      scale: 'none',
       initializer: 'pytorch',
       seed: 0,
     })
@@ -525,6 +526,8 @@ describe('the tensors of a model', () => {
       ['likelihood.mean.weight', [6, 14]],
       ['likelihood.mean.bias', [6]],
       ['likelihood.logScale', [6]],
+      ['scale.shift', [6]],
+      ['scale.factor', [6]],
     ])
   })
 
@@ -613,7 +616,8 @@ describe('configs drawn from the whole schema', () => {
       objective.freeBits.nats objective.freeBits.per=dimension|group objective.kl=analytic|monteCarlo
       objective.mmd objective.samples objective.totalCorrelation objective.warmup objective.warmup.cosine.epochs
       objective.warmup.cyclical.cycles objective.warmup.cyclical.epochs objective.warmup.cyclical.rise
-      objective.warmup.linear.epochs objective.weights.kl objective.weights.reconstruction seed
+      objective.warmup.linear.epochs objective.weights.kl objective.weights.reconstruction
+      scale=auto|log|none|standard seed
     `
     expect(shown.sort()).toEqual(all.trim().split(/\s+/).sort())
   })

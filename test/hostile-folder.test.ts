@@ -50,9 +50,9 @@ describe('a config.json that is not right is refused', () => {
     ['cut short within a key', '{"a\\', 'CHECKPOINT_INVALID', 'its JSON is damaged'],
     [
       'of a later version',
-      document({ version: 2 }),
+      document({ version: 3 }),
       'CHECKPOINT_VERSION',
-      'is of version 2, but this aevb reads version 1',
+      'is of version 3, but this aevb reads versions 1 to 2',
     ],
     ['with a field too many', document({ extra: 1 }), 'CHECKPOINT_INVALID', 'unknown field "extra"'],
     ['with a damaged checksum', document({ sha256: 'abc' }), 'CHECKPOINT_INVALID', 'its "sha256" is not'],

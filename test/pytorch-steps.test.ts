@@ -59,7 +59,7 @@ function load(name: string) {
   const { x, condition, epsilon } = outputs
   if (!x || !epsilon) throw new Error('x or epsilon is missing')
   const step = cases[name] as Step
-  const model = new native.Model(parseConfig(step.config).spec)
+  const model = new native.Model(parseConfig({ ...step.config, scale: 'none' }).spec)
   const parameters = part(stored, 0)
   const write = () => {
     const values = Object.entries(parameters).map(([key, { data }]) => [key, data])

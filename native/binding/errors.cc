@@ -27,6 +27,24 @@ Napi::Error translate(Napi::Env env, const std::exception_ptr& thrown) {
     Napi::Error error = with_code(env, "DIVERGED", diverged.what());
     error.Set("epoch", Napi::Number::New(env, static_cast<double>(diverged.epoch)));
     error.Set("step", Napi::Number::New(env, static_cast<double>(diverged.step)));
+    if (diverged.cell) {
+      const FarCell& far = *diverged.cell;
+      Napi::Object cell = Napi::Object::New(env);
+      cell.Set("column", Napi::Number::New(env, static_cast<double>(far.column)));
+      cell.Set("value", Napi::Number::New(env, far.value));
+      cell.Set("scaled", Napi::Boolean::New(env, far.scaled));
+      cell.Set("shift", Napi::Number::New(env, far.shift));
+      cell.Set("factor", Napi::Number::New(env, far.factor));
+      error.Set("cell", cell);
+    }
+    return error;
+  } catch (const UnsuitableColumn& unsuitable) {
+    Napi::Error error = with_code(env, "UNSUITABLE_COLUMN", unsuitable.what());
+    const bool resolution = unsuitable.reason == UnsuitableColumn::Reason::resolution;
+    error.Set("reason", Napi::String::New(env, resolution ? "resolution" : "magnitude"));
+    error.Set("column", Napi::Number::New(env, static_cast<double>(unsuitable.column)));
+    error.Set("smallest", Napi::Number::New(env, unsuitable.smallest));
+    error.Set("largest", Napi::Number::New(env, unsuitable.largest));
     return error;
   } catch (const Disposed& error) {
     return with_code(env, "DISPOSED", error.what());

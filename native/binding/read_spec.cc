@@ -116,6 +116,13 @@ constexpr std::pair<const char*, CorruptionType> CORRUPTIONS[] = {
     {"saltAndPepper", CorruptionType::saltAndPepper},
 };
 
+constexpr std::pair<const char*, ScaleType> SCALES[] = {
+    {"none", ScaleType::none},
+    {"auto", ScaleType::automatic},
+    {"standard", ScaleType::standard},
+    {"log", ScaleType::log},
+};
+
 constexpr std::pair<const char*, OptimizerType> OPTIMIZERS[] = {
     {"sgd", OptimizerType::sgd},   {"adagrad", OptimizerType::adagrad}, {"rmsprop", OptimizerType::rmsprop},
     {"adam", OptimizerType::adam}, {"adamw", OptimizerType::adamw},
@@ -316,6 +323,7 @@ ModelSpec read_model_spec(const Napi::Object& object) {
   const Napi::Object condition = read_object(object, "condition");
   spec.condition.width = read_size(condition, "width");
   spec.condition.classes = read_bool(condition, "classes");
+  spec.scale = read_choice(object, "scale", SCALES);
   spec.initializer = read_choice(object, "initializer", INITIALIZERS);
   spec.seed = read_size(object, "seed");
   check_lengths(object.Env(), spec);

@@ -1,5 +1,6 @@
 #include "dataset.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -84,6 +85,34 @@ std::shared_ptr<const Value> copy_of(const Source* values, std::size_t count) {
   return {copy, copy->data()};
 }
 
+using Ranges = std::map<std::size_t, std::pair<double, double>>;
+
+// The ranges of columns that are not constant, but that less than 8 floats lie within.
+std::shared_ptr<const Ranges> rounded_columns(const double* values, std::size_t rows, std::size_t columns) {
+  if (rows < 2) return nullptr;
+  std::vector<double> smallest(values, values + columns), largest(smallest);
+  for (std::size_t row = 1; row < rows; ++row) {
+    const double* cells = values + row * columns;
+    for (std::size_t i = 0; i < columns; ++i) {
+      smallest[i] = cells[i] < smallest[i] ? cells[i] : smallest[i];
+      largest[i] = cells[i] > largest[i] ? cells[i] : largest[i];
+    }
+  }
+  Ranges ranges;
+  for (std::size_t i = 0; i < columns; ++i) {
+    const double magnitude = std::max(std::abs(smallest[i]), std::abs(largest[i]));
+    const double spread = largest[i] - smallest[i];
+    if (spread > 0.0 && spread < 8.0 * 0x1p-23 * magnitude) {
+      const auto unit = static_cast<float>(magnitude);
+      const float above = std::nextafter(unit, std::numeric_limits<float>::infinity());
+      if (spread < 8.0 * (static_cast<double>(above) - static_cast<double>(unit))) {
+        ranges.emplace(i, std::pair{smallest[i], largest[i]});
+      }
+    }
+  }
+  return ranges.empty() ? nullptr : std::make_shared<const Ranges>(std::move(ranges));
+}
+
 // Without an owner, so that nothing is counted or let go.
 template <typename Value>
 std::shared_ptr<const Value> borrowed(const Value* values) {
@@ -98,6 +127,7 @@ Dataset::Dataset(const float* values, std::size_t rows, std::size_t columns) : D
 }
 
 Dataset::Dataset(const double* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  rounded_ = rounded_columns(values, rows, columns);
   floats_ = copy_of<float>(values, rows * columns);
   owned_bytes_ = rows * columns * sizeof(float);
 }
@@ -138,6 +168,21 @@ std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t
     return first_bad_cell(bytes_.get() + begin, rows_, columns_, domain, classes);
   }
   return std::nullopt;  // every byte is in the other domains
+}
+
+void Dataset::cells(float* out, std::size_t row, std::size_t first, std::size_t count, Scale scale) const {
+  const std::size_t begin = (first_ + row) * columns_ + first;
+  if (floats_) {
+    std::copy_n(floats_.get() + begin, count, out);
+  } else {
+    gather_rows(Panels{out, count, count}, bytes_.get() + begin, nullptr, 1, count, scale);
+  }
+}
+
+std::optional<std::pair<double, double>> Dataset::rounded_range(std::size_t column) const {
+  if (rounded_ == nullptr) return std::nullopt;
+  const auto found = rounded_->find(column);
+  return found == rounded_->end() ? std::nullopt : std::optional(found->second);
 }
 
 void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count, Scale scale) const {

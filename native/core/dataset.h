@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "math/gather.h"
@@ -47,6 +49,14 @@ class Dataset {
   // Of the memory that this and its slices share, unless it is borrowed.
   std::size_t bytes() const { return owned_bytes_; }
 
+  bool holds_bytes() const { return bytes_ != nullptr; }
+  // out[count] = the cells [first, first + count) of one row. scale: of bytes.
+  void cells(float* out, std::size_t row, std::size_t first, std::size_t count, Scale scale) const;
+
+  // The smallest and the largest double of a column whose doubles differ by less than float32 tells apart at their
+  // magnitude; nothing for other columns, and where the rows came as floats.
+  std::optional<std::pair<double, double>> rounded_range(std::size_t column) const;
+
   // Rows [from, to) of the same memory.
   Dataset slice(std::size_t from, std::size_t to) const;
 
@@ -66,6 +76,7 @@ class Dataset {
   std::size_t rows_, columns_, first_ = 0, owned_bytes_ = 0;
   std::shared_ptr<const float> floats_;  // one of the two
   std::shared_ptr<const std::uint8_t> bytes_;
+  std::shared_ptr<const std::map<std::size_t, std::pair<double, double>>> rounded_;
 };
 
 }  // namespace aevb

@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
+
+#include "scaling.h"
 
 namespace aevb {
 
@@ -11,10 +14,11 @@ namespace aevb {
 // already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
 class Diverged : public std::runtime_error {
  public:
-  Diverged(std::uint64_t epoch, std::size_t step)
-      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step) {}
-  std::uint64_t epoch;  // from 1, over the model's life
-  std::size_t step;     // from 1, within the epoch
+  Diverged(std::uint64_t epoch, std::size_t step, std::optional<FarCell> cell)
+      : std::runtime_error("the loss is not finite"), epoch(epoch), step(step), cell(cell) {}
+  std::uint64_t epoch;          // from 1, over the model's life
+  std::size_t step;             // from 1, within the epoch
+  std::optional<FarCell> cell;  // of the step's rows: what may have done it
 };
 
 // The work was cancelled between two steps.

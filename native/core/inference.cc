@@ -16,6 +16,7 @@
 #include "math/random.h"
 #include "network.h"
 #include "objective/objective.h"
+#include "scaling.h"
 
 namespace aevb {
 
@@ -49,6 +50,7 @@ void write_decoded(const Model& model, Workspace& workspace, float* out, const D
       }
     }
   }
+  unscale(model, workspace.heads[0], count);
   scatter_rows(out, workspace.heads[0], count, D);
 }
 
@@ -71,6 +73,7 @@ struct DrawNumbers {
 void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count) {
   likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
                      workspace.shared_log_dispersion, workspace.target, count, workspace.draws(), model.spec().input);
+  add_log_volume(workspace.reconstruction.data(), model, count * workspace.draws());
 }
 
 // Draws z for the encoded rows [0, count), and takes it to −log p(x|z) of each draw.

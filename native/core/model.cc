@@ -73,6 +73,13 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
     shared_log_dispersion = take(cache_lines(shared_log_dispersions));
     table_.push_back({shared_log_dispersion_name(spec.likelihood), {shared_log_dispersions}, shared_log_dispersion});
   }
+  if (spec.scale != ScaleType::none) {
+    scaled_columns = spec.input;
+    scale_shift = take(cache_lines(scaled_columns));
+    scale_factor = take(cache_lines(scaled_columns));
+    table_.push_back({"scale.shift", {scaled_columns}, scale_shift});
+    table_.push_back({"scale.factor", {scaled_columns}, scale_factor});
+  }
   parameters_ = AlignedFloats(arena_size_);
   transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);
   initialize();
@@ -207,7 +214,24 @@ void Model::write(const ParameterInfo& info, const float* values) {
   transpose(view(to, in, out), ConstPanels{values, in * out, in}, out, in);
 }
 
+void Model::refresh_scale() {
+  if (scaled_columns == 0) return;
+  const float *shifts = shift(), *factors = factor();
+  const auto is = [](float value) { return [value](float other) { return other == value; }; };
+  scale_learned_ = std::all_of(factors, factors + scaled_columns, [](float value) { return value > 0.0f; });
+  const bool log = spec_.scale == ScaleType::log;
+  const bool identity = std::all_of(shifts, shifts + scaled_columns, is(0.0f)) &&
+                        std::all_of(factors, factors + scaled_columns, is(1.0f));
+  scales_target_ = scale_learned_ && !log && !identity;
+  scales_counts_ = scale_learned_ && log;
+  log_volume_ = 0.0;
+  for (std::size_t d = 0; scales_target_ && d < scaled_columns; ++d) {
+    log_volume_ += std::log(static_cast<double>(factors[d]));
+  }
+}
+
 void Model::refresh_transposed() {
+  refresh_scale();
   if (transposed_.size() == 0) return;
   for_each_dense([&](const DenseLayer& layer) {
     if (layer.backward_input) transpose(transposed(layer), weight(layer), layer.in, layer.out);

@@ -68,6 +68,9 @@ class Model {
   std::size_t shared_log_dispersion = 0;   // offset of the likelihood's own log-variance parameters
   std::size_t shared_log_dispersions = 0;  // and how many there are
 
+  // The columns' transform (scaling.h): offsets of its tensors, and their length, 0 where the model has none.
+  std::size_t scale_shift = 0, scale_factor = 0, scaled_columns = 0;
+
   std::size_t latent_width = 0, noise_width = 0;  // Z and N: columns of z and epsilon, all groups together
 
   Panels weight(float* arena, const DenseLayer& layer) const;
@@ -77,6 +80,22 @@ class Model {
   const float* bias(const DenseLayer& layer) const { return parameters_.data() + layer.bias; }
   const float* prior(const LatentGroup& group) const { return parameters_.data() + group.prior; }
   const float* shared_log_dispersion_raw() const { return parameters_.data() + shared_log_dispersion; }
+
+  const float* shift() const { return parameters_.data() + scale_shift; }
+  const float* factor() const { return parameters_.data() + scale_factor; }
+
+  // What follows from the transform's tensors. It is learned where every factor is above 0; until then, and where all
+  // are 1 and all shifts 0, it changes nothing.
+  bool scale_learned() const { return scale_learned_; }
+  // Whether the likelihood is one of scaled columns, which the encoder sees too.
+  bool scales_target() const { return scales_target_; }
+  // Whether the encoder sees others than the likelihood.
+  bool scales_counts() const { return scales_counts_; }
+  // Σ log factor of what the likelihood is about, nats: what a loss in the data's own units has beside that of the
+  // scaled columns.
+  double log_volume() const { return log_volume_; }
+  // After a change of these tensors; refresh_transposed does it too.
+  void refresh_scale();
 
   AlignedFloats& parameters() { return parameters_; }
   const AlignedFloats& parameters() const { return parameters_; }
@@ -99,6 +118,8 @@ class Model {
   std::vector<ParameterInfo> table_;
   std::size_t arena_size_ = 0, transposed_size_ = 0;
   AlignedFloats parameters_, transposed_;
+  bool scale_learned_ = false, scales_target_ = false, scales_counts_ = false;
+  double log_volume_ = 0.0;
 };
 
 }  // namespace aevb

@@ -40,7 +40,11 @@ void encode_rows(const Model& model, Workspace& workspace, std::size_t first, st
   }
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j) {
+      const LayerActivity& head = workspace.latents[i].heads[j];
       forward(model, workspace, model.latents[i].heads[j], workspace.latents[i].heads[j], inp, first, count, zeros);
+      if (const SpreadBound* bound = latent_head_bound(model.latents[i].spec, j)) {
+        bound_spread(head.out.from_row(first), *bound, count, model.latents[i].heads[j].out);
+      }
     }
   }
 }

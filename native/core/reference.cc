@@ -212,12 +212,12 @@ Vector bernoulli_mean(const Vector& logits) {
 
 double soft_bound(double raw, double min, double max) {
   const double below_max = max - softplus(max - raw);
-  return min + softplus(below_max - min);
+  return std::min(min + (max - min) / softplus(max - min) * softplus(below_max - min), max);  // NaN stays
 }
 
 double soft_bound_derivative(double raw, double min, double max) {
   const double below_max = max - softplus(max - raw);
-  return sigmoid(below_max - min) * sigmoid(max - raw);
+  return (max - min) / softplus(max - min) * sigmoid(below_max - min) * sigmoid(max - raw);
 }
 
 Vector gaussian_forward(const Vector& mean, const Vector& log_variance, const Vector& x, std::size_t B, std::size_t L,

@@ -10,6 +10,7 @@
 #include "reference_latent.h"
 #include "reference_likelihood.h"
 #include "reference_objective.h"
+#include "reference_scaling.h"
 
 namespace aevb::reference {
 
@@ -73,7 +74,9 @@ class Pass {
       const LatentSpec& latent = spec.latents[i];
       Heads of_group;
       for (const LatentHead& head : latent_heads(latent)) {
-        of_group.push_back(dense(parameters, group_name(spec, i) + head.name, encoded, batch.rows));
+        const SpreadBound* bound = latent_head_bound(latent, of_group.size());
+        const Vector raw = dense(parameters, group_name(spec, i) + head.name, encoded, batch.rows);
+        of_group.push_back(bound == nullptr ? raw : bound_spread(raw, *bound));
       }
       heads.push_back(of_group);
       epsilon.push_back(columns(batch.epsilon, R_, first_noise, latent_noise_width(latent)));

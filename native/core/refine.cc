@@ -12,6 +12,7 @@
 #include "network.h"
 #include "objective/objective.h"
 #include "optimizer/update.h"
+#include "scaling.h"
 #include "training_rows.h"
 
 namespace aevb {
@@ -48,6 +49,7 @@ void evaluate(double* elbo, const Model& model, Workspace& workspace, std::uint6
     decode_rows(model, workspace, 0, count);
     likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
                        workspace.shared_log_dispersion, workspace.target, count, L, model.spec().input);
+    add_log_volume(workspace.reconstruction.data(), model, count * L);
     for (std::size_t r = 0; r < count; ++r) {
       double reconstruction = 0.0;
       for (std::size_t l = 0; l < L; ++l) reconstruction += workspace.reconstruction[r * L + l];

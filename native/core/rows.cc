@@ -6,6 +6,7 @@
 #include "likelihood/likelihood.h"
 #include "math/columns.h"
 #include "one_hot.h"
+#include "scaling.h"
 
 namespace aevb {
 
@@ -74,7 +75,16 @@ void load_rows(const Model& model, Workspace& workspace, const Examples& example
     binarize(target, target, likelihood.binarize, preparation.seed, preparation.epoch, index,
              static_cast<std::uint32_t>(from), count, spec.input);
   }
-  if (preparation.corrupt && spec.corruption.type != CorruptionType::none) {
+  scale_target(model, target, count);
+  const bool corrupted = preparation.corrupt && spec.corruption.type != CorruptionType::none;
+  if (model.scales_counts()) {
+    const Panels clean = corrupted ? workspace.scaled.from_row(first) : input;
+    scale_counts(model, clean, target, count);
+    if (corrupted) {
+      corrupt(input, clean, spec.corruption, preparation.seed, preparation.step, static_cast<std::uint32_t>(first),
+              count, spec.input);
+    }
+  } else if (corrupted) {
     corrupt(input, target, spec.corruption, preparation.seed, preparation.step, static_cast<std::uint32_t>(first),
             count, spec.input);
   } else if (input.data != target.data) {

@@ -129,6 +129,14 @@ struct ConditionSpec {
   bool classes = false;   // the data hold a class number below `width`
 };
 
+// The transform of the data's columns: see scaling.h.
+enum class ScaleType {
+  none,
+  automatic,  // gaussian, laplace: standard, but nothing where the data are pixels
+  standard,   // gaussian, laplace
+  log,        // multinomial, poisson
+};
+
 struct ModelSpec {
   std::size_t input = 784;  // D, features: the columns of the likelihood's heads
   std::vector<DenseSpec> encoder{{200, Activation::relu}};
@@ -138,6 +146,7 @@ struct ModelSpec {
   ObjectiveSpec objective;
   CorruptionSpec corruption;
   ConditionSpec condition;
+  ScaleType scale = ScaleType::none;
   Initializer initializer = Initializer::pytorch;
   std::uint64_t seed = 0;
 };

@@ -55,6 +55,7 @@ void Trainer::begin_fit(const TrainSpec& spec) {
   fit_epochs_ = 0.0;
   // Where already the first loss is not finite, the data may be to blame: the model stays as it was before the fit.
   snapshot_.taken = false;
+  before_scaling_.reset();
 }
 
 void Trainer::prepare_optimizer() {
@@ -232,6 +233,11 @@ Terms Trainer::terms(std::size_t rows) const {
   Terms terms = batch_terms(objective, step_, workspace_->reconstruction.data(), workspace_->kl.data(),
                             workspace_->bound.data(), rows, workspace_->draws());
   if (coupling_ != nullptr) terms.loss += coupling_->addition();
+  // What no gradient depends on is left to the end.
+  if (model_.scales_target()) {
+    terms.reconstruction += model_.log_volume();
+    terms.loss += step_.reconstruction * model_.log_volume();
+  }
   return terms;
 }
 
@@ -314,14 +320,35 @@ void Trainer::weights_pass(std::size_t rows, ThreadPool& pool) {
 
 Terms Trainer::epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
                      const EpochEvents& events) {
+  try {
+    if (wants_scale(model_)) {
+      before_scaling_ = learn_scale(model_, examples.data, pool, cancelled);
+    }
+    return steps(examples, pool, cancelled, events);
+  } catch (...) {
+    if (!snapshot_.taken) forget_new_scale();
+    throw;
+  }
+}
+
+void Trainer::forget_new_scale() {
+  if (!before_scaling_) return;
+  forget_scale(model_, *before_scaling_);
+  before_scaling_.reset();
+}
+
+Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
+                     const EpochEvents& events) {
   const std::size_t rows = examples.rows();
   const std::size_t batch_size = std::min(spec_.batch_size, rows);
   const std::size_t batches = (rows + batch_size - 1) / batch_size;
   prepare(batch_size);
   prepare_optimizer();
   const auto diverged = [&](std::size_t batch) {
-    const Diverged error(model_.epochs_trained + 1, batch + 1);
+    const std::size_t of_batch = std::min(batch_size, rows - batch * batch_size);
+    const Diverged error(model_.epochs_trained + 1, batch + 1, far_cell(model_, *workspace_, of_batch));
     restore_snapshot();
+    forget_new_scale();
     return error;
   };
 
@@ -338,7 +365,11 @@ Terms Trainer::epoch(const Examples& examples, ThreadPool& pool, const std::atom
     }
     const Terms terms = this->terms(count);
     if (!std::isfinite(terms.loss)) throw diverged(batch);
-    if (batch == 0) take_snapshot();
+    if (batch == 0) {
+      // Returning to an epoch that found the scale learned keeps it.
+      if (snapshot_.taken) before_scaling_.reset();
+      take_snapshot();
+    }
     optimizer_.begin_step(schedule_factor(spec_.schedule, fit_epochs_ + done, step));
     weights_pass(count, pool);
     refresh_likelihood(model_, *workspace_);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "exceptions.h"
@@ -22,6 +23,7 @@
 #include "objective/objective.h"
 #include "optimizer/optimizer.h"
 #include "rows.h"
+#include "scaling.h"
 #include "spec.h"
 #include "workspace.h"
 
@@ -43,7 +45,9 @@ class Trainer {
   // Begins a fit: see NativeModel.beginFit in src/native.ts. Costs nothing; memory is taken by the first epoch.
   void begin_fit(const TrainSpec& spec);
 
-  // One epoch over the data. Throws Diverged or Cancelled.
+  // One epoch over the data, from which a model that has not learned its columns' scale learns it. Throws Diverged,
+  // Cancelled or UnsuitableColumn; without a step of this fit, and where the epoch to return to is the one that has
+  // learned the scale, that is forgotten again.
   Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
               const EpochEvents& events);
 
@@ -67,6 +71,9 @@ class Trainer {
     const ZerosTable* zeros = nullptr;    // of inp, or null
   };
 
+  Terms steps(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
+              const EpochEvents& events);
+  void forget_new_scale();
   void prepare(std::size_t batch_rows);
   void make_workspace(std::size_t batch_rows);
   void prepare_optimizer();
@@ -117,6 +124,8 @@ class Trainer {
   void take_snapshot();
   void restore_snapshot();
   Snapshot snapshot_;
+  // Of the scale that was learned in the epoch that the snapshot is of, or that has taken none.
+  std::optional<BeforeScaling> before_scaling_;
 };
 
 }  // namespace aevb

@@ -177,6 +177,15 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
 void backward_rows(const Model& model, Workspace& workspace, const Step& step, const Coupling* coupling,
                    std::size_t first, std::size_t count, std::size_t batch) {
   backward_to_heads(model, workspace, step, coupling, first, count, batch);
+  for (std::size_t i = 0; i < model.latents.size(); ++i) {
+    for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j) {
+      const SpreadBound* bound = latent_head_bound(model.latents[i].spec, j);
+      if (bound == nullptr) continue;
+      const LayerActivity& head = workspace.latents[i].heads[j];
+      bound_spread_backward(head.dout.from_row(first), head.out.from_row(first), *bound, count,
+                            model.latents[i].heads[j].out);
+    }
+  }
   if (model.encoder.empty()) return;
   const Panels dencoded = workspace.encoder.back().dout;
   bool accumulate = false;

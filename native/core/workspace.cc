@@ -1,5 +1,7 @@
 #include "workspace.h"
 
+#include <cmath>
+
 #include "latent/latent.h"
 #include "layers/activation.h"
 #include "likelihood/likelihood.h"
@@ -59,8 +61,10 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   };
   workspace.input = carver.panels(rows, D + C);
   // As wide as the input, for panels of the same width.
-  workspace.target =
-      training && spec.corruption.type != CorruptionType::none ? carver.panels(rows, D + C) : workspace.input;
+  const bool corrupts = training && spec.corruption.type != CorruptionType::none;
+  const bool scales_counts = spec.scale == ScaleType::log;
+  workspace.target = corrupts || scales_counts ? carver.panels(rows, D + C) : workspace.input;
+  if (corrupts && scales_counts) workspace.scaled = carver.panels(rows, D + C);
   if (spec.likelihood.codes) workspace.codes = carver.panels(rows, spec.likelihood.classes.size());
   if (C > 0) workspace.condition = carver.panels(rows, C);
   if (spec.condition.classes) workspace.condition_code = carver.panels(rows, 1);
@@ -134,6 +138,12 @@ Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bo
 void refresh_likelihood(const Model& model, Workspace& workspace) {
   fill_shared_log_dispersion(workspace.shared_log_dispersion, model.spec().likelihood,
                              model.shared_log_dispersion_raw(), model.spec().input);
+  // A constant is in the data's units.
+  if (!model.scales_target() || !has_fixed_dispersion(model.spec().likelihood)) return;
+  const float times = model.spec().likelihood.type == LikelihoodType::gaussian ? 2.0f : 1.0f;
+  for (std::size_t d = 0; d < model.spec().input; ++d) {
+    workspace.shared_log_dispersion[d] -= times * std::log(model.factor()[d]);
+  }
 }
 
 }  // namespace aevb

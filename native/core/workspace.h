@@ -51,6 +51,7 @@ class Workspace {
   Panels codes;           // [rows, variables]: class numbers, where data come as such
   Panels target;          // [rows, D]: what the likelihood is about
   Panels input;           // [rows, D + C]: what the encoder sees; `target` too where nothing is corrupted
+  Panels scaled;          // [rows, D]: counts as the encoder sees them, on their way to being corrupted
   Panels condition;       // [rows, C]
   Panels condition_code;  // [rows, 1]: where it comes as a class number
   std::vector<std::size_t> condition_classes;  // and of how many classes

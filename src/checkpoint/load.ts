@@ -34,8 +34,17 @@ export async function readModel(folder: unknown): Promise<SavedModel> {
     const hint = within ? '' : '; where another program wrote them on purpose, take "sha256" out of config.json'
     throw invalid(tensorsPath, `its tensors do not have the sha256 that was noted when they were saved${hint}`)
   }
+  checkFactors(tensors['scale.factor']?.data, tensorsPath)
   const parameters = Object.entries(tensors).map(([name, { data }]) => [name, data])
   return { config: document.config, parameters: Object.fromEntries(parameters) }
+}
+
+/** The columns' factors are all learned, and above 0, or none is. */
+function checkFactors(factors: Float32Array | undefined, path: string): void {
+  const learned = factors?.[0] !== 0
+  if (factors?.some((factor) => (learned ? !(factor > 0) : factor !== 0))) {
+    throw invalid(path, 'scale.factor is not above 0 in every column, nor 0 in all of them')
+  }
 }
 
 /** config.json, or the error that it is missing. */

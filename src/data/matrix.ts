@@ -89,8 +89,8 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
   if (rows.length === 0) throw new RangeError(expected('at least one row', name, rows))
   if (typeof first === 'number') throw new TypeError(expected('an array of rows, number[][],', name, rows))
   const width = columns ?? (Array.isArray(first) ? first.length : 0)
-  // Rounding to float32 here is what the core would do with float64.
-  const data = newFloats(rows.length * width)
+  // The core rounds to float32, and remembers where that loses what tells a column's numbers apart.
+  const data = newDoubles(rows.length * width)
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i]
     if (!Array.isArray(row)) throw new TypeError(expected('an array of numbers', `${name}[${i}]`, row))
@@ -107,9 +107,9 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
   return { data, rows: rows.length, columns: width }
 }
 
-function newFloats(length: number): Float32Array {
+function newDoubles(length: number): Float64Array {
   try {
-    return new Float32Array(length)
+    return new Float64Array(length)
   } catch (error) {
     throw translate(error)
   }

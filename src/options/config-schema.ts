@@ -8,6 +8,7 @@ import { activationSchema, layersSchema } from './config/layers.js'
 import { likelihoodSchema } from './config/likelihood.js'
 import { positive } from './config/numbers.js'
 import { objectiveSchema } from './config/objective.js'
+import { scaleSchema } from './config/scale.js'
 import type { VAEConfig } from './config.js'
 import { integer, list, oneOf, optional, options, pick, type Schema } from './schema.js'
 
@@ -32,6 +33,7 @@ export const configSchema = options<VAEConfig>('an object', {
   objective: optional(objectiveSchema),
   corruption: optional(corruptionSchema),
   condition: optional(conditionSchema),
+  scale: optional(scaleSchema),
   initializer: optional(oneOf(initializers)),
   seed: optional(integer('a safe integer of at least 0', 0)),
 })

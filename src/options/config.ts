@@ -16,6 +16,7 @@ import {
   likelihoodSpec,
 } from './config/likelihood.js'
 import { type Objective, objectiveSpec } from './config/objective.js'
+import { type Scale, scaleSpec } from './config/scale.js'
 import { configSchema } from './config-schema.js'
 import { countParameters } from './parameter-table.js'
 import { parse } from './schema.js'
@@ -62,6 +63,7 @@ export type {
   Objective,
   Warmup,
 } from './config/objective.js'
+export type { Scale } from './config/scale.js'
 
 /**
  * A model. Every field is optional; the default is the reference model, 784-200-10-200-784 for MNIST.
@@ -89,6 +91,8 @@ export interface VAEConfig {
   readonly corruption?: Corruption | undefined
   /** What is known of each row beside its data, given to encoder and decoder. Default: nothing. */
   readonly condition?: Condition | undefined
+  /** What happens to the columns of the data on their way to the network: see {@link Scale}. Default: 'auto'. */
+  readonly scale?: Scale | undefined
   /**
    * How parameters begin. 'pytorch' is `nn.Linear`'s default; glorot is Glorot and Bengio 2010, he is He et al. 2015, both
    * with zero biases. Default: 'pytorch'.
@@ -138,6 +142,7 @@ export function parseConfig(passed: unknown): ParsedConfig {
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
     condition: conditionSpec(config.condition),
+    scale: scaleSpec(config.scale, likelihood.type),
     initializer: config.initializer ?? 'pytorch',
     seed: config.seed ?? 0,
   }

@@ -36,6 +36,10 @@ export function parameterTable(spec: ModelSpec): ParameterShape[] {
   if (dispersion === 'learned') table.push({ name: `likelihood.${spread}`, shape: [1] })
   if (dispersion === 'perFeature') table.push({ name: `likelihood.${spread}`, shape: [spec.input] })
   if (dispersion === 'perDatum') linear(`likelihood.${spread}`, decoded, spec.input)
+  // Learned from the data, and not trained: see native/core/scaling.h.
+  if (spec.scale !== 'none') {
+    table.push({ name: 'scale.shift', shape: [spec.input] }, { name: 'scale.factor', shape: [spec.input] })
+  }
   return table
 }
 

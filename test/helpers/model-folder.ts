@@ -40,7 +40,7 @@ export function encode(header: unknown, data = Buffer.alloc(dataLength)): Buffer
   return Buffer.concat([length, json, data])
 }
 
-export const document = (fields: object) => JSON.stringify({ format: 'aevb', version: 1, config, ...fields })
+export const document = (fields: object) => JSON.stringify({ format: 'aevb', version: 2, config, ...fields })
 
 /** A fresh folder for each test of the file that calls this. */
 export function freshFolders() {

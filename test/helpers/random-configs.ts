@@ -8,6 +8,7 @@ import type {
   Likelihood,
   Objective,
   Prior,
+  Scale,
   VAEConfig,
 } from '../../src/options/config.js'
 import { parseConfig } from '../../src/options/config.js'
@@ -44,9 +45,16 @@ export function randomConfig(random: Random): VAEConfig {
     ...rest,
     ...field(random, 'corruption', () => randomCorruption(random), 0.3),
     ...field(random, 'condition', () => randomCondition(random), 0.3),
+    ...field(random, 'scale', () => pick(random, scalesOf(likelihood))),
     ...field(random, 'initializer', () => pick(random, INITIALIZERS)),
     ...field(random, 'seed', () => integer(random, 0, 1000)),
   }
+}
+
+function scalesOf(likelihood: VAEConfig['likelihood']): readonly Scale[] {
+  const type = typeof likelihood === 'object' ? likelihood.type : likelihood
+  if (type === 'gaussian' || type === 'laplace') return ['auto', 'none', 'standard']
+  return type === 'multinomial' || type === 'poisson' ? ['auto', 'none', 'log'] : ['auto', 'none']
 }
 
 function randomLayers(random: Random): Layer[] {
@@ -505,6 +513,15 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
     put: { likelihood: { type: 'gaussian', variance: 1, logVarianceBounds: [-1, 1] } },
   },
   { field: 'trials', put: { likelihood: { type: 'poisson', trials: 2 } as never } },
+  // Scales.
+  ...(['bernoulli', 'continuousBernoulli', 'multinomial', 'poisson'] as const).map((likelihood) => ({
+    field: 'scale',
+    put: { likelihood, scale: 'standard' } as const,
+  })),
+  { field: 'scale', put: { likelihood: 'bernoulli', scale: 'log' } },
+  { field: 'scale', put: { input: 4, likelihood: { type: 'categorical', classes: 2 }, scale: 'standard' } },
+  { field: 'scale', put: { likelihood: 'gaussian', scale: 'log' } },
+  { field: 'scale', put: { likelihood: { type: 'laplace' }, scale: 'log' } },
   // A closed form that there is not.
   {
     field: 'objective.kl',

@@ -43,16 +43,63 @@ AEVB_ON_EVERY_TARGET(GaussianLikelihoodKernels);
 
 const double LOG_2_PI = std::log(2.0 * std::numbers::pi);
 
+// Where one lies wide of the other, what is cut off above it is below 1e-7: see soft_bound.
+const std::pair<double, double> SOFT_BOUNDS[] = {{-3.0, 2.0},     {-0.5, 0.5},   {4.0, 4.0 + 1e-6}, {-10.0, 10.0},
+                                                 {-80.0, -79.99}, {-7.99, 7.99}, {-80.0, 80.0}};
+
 TEST_P(GaussianLikelihoodKernels, SoftBoundIsItsTwin) {
-  for (double raw = -60.0; raw <= 60.0; raw += 0.5) {
-    EXPECT_NEAR(soft_bound(raw, -3.0, 2.0), reference::soft_bound(raw, -3.0, 2.0), 1e-13);
-    EXPECT_NEAR(soft_bound_derivative(raw, -3.0, 2.0), reference::soft_bound_derivative(raw, -3.0, 2.0), 1e-13);
-  }
-  for (const double raw : {-1e4, 1e4, -1e300, 1e300}) {
-    EXPECT_NEAR(soft_bound(raw, -3.0, 2.0), reference::soft_bound(raw, -3.0, 2.0), 1e-13);
-    EXPECT_NEAR(soft_bound_derivative(raw, -3.0, 2.0), reference::soft_bound_derivative(raw, -3.0, 2.0), 1e-13);
+  for (const auto& [min, max] : SOFT_BOUNDS) {
+    const double tolerance = max - min > 16.0 ? 2e-7 : 1e-13;
+    for (const double raw : {-1e300, -1e4, -60.0, -7.5, -2.0, -0.25, 0.0, 0.5, 1.5, 3.0, 9.5, 79.0, 1e4, 1e300}) {
+      EXPECT_NEAR(soft_bound(raw, min, max), reference::soft_bound(raw, min, max), tolerance);
+      EXPECT_NEAR(soft_bound_derivative(raw, min, max), reference::soft_bound_derivative(raw, min, max), tolerance);
+    }
   }
   EXPECT_TRUE(std::isnan(soft_bound(std::nan(""), -3.0, 2.0)));
+}
+
+TEST_P(GaussianLikelihoodKernels, SoftBoundIsNeverBeyondItsBoundsAndNeverFalls) {
+  for (const auto& [min, max] : SOFT_BOUNDS) {
+    double previous = min;
+    for (double raw = min - 40.0; raw <= max + 40.0; raw += 0.01) {
+      const double bounded = soft_bound(raw, min, max);
+      EXPECT_GE(bounded, previous) << raw;
+      EXPECT_LE(bounded, max) << raw;
+      previous = bounded;
+    }
+    EXPECT_NEAR(soft_bound(1e300, min, max), max, 1e-13 * std::abs(max));
+    EXPECT_NEAR(soft_bound(-1e300, min, max), min, 1e-13 * std::abs(min));
+  }
+}
+
+TEST_P(GaussianLikelihoodKernels, SoftBoundHasItsSlope) {
+  constexpr double STEP = 1e-5;
+  for (const auto& [min, max] : SOFT_BOUNDS) {
+    for (double raw = min - 6.0; raw <= max + 6.0; raw += 0.37) {
+      const double slope = (soft_bound(raw + STEP, min, max) - soft_bound(raw - STEP, min, max)) / (2.0 * STEP);
+      // Of order STEP² from the third derivative, 1e-16 |bound| / STEP from rounding, 1e-7 from the cut.
+      EXPECT_NEAR(soft_bound_derivative(raw, min, max), slope, 2e-7) << raw << " in " << min << ", " << max;
+    }
+  }
+}
+
+// The kernel puts out no log-variance, but its loss at x = mean is that and a constant.
+TEST_P(GaussianLikelihoodKernels, DatumVarianceIsNeverBeyondItsBounds) {
+  constexpr std::size_t D = 97;
+  const auto width = static_cast<std::size_t>(panel_width(active_target()));
+  for (const auto& [low, high] : SOFT_BOUNDS) {
+    const auto min = static_cast<float>(low), max = static_cast<float>(high);
+    for (std::size_t d = 0; d < D; ++d) {
+      Vector raw(1, -60.0 + 1.5 * static_cast<double>(d));
+      Matrix mean(Vector(1, 0.0), 1, 1, width), raw_log_variance(raw, 1, 1, width), x(Vector(1, 0.0), 1, 1, width);
+      double loss = 0.0;
+      gaussian_datum_forward(&loss, mean, raw_log_variance, min, max, x, 1, 1, 1);
+      const double log_variance = 2.0 * loss - LOG_2_PI;
+      const double rounding = 0x1p-22 * (LOG_2_PI + std::max(std::abs(low), std::abs(high)));
+      EXPECT_GE(log_variance, static_cast<double>(min) - rounding) << raw[0];
+      EXPECT_LE(log_variance, static_cast<double>(max) + rounding) << raw[0];
+    }
+  }
 }
 
 MeanAndDispersion kernels_of(std::size_t B, std::size_t L, std::size_t D, float min = -10.0f, float max = 10.0f) {

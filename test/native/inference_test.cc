@@ -205,8 +205,8 @@ class Overflows : public testing::Test {
   static Model with_infinite_divergence(const ObjectiveSpec& objective) {
     Model model(spec_of(objective));
     for (const ParameterInfo& info : model.table()) {
-      const bool log_variance = info.name == "latent.logVariance.bias";
-      model.write(info, std::vector<float>(info.elements(), log_variance ? 150.0f : 0.0f).data());
+      const bool mean = info.name == "latent.mean.bias";
+      model.write(info, std::vector<float>(info.elements(), mean ? 1e30f : 0.0f).data());
     }
     return model;
   }

@@ -69,6 +69,11 @@ std::vector<LatentHead> latent_heads(const LatentSpec& spec) {
   return {};
 }
 
+const SpreadBound* latent_head_bound(const LatentSpec& spec, std::size_t head) {
+  if (discrete_variables(spec) || head != 1) return nullptr;
+  return spec.type == PosteriorType::gaussian ? &LOG_VARIANCE_BOUND : &LOG_SCALE_BOUND;
+}
+
 std::size_t latent_width(const LatentSpec& spec) {
   return spec.type == PosteriorType::categorical ? spec.units * spec.classes : spec.units;
 }

@@ -4,8 +4,8 @@
 // B data, L draws of each, Z = latent_width(spec) columns of z. Row b L + l of anything with B L rows is draw l of
 // datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
 // latent_prior_parameters floats, and is not read where there are none. `scratch` is latent_scratch_floats floats.
-// Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are not bounded: where
-// an exponential of them overflows, the result is not finite.
+// Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are as bound_spread
+// leaves them (latent_head_bound); where an exponential of others overflows, the result is not finite.
 //
 // What overwrites a gradient leaves zeros in its padding; what adds to one does not touch the padding.
 #pragma once
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "latent/spread_bound.h"
 #include "math/panels.h"
 #include "math/random.h"
 #include "spec.h"
@@ -29,6 +30,9 @@ struct LatentHead {
 // diagonal, and a third head, cholesky [U (U − 1)/2], holds the entries below it, row by row. laplace, logistic: mean,
 // logScale [U]. categorical: logits [U classes]. bernoulli: logits [U].
 std::vector<LatentHead> latent_heads(const LatentSpec& spec);
+
+// The bound of a head that is a log-variance or a log-scale, or null.
+const SpreadBound* latent_head_bound(const LatentSpec& spec, std::size_t head);
 
 std::size_t latent_width(const LatentSpec& spec);        // columns of z
 std::size_t latent_noise_width(const LatentSpec& spec);  // columns of epsilon

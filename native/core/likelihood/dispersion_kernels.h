@@ -80,6 +80,11 @@ static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels 
 // before, through three exponentials and two logarithms; taken step by step, many vectors wait at once.
 constexpr std::size_t CHUNK = 12;
 
+// Of soft_bound().
+struct Bounds {
+  F32 min, max, shrink;
+};
+
 struct DatumChunk {
   F32 log_spread[CHUNK];  // bounded
   F32 chain[CHUNK];       // its derivative by the raw log-dispersion
@@ -88,7 +93,9 @@ struct DatumChunk {
 // soft_bound() and soft_bound_derivative() of likelihood/gaussian.h, of `rows` × `cols`, each row in whole vectors.
 // Lanes that are no columns hold anything finite.
 template <bool BACKWARD>
-AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, F32 min, F32 max, std::size_t rows, std::size_t cols) {
+AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& bounds, std::size_t rows,
+                             std::size_t cols) {
+  const F32 min = bounds.min, max = bounds.max;
   F32 below_max[CHUNK], above_min[CHUNK], decays[CHUNK];
   std::size_t count = 0;
   for (std::size_t r = 0; r < rows; ++r) {
@@ -105,8 +112,11 @@ AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, F32 min, F32 ma
   }
   for (std::size_t k = 0; k < count; ++k) decays[k] = exp_minus(abs(above_min[k]));
   for (std::size_t k = 0; k < count; ++k) {
-    chunk->log_spread[k] = min + softplus_of_decay(above_min[k], decays[k]);
-    if constexpr (BACKWARD) chunk->chain[k] = chunk->chain[k] * sigmoid_of_decay(above_min[k], decays[k]);
+    const F32 bounded = min + bounds.shrink * softplus_of_decay(above_min[k], decays[k]);
+    chunk->log_spread[k] = select(less(max, bounded), max, bounded);  // NaN stays
+    if constexpr (BACKWARD) {
+      chunk->chain[k] = bounds.shrink * (chunk->chain[k] * sigmoid_of_decay(above_min[k], decays[k]));
+    }
   }
 }
 
@@ -127,11 +137,11 @@ AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const
 // `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first row
 // and column, but x, whose rows are datum[r].
 template <typename Family, bool BACKWARD>
-AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, F32 min,
-                             F32 max, ConstPanels x, const std::size_t* datum, F32 scale, std::size_t rows,
+AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw,
+                             const Bounds& bounds, ConstPanels x, const std::size_t* datum, F32 scale, std::size_t rows,
                              std::size_t cols) {
   DatumChunk chunk;
-  bound_chunk<BACKWARD>(&chunk, raw, min, max, rows, cols);
+  bound_chunk<BACKWARD>(&chunk, raw, bounds, rows, cols);
   std::size_t k = 0;
   for (std::size_t r = 0; r < rows; ++r) {
     float* dmean_row = BACKWARD ? dmean.data + r * dmean.width : nullptr;
@@ -165,6 +175,9 @@ AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_
 template <typename Family, bool BACKWARD>
 static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
                        ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  const Bounds bounds = {
+      set(min), set(max),
+      set(static_cast<float>(soft_bound_shrink(static_cast<double>(min), static_cast<double>(max))))};
   constexpr std::size_t RUN = CHUNK * F32::size;
   for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
   for (std::size_t p = 0; p < panel_count(D, mean.width); ++p) {
@@ -183,7 +196,7 @@ static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean
         if (begin % (MOST_TERMS / CHUNK * RUN) == 0) empty_lanes(sums, rows);
         datum_chunk<Family, BACKWARD>(sums, BACKWARD ? corner(dmean, p, first, begin) : Panels{},
                                       BACKWARD ? corner(draw, p, first, begin) : Panels{},
-                                      corner(mean, p, first, begin), corner(raw, p, first, begin), set(min), set(max),
+                                      corner(mean, p, first, begin), corner(raw, p, first, begin), bounds,
                                       corner(x, p, 0, begin), datum, set(scale), rows,
                                       cols - begin < RUN ? cols - begin : RUN);
       }

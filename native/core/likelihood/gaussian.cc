@@ -91,10 +91,18 @@ double sigmoid(double v) { return 1.0 / (1.0 + std::exp(-v)); }
 
 }  // namespace
 
-double soft_bound(double raw, double min, double max) { return min + softplus(max - softplus(max - raw) - min); }
+double soft_bound_shrink(double min, double max) {
+  const double width = max - min;
+  return width > 16.0 ? 1.0 : width / softplus(width);
+}
+
+double soft_bound(double raw, double min, double max) {
+  const double bounded = min + soft_bound_shrink(min, max) * softplus(max - softplus(max - raw) - min);
+  return bounded > max ? max : bounded;
+}
 
 double soft_bound_derivative(double raw, double min, double max) {
-  return sigmoid(max - raw) * sigmoid(max - softplus(max - raw) - min);
+  return soft_bound_shrink(min, max) * sigmoid(max - raw) * sigmoid(max - softplus(max - raw) - min);
 }
 
 void gaussian_forward(double* loss, ConstPanels mean, const float* log_variance, ConstPanels x, std::size_t B,

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/gaussian.h"
+
 #define AEVB_KERNEL_FILE "likelihood/laplace.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"

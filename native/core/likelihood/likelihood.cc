@@ -60,6 +60,10 @@ const char* shared_log_dispersion_name(const LikelihoodSpec& spec) {
   return spec.type == LikelihoodType::laplace ? "likelihood.logScale" : "likelihood.logVariance";
 }
 
+bool has_fixed_dispersion(const LikelihoodSpec& spec) {
+  return has_dispersion(spec) && spec.dispersion == DispersionType::fixed;
+}
+
 std::size_t likelihood_panels(const LikelihoodSpec& spec) {
   if (is_per_datum(spec)) return 2;
   return spec.type == LikelihoodType::laplace && is_learned_and_shared(spec) ? 2 : 1;

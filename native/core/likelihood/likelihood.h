@@ -22,6 +22,9 @@ std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
 // What they are called: "likelihood.logVariance", "likelihood.logScale". Empty where there are none.
 const char* shared_log_dispersion_name(const LikelihoodSpec& spec);
 
+// Whether the dispersion is a constant, which spec.fixed_dispersion says in the data's units.
+bool has_fixed_dispersion(const LikelihoodSpec& spec);
+
 // How many panels likelihood_forward_backward takes: the heads', and one more for a Laplace likelihood whose scale is
 // learned and shared, where each row's gradient of the log-scale is kept.
 std::size_t likelihood_panels(const LikelihoodSpec& spec);

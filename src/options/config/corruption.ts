@@ -7,7 +7,7 @@ import { amount } from './numbers.js'
 /** x + std · N(0, I). */
 export interface GaussianCorruption {
   readonly type: 'gaussian'
-  /** Standard deviation in the data's unit, above 0 and at most 1e12. */
+  /** Standard deviation in the data's unit, or in that of its scaled columns; above 0 and at most 1e12. */
   readonly std: number
 }
 

@@ -28,12 +28,12 @@ export interface ContinuousBernoulliLikelihood {
 export interface GaussianLikelihood {
   readonly type: 'gaussian'
   /**
-   * Where the variance comes from: a number is that constant; 'learned' is one parameter for all features;
+   * Where the variance comes from: a number is that constant, in the data's units; others are of the scaled columns: 'learned' is one parameter for all features;
    * 'perFeature' one for each; 'perDatum' is put out by the decoder for each datum and feature. Default: 'learned'.
    */
   readonly variance?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
   /**
-   * A log-variance that is not a constant stays softly between these two, so that nothing overflows. The lower one also
+   * A log-variance that is not a constant, of the scaled columns, stays softly between these two, so that nothing overflows. The lower one also
    * keeps the density of data without noise from growing without limit. Default: [-10, 10]; within [-80, 80].
    */
   readonly logVarianceBounds?: readonly [min: number, max: number] | undefined

@@ -1,0 +1,29 @@
+// A posterior's log-variance or log-scale, kept from where exponentials of it overflow. What a head puts out, v, counts
+// as
+//   bound(v) = v                                                    for |v| ≤ from
+//              sign(v) (limit − (limit − from) e^(−t)),
+//              t = (|v| − from)/(limit − from)                      beyond
+// which is exact to the bit in all that is ordinary, has a continuous slope, rises everywhere and stays within ±limit.
+// Its slope e^(−t) is a function of the bounded value alone, (limit − |bound|)/(limit − from), so that v is not kept.
+#pragma once
+
+#include <cstddef>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+struct SpreadBound {
+  float from, limit;
+};
+inline constexpr SpreadBound LOG_VARIANCE_BOUND = {20.0f, 40.0f};
+// The same deviations.
+inline constexpr SpreadBound LOG_SCALE_BOUND = {10.0f, 20.0f};
+
+// spread[R, C] becomes bound(spread); NaN stays NaN. Leaves the padding as it is.
+void bound_spread(Panels spread, SpreadBound bound, std::size_t R, std::size_t C);
+
+// dspread[R, C], the gradient by the bounded values, becomes that by v. Leaves the padding as it is.
+void bound_spread_backward(Panels dspread, ConstPanels bounded, SpreadBound bound, std::size_t R, std::size_t C);
+
+}  // namespace aevb

@@ -1,0 +1,19 @@
+// Columns moved and stretched, each by its own two numbers: shift[C] and factor[C], row-major.
+#pragma once
+
+#include <cstddef>
+
+#include "math/panels.h"
+
+namespace aevb {
+
+// out[R, C] = (x − shift) / factor; overwrites, and may be x itself. Leaves the padding of out as it is.
+void standardize(Panels out, ConstPanels x, const float* shift, const float* factor, std::size_t R, std::size_t C);
+
+// out[R, C] = (log(1 + x) − shift) / factor, for x of at least 0; as above.
+void standardize_log(Panels out, ConstPanels x, const float* shift, const float* factor, std::size_t R, std::size_t C);
+
+// out[R, C] = x · factor + shift: the way back. As above.
+void unstandardize(Panels out, ConstPanels x, const float* shift, const float* factor, std::size_t R, std::size_t C);
+
+}  // namespace aevb
