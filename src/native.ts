@@ -220,9 +220,10 @@ export interface NativeModel {
 
   /** `threads` 0 in all of these: as many as pay. */
   evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number } & Conditional): Job<Terms>
-  encode(data: NativeDataset, options: { threads: number } & Conditional): Job<Posteriors>
+  /** With `draw` also a draw of z, which `seed` decides. */
+  encode(data: NativeDataset, options: Drawing & Conditional): Job<Posteriors>
   /**
-   * The same on the calling thread alone, into `heads` and, where it is not null, `mean`. The cells of a typed array are
+   * The same on the calling thread alone, into `heads` and, where they are not null, `mean` and a draw `z`. The cells of a typed array are
    * checked first: the first outside the domain is returned, and nothing written. Throws where a job is training.
    */
   encodeNow(
@@ -232,20 +233,31 @@ export interface NativeModel {
     heads: readonly Float32Array[],
     mean: Float32Array | null,
     condition: NativeDataset | undefined,
+    z: Float32Array | null,
+    seed: number,
   ): BadCell | null
   /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
   decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
-  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array>
+  /** `drawLatent`: of a draw from q(z|x), which `seed` decides too. */
+  reconstruct(data: NativeDataset, options: Drawing & { drawLatent: boolean } & Conditional): Job<Float32Array>
   /** `z`: [count, columns of all groups]. */
   sample(count: number, options: Drawing & Conditional): Job<{ x: Float32Array; z: Float32Array }>
-  /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
+  /** log p(x) of each row by importance sampling. `mostSamples`: up to which a row's draws are doubled. */
   logLikelihood(
     data: NativeDataset,
-    options: { threads: number; samples: number; seed: number } & Conditional,
-  ): Job<{ perExample: Float64Array; variance: Float64Array }>
+    options: {
+      threads: number
+      samples: number
+      mostSamples: number
+      proposal: 'posterior' | 'defensive' | 'refined'
+      seed: number
+    } & Conditional,
+  ): Job<LikelihoodEstimates>
+  /** log p(x) of each row by a sum over all states of z. Throws if z is not discrete throughout. */
+  exactLogLikelihood(data: NativeDataset, options: { threads: number; seed: number } & Conditional): Job<Float64Array>
   /** Negative ELBO of each row with z at the posterior mean. */
   anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array>
-  /** The posteriors after `steps` of gradient ascent on each row's own ELBO, and that bound before and after. */
+  /** The posteriors after `steps` of ascent on each row's own ELBO, and that bound before and after. */
   refine(
     data: NativeDataset,
     options: { threads: number; steps: number; learningRate: number; samples: number; seed: number } & Conditional,
@@ -277,6 +289,20 @@ interface Drawing {
 export interface Posteriors {
   readonly heads: readonly Float32Array[]
   readonly mean: Float32Array
+  /** [rows, columns of z], if it was asked for. */
+  readonly z?: Float32Array
+}
+
+/** One of each for each row: see WeightSummary in native/core/importance_weights.h. */
+export interface LikelihoodEstimates {
+  readonly perExample: Float64Array
+  /** Of that estimate. */
+  readonly variance: Float64Array
+  readonly effectiveSamples: Float64Array
+  readonly paretoK: Float64Array
+  readonly samples: Float64Array
+  /** 0 or 1 */
+  readonly reliable: Uint8Array
 }
 
 export interface NativeAddon {

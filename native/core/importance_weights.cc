@@ -1,0 +1,119 @@
+#include "importance_weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "pareto.h"
+
+namespace aevb {
+
+namespace {
+
+constexpr double UNKNOWN = std::numeric_limits<double>::quiet_NaN();
+
+std::size_t tail_length(std::size_t draws) {
+  const auto S = static_cast<double>(draws);
+  return static_cast<std::size_t>(std::ceil(std::min(0.2 * S, 3.0 * std::sqrt(S))));
+}
+
+// The tail's part of the variance: see the header. By Simpson's rule in t = −log u, where the integrand is smooth.
+double tail_variance(const Pareto& pareto, double cutoff, double mean, double draws, double count) {
+  constexpr std::size_t INTERVALS = 128;
+  const double width = std::log(100.0 * count) / static_cast<double>(INTERVALS);
+  double sum = 0.0;
+  for (std::size_t i = 0; i <= INTERVALS; ++i) {
+    const double t = width * static_cast<double>(i);
+    const double weight = cutoff + pareto_exceeded(pareto, t);
+    const double moved = std::log1p((weight - mean) / (draws * mean));
+    const double share = i == 0 || i == INTERVALS ? 1.0 : i % 2 == 1 ? 4.0 : 2.0;
+    sum += share * std::exp(-t) * moved * moved;
+  }
+  return count * sum * width / 3.0;
+}
+
+}  // namespace
+
+void LogSumExp::add(double value) {
+  if (!std::isfinite(value)) return;
+  if (value > largest_) {
+    // Weights so far were relative to another largest; from −∞ there are none.
+    const double shrink = std::exp(largest_ - value);
+    sum_ *= shrink;
+    squares_ *= shrink * shrink;
+    largest_ = value;
+  }
+  const double weight = std::exp(value - largest_);
+  sum_ += weight;
+  squares_ += weight * weight;
+}
+
+double LogSumExp::log_sum() const { return largest_ + std::log(sum_); }
+
+double most_pareto_k(std::size_t draws) { return std::min(0.7, 1.0 - 1.0 / std::log10(static_cast<double>(draws))); }
+
+ImportanceWeights::ImportanceWeights(std::size_t most) : kept_(tail_length(most) + 1) { largest_.reserve(kept_); }
+
+void ImportanceWeights::add(double log_weight) {
+  ++draws_;
+  sums_.add(log_weight);
+  if (!std::isfinite(log_weight)) return;
+  if (largest_.size() == kept_) {
+    if (log_weight <= largest_.front()) return;
+    std::pop_heap(largest_.begin(), largest_.end(), std::greater<>());
+    largest_.pop_back();
+  }
+  largest_.push_back(log_weight);
+  std::push_heap(largest_.begin(), largest_.end(), std::greater<>());
+}
+
+WeightSummary ImportanceWeights::summary() const {
+  const auto S = static_cast<double>(draws_);
+  if (largest_.empty()) return {-std::numeric_limits<double>::infinity(), UNKNOWN, 0.0, UNKNOWN, false};
+  WeightSummary summary{sums_.log_sum() - std::log(S), UNKNOWN, 1.0 / sums_.relative_squares(), UNKNOWN, false};
+  if (draws_ == 1) return summary;
+
+  // All that follows is relative to the largest weight.
+  std::vector<double> weights(largest_.size());
+  std::transform(largest_.begin(), largest_.end(), weights.begin(),
+                 [&](double value) { return std::exp(value - sums_.largest()); });
+  std::sort(weights.begin(), weights.end());
+  const double mean = sums_.sum() / S;
+  const auto body_variance = [&](double sum, double squares, double count) {
+    return std::max(0.0, squares - 2.0 * mean * sum + count * mean * mean) / (S * S * mean * mean);
+  };
+  // One draw less, as in a sample variance.
+  summary.variance = body_variance(sums_.sum(), sums_.squares(), S) * S / (S - 1.0);
+  const std::size_t length = tail_length(draws_);
+  if (length < PARETO_OBSERVATIONS) return summary;
+
+  // Weights of 0 are not kept: where they reach into the tail, it begins at 0.
+  const double cutoff = weights.size() > length ? weights[weights.size() - length - 1] : 0.0;
+  const auto first = std::upper_bound(weights.begin(), weights.end(), cutoff);
+  const auto count = static_cast<std::size_t>(weights.end() - first);
+  if (count < PARETO_OBSERVATIONS) {
+    // Many weights are the same, as those of discrete variables may be, and too few above them to fit anything to. They
+    // matter if they hold much of the sum.
+    double above = 0.0;
+    for (auto weight = first; weight != weights.end(); ++weight) above += *weight;
+    const bool matters = above > 0.1 * sums_.sum();
+    summary.pareto_k = std::numeric_limits<double>::infinity() * (matters ? 1.0 : -1.0);
+    summary.reliable = !matters;
+    return summary;
+  }
+  double sum = 0.0, squares = 0.0;
+  for (auto weight = first; weight != weights.end(); ++weight) {
+    sum += *weight;
+    squares += *weight * *weight;
+    *weight -= cutoff;
+  }
+  const Pareto pareto = fit_pareto(&*first, count);
+  const auto n = static_cast<double>(count);
+  summary.pareto_k = pareto.k;
+  summary.reliable = pareto.k <= most_pareto_k(draws_);
+  summary.variance = body_variance(std::max(0.0, sums_.sum() - sum), std::max(0.0, sums_.squares() - squares), S - n) +
+                     tail_variance(pareto, cutoff, mean, S, n);
+  return summary;
+}
+
+}  // namespace aevb
