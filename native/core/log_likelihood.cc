@@ -137,6 +137,9 @@ void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimat
   if (refined) {
     std::vector<double> before(rows), after(rows);
     Refinement refinement;
+    refinement.steps = 300;
+    refinement.weighted_steps = 150;
+    refinement.learning_rate = 0.03;
     refinement.seed = sampling.seed;
     refinement.preparation = preparation;
     refine(inference, heads.views(), nullptr, before.data(), after.data(), examples, refinement);

@@ -11,6 +11,7 @@
 #include "latent/latent.h"
 #include "math/gemm.h"
 #include "network.h"
+#include "objective/importance.h"
 #include "objective/objective.h"
 #include "optimizer/update.h"
 #include "refine_discrete.h"
@@ -29,6 +30,13 @@ ObjectiveSpec plain_elbo(const ModelSpec& spec, std::size_t samples) {
   return objective;
 }
 
+ObjectiveSpec weighted_bound(std::size_t samples) {
+  ObjectiveSpec objective;
+  objective.samples = samples;
+  objective.bound = BoundType::dreg;
+  return objective;
+}
+
 bool has_continuous(const Model& model) {
   return std::any_of(model.latents.begin(), model.latents.end(),
                      [](const LatentGroup& group) { return !is_discrete(group.spec); });
@@ -38,23 +46,30 @@ DrawNumbers numbers_of(std::uint64_t seed, Purpose purpose, std::size_t step, st
   return {seed, purpose, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(first_draw)};
 }
 
-// The ELBO of the rows [0, count) with the heads as they are; `row` is the first one's number.
-void evaluate(double* elbo, const Model& model, Workspace& workspace, std::uint64_t seed, std::size_t row,
+// The model's bound of the rows [0, count) with the heads as they are; `row` is the first one's number.
+void evaluate(double* bound, const Model& model, Workspace& workspace, std::uint64_t seed, std::size_t row,
               std::size_t count) {
   const std::size_t draws =
       discrete_variables(model).empty() ? REFINE_EVALUATION_DRAWS : REFINE_DISCRETE_EVALUATION_DRAWS;
   const std::size_t L = workspace.draws(), passes = (draws + L - 1) / L;
-  std::fill_n(elbo, count, 0.0);
+  const bool weighted = is_importance_weighted(model.spec().objective);
+  std::fill_n(bound, count, 0.0);
   for (std::size_t pass = 0; pass < passes; ++pass) {
     score_draws(model, workspace, count, numbers_of(seed, Purpose::evaluate, pass, row * L));
     divergence_rows(model, workspace, 0, count);
+    if (weighted) {
+      weigh_draws(workspace, 1.0, 0, count * L);
+      importance_bound(workspace.bound.data(), workspace.log_weight.data(), count, L);
+      for (std::size_t r = 0; r < count; ++r) bound[r] += workspace.bound[r] / static_cast<double>(passes);
+      continue;
+    }
     for (std::size_t r = 0; r < count; ++r) {
       double reconstruction = 0.0;
       for (std::size_t l = 0; l < L; ++l) reconstruction += workspace.reconstruction[r * L + l];
-      elbo[r] -= (reconstruction / static_cast<double>(L) + workspace.kl[r]) / static_cast<double>(passes);
+      bound[r] -= (reconstruction / static_cast<double>(L) + workspace.kl[r]) / static_cast<double>(passes);
     }
   }
-  for (std::size_t r = 0; r < count; ++r) elbo[r] = -infinite_unless_finite(-elbo[r]);
+  for (std::size_t r = 0; r < count; ++r) bound[r] = -infinite_unless_finite(-bound[r]);
 }
 
 // Adam's moments of one head, in the head's own panels.
@@ -64,13 +79,17 @@ struct Moments {
 
 class Ascent {
  public:
-  Ascent(const Model& model, Workspace& workspace, const Refinement& refinement)
+  // The last steps are of `weighted`, which has the same parameters.
+  Ascent(const Model& model, const Model& weighted, Workspace& workspace, const Refinement& refinement)
       : model_(model),
+        weighted_(weighted),
         workspace_(workspace),
         refinement_(refinement),
         step_(model),
+        weighted_step_(weighted),
         coordinates_(model, workspace, refinement.steps) {
     step_.begin(model.spec(), 1, std::numeric_limits<double>::infinity());
+    weighted_step_.begin(weighted.spec(), 1, std::numeric_limits<double>::infinity());
     for (const LatentGroup& group : model.latents) {
       for (const DenseLayer& head : group.heads) {
         const std::size_t size =
@@ -107,14 +126,16 @@ class Ascent {
     sample_rows(model_, workspace_, coordinates_.empty() ? Sampling::training : Sampling::evaluation,
                 step_.temperature.data(), 0, count);
     if (!coordinates_.empty()) coordinates_.take(workspace_, index, count);
-    if (has_continuous(model_)) take_gradient(index, count);
+    if (!has_continuous(model_)) return;
+    const bool weighted = index + refinement_.weighted_steps >= refinement_.steps;
+    take_gradient(weighted ? weighted_ : model_, weighted ? weighted_step_ : step_, index, count);
   }
 
  private:
-  void take_gradient(std::size_t index, std::size_t count) {
-    divergence_rows(model_, workspace_, 0, count);
+  void take_gradient(const Model& model, const Step& of_step, std::size_t index, std::size_t count) {
+    divergence_rows(model, workspace_, 0, count);
     // As a batch of one: each row has an ascent of its own.
-    backward_to_heads(model_, workspace_, step_, nullptr, 0, count, 1);
+    backward_to_heads(model, workspace_, of_step, nullptr, 0, count, 1);
     const AdamStep step = adam_step(index);
     std::size_t head = 0;
     for (std::size_t i = 0; i < model_.latents.size(); ++i) {
@@ -130,8 +151,11 @@ class Ascent {
   AdamStep adam_step(std::size_t index) const {
     constexpr double BETA1 = 0.9, BETA2 = 0.999;
     const double t = static_cast<double>(index) + 1.0;
-    const double rate = refinement_.learning_rate * 0.5 *
-                        (1.0 + std::cos(std::numbers::pi * (t - 1.0) / static_cast<double>(refinement_.steps)));
+    // Each kind of step has a cosine of its own.
+    const std::size_t plain = refinement_.steps - refinement_.weighted_steps;
+    const std::size_t begin = index < plain ? 0 : plain, length = index < plain ? plain : refinement_.weighted_steps;
+    const double progress = static_cast<double>(index - begin) / static_cast<double>(length);
+    const double rate = refinement_.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     AdamStep step{};
     step.beta2 = static_cast<float>(BETA2);
     step.one_minus_beta1 = static_cast<float>(1.0 - BETA1);
@@ -154,9 +178,10 @@ class Ascent {
   }
 
   const Model& model_;
+  const Model& weighted_;
   Workspace& workspace_;
   const Refinement& refinement_;
-  Step step_;
+  Step step_, weighted_step_;
   CoordinateAscent coordinates_;
   std::vector<Moments> moments_;
   std::vector<AlignedFloats> start_;  // the heads as the encoder gave them
@@ -177,23 +202,29 @@ void refine_few_states(const Inference& inference, const Model& model, const std
 }  // namespace
 
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
-            const Examples& examples, const Refinement& refinement) {
-  const Model model = inference.model.with_objective(plain_elbo(inference.model.spec(), refinement.samples));
+            const Examples& examples, const Refinement& asked) {
+  const Model model = inference.model.with_objective(plain_elbo(inference.model.spec(), asked.samples));
   const std::size_t states = discrete_states(model);
-  if (states != NOT_DISCRETE && states <= refinement.most_states) {
-    return refine_few_states(inference, model, heads, mean, before, after, examples, refinement);
+  if (states != NOT_DISCRETE && states <= asked.most_states) {
+    return refine_few_states(inference, model, heads, mean, before, after, examples, asked);
   }
+  Refinement refinement = asked;
+  if (!discrete_variables(model).empty()) refinement.weighted_steps = 0;
+  const bool weighted = refinement.weighted_steps > 0;
+  // By the bound that the last steps climb the ascent is judged too.
+  const Model last = model.with_objective(weighted ? weighted_bound(refinement.samples)
+                                                   : plain_elbo(model.spec(), refinement.samples));
   for_rows(inference, model, examples.rows(), ROWS_PER_TASK, refinement.samples, has_continuous(model),
            [&](Workspace& workspace, std::size_t first, std::size_t count) {
              load_rows(model, workspace, examples, refinement.preparation, nullptr, first, 0, count);
              encode_rows(model, workspace, 0, count);
-             evaluate(before + first, model, workspace, refinement.seed, first, count);
-             Ascent ascent(model, workspace, refinement);
+             evaluate(before + first, last, workspace, refinement.seed, first, count);
+             Ascent ascent(model, last, workspace, refinement);
              for (std::size_t i = 0; i < refinement.steps; ++i) {
                if (inference.cancelled.load(std::memory_order_relaxed)) return;
                ascent.take(i, first, count);
              }
-             evaluate(after + first, model, workspace, refinement.seed, first, count);
+             evaluate(after + first, last, workspace, refinement.seed, first, count);
              for (std::size_t row = 0; row < count; ++row) {
                // An ascent that has got lost leaves the row where the encoder put it.
                if (after[first + row] > before[first + row]) continue;
