@@ -34,37 +34,17 @@ double tail_variance(const Pareto& pareto, double cutoff, double mean, double dr
 
 }  // namespace
 
-void LogSumExp::add(double value) {
-  if (!std::isfinite(value)) return;
-  if (value > largest_) {
-    // Weights so far were relative to another largest; from −∞ there are none.
-    const double shrink = std::exp(largest_ - value);
-    sum_ *= shrink;
-    squares_ *= shrink * shrink;
-    largest_ = value;
-  }
-  const double weight = std::exp(value - largest_);
-  sum_ += weight;
-  squares_ += weight * weight;
-}
-
 double LogSumExp::log_sum() const { return largest_ + std::log(sum_); }
 
 double most_pareto_k(std::size_t draws) { return std::min(0.7, 1.0 - 1.0 / std::log10(static_cast<double>(draws))); }
 
-ImportanceWeights::ImportanceWeights(std::size_t most) : kept_(tail_length(most) + 1) { largest_.reserve(kept_); }
+ImportanceWeights::ImportanceWeights(std::size_t most) : kept_(tail_length(most) + 1) { largest_.reserve(2 * kept_); }
 
-void ImportanceWeights::add(double log_weight) {
-  ++draws_;
-  sums_.add(log_weight);
-  if (!std::isfinite(log_weight)) return;
-  if (largest_.size() == kept_) {
-    if (log_weight <= largest_.front()) return;
-    std::pop_heap(largest_.begin(), largest_.end(), std::greater<>());
-    largest_.pop_back();
-  }
-  largest_.push_back(log_weight);
-  std::push_heap(largest_.begin(), largest_.end(), std::greater<>());
+void ImportanceWeights::drop_smaller() {
+  std::nth_element(largest_.begin(), largest_.begin() + static_cast<std::ptrdiff_t>(kept_ - 1), largest_.end(),
+                   std::greater<>());
+  largest_.resize(kept_);
+  floor_ = largest_.back();
 }
 
 WeightSummary ImportanceWeights::summary() const {
@@ -74,10 +54,6 @@ WeightSummary ImportanceWeights::summary() const {
   if (draws_ == 1) return summary;
 
   // All that follows is relative to the largest weight.
-  std::vector<double> weights(largest_.size());
-  std::transform(largest_.begin(), largest_.end(), weights.begin(),
-                 [&](double value) { return std::exp(value - sums_.largest()); });
-  std::sort(weights.begin(), weights.end());
   const double mean = sums_.sum() / S;
   const auto body_variance = [&](double sum, double squares, double count) {
     return std::max(0.0, squares - 2.0 * mean * sum + count * mean * mean) / (S * S * mean * mean);
@@ -87,8 +63,16 @@ WeightSummary ImportanceWeights::summary() const {
   const std::size_t length = tail_length(draws_);
   if (length < PARETO_OBSERVATIONS) return summary;
 
+  std::vector<double> weights = largest_;
+  if (weights.size() > length + 1) {
+    std::nth_element(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(length), weights.end(),
+                     std::greater<>());
+    weights.resize(length + 1);
+  }
+  std::sort(weights.begin(), weights.end());
+  for (double& weight : weights) weight = std::exp(weight - sums_.largest());
   // Weights of 0 are not kept: where they reach into the tail, it begins at 0.
-  const double cutoff = weights.size() > length ? weights[weights.size() - length - 1] : 0.0;
+  const double cutoff = weights.size() > length ? weights.front() : 0.0;
   const auto first = std::upper_bound(weights.begin(), weights.end(), cutoff);
   const auto count = static_cast<std::size_t>(weights.end() - first);
   if (count < PARETO_OBSERVATIONS) {

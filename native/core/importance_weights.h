@@ -2,6 +2,7 @@
 // whether that can be told.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -12,7 +13,19 @@ namespace aevb {
 // overflowed, and w is 0: see infinite_unless_finite.
 class LogSumExp {
  public:
-  void add(double value);
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    if (value > largest_) {
+      // Weights so far were relative to another largest; from −∞ there are none.
+      const double shrink = std::exp(largest_ - value);
+      sum_ *= shrink;
+      squares_ *= shrink * shrink;
+      largest_ = value;
+    }
+    const double weight = std::exp(value - largest_);
+    sum_ += weight;
+    squares_ += weight * weight;
+  }
   double largest() const { return largest_; }
   // Relative to the largest weight, and to its square.
   double sum() const { return sum_; }
@@ -54,14 +67,25 @@ class ImportanceWeights {
   // most: draws that will be added at most.
   explicit ImportanceWeights(std::size_t most);
 
-  void add(double log_weight);
+  void add(double log_weight) {
+    ++draws_;
+    sums_.add(log_weight);
+    // Most draws are none of the largest.
+    if (!(log_weight > floor_) || !std::isfinite(log_weight)) return;
+    largest_.push_back(log_weight);
+    if (largest_.size() == 2 * kept_) drop_smaller();
+  }
   std::size_t draws() const { return draws_; }
   WeightSummary summary() const;
 
  private:
+  void drop_smaller();
+
   std::size_t draws_ = 0, kept_;
   LogSumExp sums_;
-  std::vector<double> largest_;  // logarithms, a heap whose first is the smallest
+  // Logarithms of the `kept` largest weights, and of some of the others, all above the floor.
+  std::vector<double> largest_;
+  double floor_ = -std::numeric_limits<double>::infinity();
 };
 
 }  // namespace aevb

@@ -11,7 +11,7 @@ namespace {
 // The mean of log(1 − b x), which is −k of the profile likelihood at b. A few factors share a logarithm where their
 // product is in range.
 double mean_log(double b, const double* x, std::size_t count) {
-  constexpr std::size_t TOGETHER = 4;
+  constexpr std::size_t TOGETHER = 16;
   double sum = 0.0;
   for (std::size_t i = 0; i < count; i += TOGETHER) {
     const std::size_t end = std::min(count, i + TOGETHER);
