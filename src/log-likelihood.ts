@@ -20,8 +20,9 @@ export interface LogLikelihood {
   readonly effectiveSamples: Float64Array
   /**
    * The shape k̂ of the distribution that the largest weights of each row come from (Vehtari et al. 2024). Up to
-   * min(0.7, 1 − 1/log10 S) with S samples the row's standard error holds. −Infinity if these weights are alike or
-   * nothing was drawn, Infinity if too few stand out from many alike, NaN with 20 samples or fewer.
+   * min(0.7, 1 − 1/log10 S) with S samples the row's standard error holds. −Infinity if these weights are the same again
+   * and again, or nothing was drawn, Infinity if much of their sum comes from some that are rare, NaN with 20 samples or
+   * fewer.
    */
   readonly paretoK: Float64Array
   /** Draws of each row; with `method: 'exact'` the states of z. */

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "pareto.h"
 
 namespace aevb {
 
 namespace {
+
+// Of a weight, relative: log w is the sum of many single-precision numbers.
+constexpr double ROUNDING = 1e-5;
 
 constexpr double UNKNOWN = std::numeric_limits<double>::quiet_NaN();
 
@@ -73,14 +77,20 @@ WeightSummary ImportanceWeights::summary() const {
   for (double& weight : weights) weight = std::exp(weight - sums_.largest());
   // Weights of 0 are not kept: where they reach into the tail, it begins at 0.
   const double cutoff = weights.size() > length ? weights.front() : 0.0;
-  const auto first = std::upper_bound(weights.begin(), weights.end(), cutoff);
+  // Weights that differ by what single precision has rounded are the same.
+  const auto first = std::upper_bound(weights.begin(), weights.end(), cutoff * (1.0 + ROUNDING));
   const auto count = static_cast<std::size_t>(weights.end() - first);
-  if (count < PARETO_OBSERVATIONS) {
-    // Many weights are the same, as those of discrete variables may be, and too few above them to fit anything to. They
-    // matter if they hold much of the sum.
-    double above = 0.0;
-    for (auto weight = first; weight != weights.end(); ++weight) above += *weight;
-    const bool matters = above > 0.1 * sums_.sum();
+  std::size_t different = 0;
+  double rare = 0.0;  // the sum of weights that came less often than a fit needs observations
+  for (auto begin = first; begin != weights.end(); ++different) {
+    const auto end = std::upper_bound(begin, weights.end(), *begin * (1.0 + ROUNDING));
+    if (end - begin < static_cast<std::ptrdiff_t>(PARETO_OBSERVATIONS)) rare = std::accumulate(begin, end, rare);
+    begin = end;
+  }
+  if (count < PARETO_OBSERVATIONS || 2 * different < count) {
+    // Weights come again and again, as those of discrete variables do: there is no tail to fit anything to, and the
+    // sample variance stands. It is known well unless much of the sum came only a few times.
+    const bool matters = rare > 0.1 * sums_.sum();
     summary.pareto_k = std::numeric_limits<double>::infinity() * (matters ? 1.0 : -1.0);
     summary.reliable = !matters;
     return summary;

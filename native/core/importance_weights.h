@@ -43,7 +43,9 @@ struct WeightSummary {
   double log_mean;   // log p̂(x), nats; −∞ if no weight is above 0
   double variance;   // of log_mean; NaN of one draw, and if no weight is above 0
   double effective;  // (Σ w)² / Σ w², the effective sample size (Kish); 0 if no weight is above 0
-  double pareto_k;   // k̂; −∞ if the largest weights are alike, NaN if the draws are too few to tell
+  // k̂; NaN if the draws are too few to tell. If the largest weights are the same again and again, −∞, or ∞ if much of
+  // their sum comes from some that are rare.
+  double pareto_k;
   bool reliable;     // whether k̂ is at most most_pareto_k
 };
 
