@@ -11,6 +11,8 @@ namespace aevb {
 
 namespace {
 
+constexpr double LARGEST_TRUSTED_K = 0.7;
+
 // Of a weight, relative: log w is the sum of many single-precision numbers.
 constexpr double ROUNDING = 1e-5;
 
@@ -24,7 +26,8 @@ std::size_t tail_length(std::size_t draws) {
 // The tail's part of the variance: see the header. By Simpson's rule in t = −log u, where the integrand is smooth.
 double tail_variance(const Pareto& pareto, double cutoff, double mean, double draws, double count) {
   constexpr std::size_t INTERVALS = 128;
-  const double width = std::log(100.0 * count) / static_cast<double>(INTERVALS);
+  const double beyond = std::log(100.0) * LARGEST_TRUSTED_K / std::max(pareto.k, LARGEST_TRUSTED_K);
+  const double width = (std::log(count) + beyond) / static_cast<double>(INTERVALS);
   double sum = 0.0;
   for (std::size_t i = 0; i <= INTERVALS; ++i) {
     const double t = width * static_cast<double>(i);
@@ -40,7 +43,7 @@ double tail_variance(const Pareto& pareto, double cutoff, double mean, double dr
 
 double LogSumExp::log_sum() const { return largest_ + std::log(sum_); }
 
-double most_pareto_k(std::size_t draws) { return std::min(0.7, 1.0 - 1.0 / std::log10(static_cast<double>(draws))); }
+double most_pareto_k(std::size_t draws) { return std::min(LARGEST_TRUSTED_K, 1.0 - 1.0 / std::log10(static_cast<double>(draws))); }
 
 ImportanceWeights::ImportanceWeights(std::size_t most) : kept_(tail_length(most) + 1) { largest_.reserve(2 * kept_); }
 

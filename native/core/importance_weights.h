@@ -60,10 +60,10 @@ double most_pareto_k(std::size_t draws);
 // over the weights below, and over the tail by the distribution fitted to it in place of the weights that happened to
 // be drawn:
 //
-//   Σ_body (w − w̄)²/(S w̄)²  +  M ∫_{1/(100 M)}^1 log²(1 + (X(u) − w̄)/(S w̄)) du,   P(X > X(u)) = u
+//   Σ_body (w − w̄)²/(S w̄)²  +  M ∫_{1/(c M)}^1 log²(1 + (X(u) − w̄)/(S w̄)) du,   P(X > X(u)) = u
 //
 // The first is the delta method's; the second agrees with it for small X, and stays finite for any k. What is rarer
-// than once in a hundred repetitions is left out.
+// than once in c = 100 repetitions is left out or, with k above 0.7, what is farther beyond the largest weight than that.
 class ImportanceWeights {
  public:
   // most: draws that will be added at most.
