@@ -16,6 +16,13 @@ namespace {
 // States that pass through the decoder together.
 constexpr std::size_t STATES_PER_PASS = 128;
 
+// Beyond this a logit says no more than that the class does not come.
+constexpr double LEAST_LOGIT = -60.0;
+
+const Panels& logits_of(const Workspace& workspace, const DiscreteVariable& variable) {
+  return workspace.latents[variable.group].heads[0].out;
+}
+
 }  // namespace
 
 bool is_discrete(const LatentSpec& spec) {
@@ -63,6 +70,26 @@ void fill_states(Panels z, const std::vector<DiscreteVariable>& variables, std::
       set_class(z, r, variables[v], rest % variables[v].classes);
       rest /= variables[v].classes;
     }
+  }
+}
+
+void read_logits(double* values, const Workspace& workspace, const DiscreteVariable& variable, std::size_t row) {
+  const Panels& logits = logits_of(workspace, variable);
+  for (std::size_t k = 0; k < variable.classes; ++k) {
+    values[k] = variable.bernoulli ? (k == 0 ? 0.0 : static_cast<double>(logits.at(row, variable.column)))
+                                   : static_cast<double>(logits.at(row, variable.column + k));
+  }
+}
+
+void write_logits(const double* values, Workspace& workspace, const DiscreteVariable& variable, std::size_t row) {
+  Panels logits = logits_of(workspace, variable);
+  if (variable.bernoulli) {
+    logits.at(row, variable.column) = static_cast<float>(std::clamp(values[1] - values[0], LEAST_LOGIT, -LEAST_LOGIT));
+    return;
+  }
+  const double largest = *std::max_element(values, values + variable.classes);
+  for (std::size_t k = 0; k < variable.classes; ++k) {
+    logits.at(row, variable.column + k) = static_cast<float>(std::max(values[k] - largest, LEAST_LOGIT));
   }
 }
 

@@ -38,6 +38,12 @@ void set_class(Panels z, std::size_t row, const DiscreteVariable& variable, std:
 // z[R] = the states first, first + 1, ...; overwrites these columns.
 void fill_states(Panels z, const std::vector<DiscreteVariable>& variables, std::size_t first, std::size_t R);
 
+// values[classes] = log q(z_v = k|x) up to a constant, of a row of the workspace.
+void read_logits(double* values, const Workspace& workspace, const DiscreteVariable& variable, std::size_t row);
+// The way back. Any constant may be added to the values; those that say no more than that the class does not come are
+// cut off.
+void write_logits(const double* values, Workspace& workspace, const DiscreteVariable& variable, std::size_t row);
+
 // log p(x|z) of the states [first, first + workspace.draws()) for the datum in row 0 of a workspace of one row;
 // what has overflowed is −∞. out[workspace.draws()].
 void score_states(double* out, const Model& model, Workspace& workspace,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "discrete.h"
 #include "draws.h"
 #include "for_rows.h"
 #include "importance_weights.h"
@@ -12,6 +13,7 @@
 #include "latent/recover_noise.h"
 #include "math/columns.h"
 #include "math/gather.h"
+#include "mean_field.h"
 #include "network.h"
 #include "refine.h"
 
@@ -37,8 +39,28 @@ class Heads {
 
   const std::vector<float*>& views() const { return views_; }
 
-  // Those of one row, to row 0 of the workspace.
+  // Those of one row, to row 0 of the workspace, where its own have been.
   void place(const Model& model, Workspace& workspace, std::size_t row) const {
+    const std::vector<DiscreteVariable> variables = discrete_variables(model);
+    std::vector<std::vector<double>> before;
+    for (const DiscreteVariable& variable : variables) before.push_back(probabilities(workspace, variable));
+    overwrite(model, workspace, row);
+    for (std::size_t v = 0; v < variables.size(); ++v) {
+      std::vector<double> logits = probabilities(workspace, variables[v]);
+      for (std::size_t k = 0; k < logits.size(); ++k) logits[k] = std::log(0.5 * (logits[k] + before[v][k]));
+      write_logits(logits.data(), workspace, variables[v], 0);
+    }
+  }
+
+ private:
+  static std::vector<double> probabilities(const Workspace& workspace, const DiscreteVariable& variable) {
+    std::vector<double> values(variable.classes);
+    read_logits(values.data(), workspace, variable, 0);
+    normalize_exponentials(values.data(), values.size());
+    return values;
+  }
+
+  void overwrite(const Model& model, Workspace& workspace, std::size_t row) const {
     std::size_t head = 0;
     for (std::size_t i = 0; i < model.latents.size(); ++i) {
       for (std::size_t j = 0; j < model.latents[i].heads.size(); ++j, ++head) {
@@ -48,10 +70,20 @@ class Heads {
     }
   }
 
- private:
   std::vector<std::vector<float>> values_;
   std::vector<float*> views_;
 };
+
+// About as much work as the default number of samples. Continuous variables end with steps that widen the posterior.
+Refinement refinement_of(const Model& model, std::uint64_t seed, const Preparation& preparation) {
+  Refinement refinement;
+  refinement.steps = discrete_variables(model).empty() ? 300 : 50;
+  refinement.weighted_steps = 150;
+  refinement.learning_rate = 0.03;
+  refinement.seed = seed;
+  refinement.preparation = preparation;
+  return refinement;
+}
 
 class RowSampler {
  public:
@@ -136,21 +168,13 @@ void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimat
   const Heads heads(model, refined ? rows : 0);
   if (refined) {
     std::vector<double> before(rows), after(rows);
-    Refinement refinement;
-    refinement.steps = 300;
-    refinement.weighted_steps = 150;
-    refinement.learning_rate = 0.03;
-    refinement.seed = sampling.seed;
-    refinement.preparation = preparation;
-    refine(inference, heads.views(), nullptr, before.data(), after.data(), examples, refinement);
+    refine(inference, heads.views(), nullptr, before.data(), after.data(), examples,
+           refinement_of(model, sampling.seed, preparation));
   }
   for_rows(inference, model, rows, 1, draws, false, [&](Workspace& workspace, std::size_t row, std::size_t) {
     load_rows(model, workspace, examples, preparation, nullptr, row, 0, 1);
-    if (refined) {
-      heads.place(model, workspace, row);
-    } else {
-      encode_rows(model, workspace, 0, 1);
-    }
+    encode_rows(model, workspace, 0, 1);
+    if (refined) heads.place(model, workspace, row);
     RowSampler sampler(inference, workspace, sampling, row);
     ImportanceWeights weights(sampling.most_samples);
     WeightSummary summary{};

@@ -19,7 +19,7 @@ struct Refinement {
   std::uint64_t seed = 0;
   Preparation preparation;  // of the rows
   // So many of the steps, the last ones, climb the importance-weighted bound of `samples` draws instead, with the doubly
-  // reparameterised gradient: for a posterior that covers p(z|x), as a proposal should. Without discrete variables only.
+  // reparameterised gradient: for a posterior that covers p(z|x), as a proposal should. None with discrete variables.
   std::size_t weighted_steps = 0;
   // The most states of z over which the best posterior is found by enumeration (refine_discrete.h).
   std::size_t most_states = 4096;
