@@ -93,8 +93,8 @@ void write_logits(const double* values, Workspace& workspace, const DiscreteVari
   }
 }
 
-void score_states(double* out, const Model& model, Workspace& workspace,
-                  const std::vector<DiscreteVariable>& variables, std::size_t first) {
+void score_states(double* out, const Model& model, Workspace& workspace, const std::vector<DiscreteVariable>& variables,
+                  std::size_t first) {
   fill_states(workspace.z, variables, first, workspace.draws());
   decode_rows(model, workspace, 0, 1);
   score_reconstruction(model, workspace, 1);
@@ -106,21 +106,20 @@ void exact_log_likelihood(const Inference& inference, double* log_likelihood, co
   const Model& model = inference.model;
   const std::vector<DiscreteVariable> variables = discrete_variables(model);
   const std::size_t states = discrete_states(model), draws = std::min(states, STATES_PER_PASS);
-  for_rows(inference, model, examples.rows(), 1, draws, false,
-           [&](Workspace& workspace, std::size_t row, std::size_t) {
-             load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, row, 0, 1);
-             std::vector<double> scores(draws);
-             LogSumExp sum;
-             for (std::size_t first = 0; first < states; first += draws) {
-               if (inference.cancelled.load(std::memory_order_relaxed)) return;
-               score_states(scores.data(), model, workspace, variables, first);
-               // The last pass may go round: what is beyond is dropped.
-               const std::size_t wanted = std::min(draws, states - first);
-               for (std::size_t i = 0; i < wanted; ++i) sum.add(scores[i]);
-             }
-             // Every state has the same prior.
-             log_likelihood[row] = sum.log_sum() - std::log(static_cast<double>(states));
-           });
+  for_rows(inference, model, examples.rows(), 1, draws, false, [&](Workspace& workspace, std::size_t row, std::size_t) {
+    load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, row, 0, 1);
+    std::vector<double> scores(draws);
+    LogSumExp sum;
+    for (std::size_t first = 0; first < states; first += draws) {
+      if (inference.cancelled.load(std::memory_order_relaxed)) return;
+      score_states(scores.data(), model, workspace, variables, first);
+      // The last pass may go round: what is beyond is dropped.
+      const std::size_t wanted = std::min(draws, states - first);
+      for (std::size_t i = 0; i < wanted; ++i) sum.add(scores[i]);
+    }
+    // Every state has the same prior.
+    log_likelihood[row] = sum.log_sum() - std::log(static_cast<double>(states));
+  });
 }
 
 }  // namespace aevb

@@ -46,8 +46,8 @@ void write_logits(const double* values, Workspace& workspace, const DiscreteVari
 
 // log p(x|z) of the states [first, first + workspace.draws()) for the datum in row 0 of a workspace of one row;
 // what has overflowed is −∞. out[workspace.draws()].
-void score_states(double* out, const Model& model, Workspace& workspace,
-                  const std::vector<DiscreteVariable>& variables, std::size_t first);
+void score_states(double* out, const Model& model, Workspace& workspace, const std::vector<DiscreteVariable>& variables,
+                  std::size_t first);
 
 // log_likelihood[rows]: log p(x) = log Σ_z p(x|z) p(z), over all states. Only of a model whose z is discrete.
 void exact_log_likelihood(const Inference& inference, double* log_likelihood, const Examples& examples,

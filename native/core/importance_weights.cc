@@ -43,7 +43,9 @@ double tail_variance(const Pareto& pareto, double cutoff, double mean, double dr
 
 double LogSumExp::log_sum() const { return largest_ + std::log(sum_); }
 
-double most_pareto_k(std::size_t draws) { return std::min(LARGEST_TRUSTED_K, 1.0 - 1.0 / std::log10(static_cast<double>(draws))); }
+double most_pareto_k(std::size_t draws) {
+  return std::min(LARGEST_TRUSTED_K, 1.0 - 1.0 / std::log10(static_cast<double>(draws)));
+}
 
 ImportanceWeights::ImportanceWeights(std::size_t most) : kept_(tail_length(most) + 1) { largest_.reserve(2 * kept_); }
 

@@ -46,7 +46,7 @@ struct WeightSummary {
   // k̂; NaN if the draws are too few to tell. If the largest weights are the same again and again, −∞, or ∞ if much of
   // their sum comes from some that are rare.
   double pareto_k;
-  bool reliable;     // whether k̂ is at most most_pareto_k
+  bool reliable;  // whether k̂ is at most most_pareto_k
 };
 
 // The largest k̂ at which an estimate from so many draws can be trusted: min(0.7, 1 − 1/log10 S), Vehtari et al., Pareto
@@ -63,7 +63,8 @@ double most_pareto_k(std::size_t draws);
 //   Σ_body (w − w̄)²/(S w̄)²  +  M ∫_{1/(c M)}^1 log²(1 + (X(u) − w̄)/(S w̄)) du,   P(X > X(u)) = u
 //
 // The first is the delta method's; the second agrees with it for small X, and stays finite for any k. What is rarer
-// than once in c = 100 repetitions is left out or, with k above 0.7, what is farther beyond the largest weight than that.
+// than once in c = 100 repetitions is left out or, with k above 0.7, what is farther beyond the largest weight than
+// that.
 class ImportanceWeights {
  public:
   // most: draws that will be added at most.

@@ -159,8 +159,8 @@ class RowSampler {
 
 }  // namespace
 
-void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates,
-                             const Examples& examples, const LikelihoodSampling& sampling) {
+void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates, const Examples& examples,
+                             const LikelihoodSampling& sampling) {
   const Model& model = inference.model;
   const std::size_t rows = examples.rows(), draws = std::min(sampling.samples, DRAWS_PER_PASS);
   const Preparation preparation{sampling.seed, true, 0, false, 0};

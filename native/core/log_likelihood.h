@@ -13,8 +13,8 @@ enum class Proposal {
   posterior,  // q(z|x)
   defensive,  // (1 − 1/10) q(z|x) + 1/10 p(z): every tenth draw is the prior's, and all are weighed as of the mixture
               // (Hesterberg, Weighted Average Importance Sampling and Defensive Mixture Distributions (1995))
-  refined,    // q(z|x) with parameters of the row's own: see refine.h. Of discrete variables, whose best posterior leaves
-              // out much that is possible, it is the mean of their probabilities before and after
+  refined,  // q(z|x) with parameters of the row's own: see refine.h. Of discrete variables, whose best posterior leaves
+            // out much that is possible, it is the mean of their probabilities before and after
 };
 
 struct LikelihoodSampling {
@@ -39,7 +39,7 @@ struct LikelihoodEstimates {
 // The importance-weighted estimate (Burda et al., Importance Weighted Autoencoders (2016), equation 8)
 //   log (1/S) Σ_s w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x)
 // by log-sum-exp in double.
-void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates,
-                             const Examples& examples, const LikelihoodSampling& sampling);
+void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates, const Examples& examples,
+                             const LikelihoodSampling& sampling);
 
 }  // namespace aevb

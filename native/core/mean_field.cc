@@ -128,10 +128,9 @@ std::vector<std::size_t> MeanField::peaks() const {
     if (peak) found.push_back(s);
   }
   const std::size_t wanted = std::min(found.size(), MOST_PEAKS);
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(wanted), found.end(),
-                    [&](std::size_t a, std::size_t b) {
-                      return scores_[a] != scores_[b] ? scores_[a] > scores_[b] : a < b;
-                    });
+  std::partial_sort(
+      found.begin(), found.begin() + static_cast<std::ptrdiff_t>(wanted), found.end(),
+      [&](std::size_t a, std::size_t b) { return scores_[a] != scores_[b] ? scores_[a] > scores_[b] : a < b; });
   found.resize(wanted);
   return found;
 }

@@ -18,8 +18,9 @@ struct Refinement {
   std::size_t samples = 8;      // draws of z in a step
   std::uint64_t seed = 0;
   Preparation preparation;  // of the rows
-  // So many of the steps, the last ones, climb the importance-weighted bound of `samples` draws instead, with the doubly
-  // reparameterised gradient: for a posterior that covers p(z|x), as a proposal should. None with discrete variables.
+  // So many of the steps, the last ones, climb the importance-weighted bound of `samples` draws instead, with the
+  // doubly reparameterised gradient: for a posterior that covers p(z|x), as a proposal should. None with discrete
+  // variables.
   std::size_t weighted_steps = 0;
   // The most states of z over which the best posterior is found by enumeration (refine_discrete.h).
   std::size_t most_states = 4096;
@@ -29,9 +30,9 @@ struct Refinement {
 // as a draw of theirs that changes changes by much.
 inline constexpr std::size_t REFINE_EVALUATION_DRAWS = 256, REFINE_DISCRETE_EVALUATION_DRAWS = 2048;
 
-// heads: as Inference::encode gives them, but refined; mean[rows, Z], or null. before[rows], after[rows]: the ELBO, nats,
-// −∞ where it has overflowed; without noise of draws where all states are known; after weighted steps the bound that these
-// climb. A row that has not gained stays as it was.
+// heads: as Inference::encode gives them, but refined; mean[rows, Z], or null. before[rows], after[rows]: the ELBO,
+// nats, −∞ where it has overflowed; without noise of draws where all states are known; after weighted steps the bound
+// that these climb. A row that has not gained stays as it was.
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
             const Examples& examples, const Refinement& refinement);
 

@@ -23,9 +23,9 @@ void refine_states(const Model& model, Workspace& workspace, double* before, dou
 //
 //   logits_k ← (1 − ρ) logits_k + ρ (1/L) Σ_l log p(x|z_l with z_v = k)
 //
-// which is a step of the natural gradient, without bias (Hoffman et al., Stochastic Variational Inference (2013); Titsias
-// and Lázaro-Gredilla, Local Expectation Gradients (2015)), and z_v is drawn again. A step takes a fifth of the variables.
-// ρ is 1 for a third of the visits of a variable, and then such that the rest of them are averaged.
+// which is a step of the natural gradient, without bias (Hoffman et al., Stochastic Variational Inference (2013);
+// Titsias and Lázaro-Gredilla, Local Expectation Gradients (2015)), and z_v is drawn again. A step takes a fifth of the
+// variables. ρ is 1 for a third of the visits of a variable, and then such that the rest of them are averaged.
 class CoordinateAscent {
  public:
   // workspace: that of the rows, whose draws these are.

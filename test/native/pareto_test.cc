@@ -96,7 +96,8 @@ TEST(ImportanceWeights, AreTrustedUpToAShapeThatGrowsWithTheirNumber) {
 }
 
 double normal(test::Random& random) {
-  return std::sqrt(-2.0 * std::log(1.0 - random.uniform(0.0, 1.0))) * std::cos(6.283185307179586 * random.uniform(0, 1));
+  return std::sqrt(-2.0 * std::log(1.0 - random.uniform(0.0, 1.0))) *
+         std::cos(6.283185307179586 * random.uniform(0, 1));
 }
 
 // Log-normal weights, whose logarithm's mean over draws has a known value: σ²/2.
