@@ -48,13 +48,13 @@ DrawNumbers numbers_of(std::uint64_t seed, Purpose purpose, std::size_t step, st
 
 // The model's bound of the rows [0, count) with the heads as they are; `row` is the first one's number.
 void evaluate(double* bound, const Model& model, Workspace& workspace, std::uint64_t seed, std::size_t row,
-              std::size_t count) {
+              std::size_t count, const std::atomic<bool>& cancelled) {
   const std::size_t draws =
       discrete_variables(model).empty() ? REFINE_EVALUATION_DRAWS : REFINE_DISCRETE_EVALUATION_DRAWS;
   const std::size_t L = workspace.draws(), passes = (draws + L - 1) / L;
   const bool weighted = is_importance_weighted(model.spec().objective);
   std::fill_n(bound, count, 0.0);
-  for (std::size_t pass = 0; pass < passes; ++pass) {
+  for (std::size_t pass = 0; pass < passes && !cancelled.load(std::memory_order_relaxed); ++pass) {
     score_draws(model, workspace, count, numbers_of(seed, Purpose::evaluate, pass, row * L));
     divergence_rows(model, workspace, 0, count);
     if (weighted) {
@@ -80,14 +80,15 @@ struct Moments {
 class Ascent {
  public:
   // The last steps are of `weighted`, which has the same parameters.
-  Ascent(const Model& model, const Model& weighted, Workspace& workspace, const Refinement& refinement)
+  Ascent(const Model& model, const Model& weighted, Workspace& workspace, const Refinement& refinement,
+         const std::atomic<bool>& cancelled)
       : model_(model),
         weighted_(weighted),
         workspace_(workspace),
         refinement_(refinement),
         step_(model),
         weighted_step_(weighted),
-        coordinates_(model, workspace, refinement.steps) {
+        coordinates_(model, workspace, refinement.steps, cancelled) {
     step_.begin(model.spec(), 1, std::numeric_limits<double>::infinity());
     weighted_step_.begin(weighted.spec(), 1, std::numeric_limits<double>::infinity());
     for (const LatentGroup& group : model.latents) {
@@ -218,13 +219,13 @@ void refine(const Inference& inference, const std::vector<float*>& heads, float*
            [&](Workspace& workspace, std::size_t first, std::size_t count) {
              load_rows(model, workspace, examples, refinement.preparation, nullptr, first, 0, count);
              encode_rows(model, workspace, 0, count);
-             evaluate(before + first, last, workspace, refinement.seed, first, count);
-             Ascent ascent(model, last, workspace, refinement);
+             evaluate(before + first, last, workspace, refinement.seed, first, count, inference.cancelled);
+             Ascent ascent(model, last, workspace, refinement, inference.cancelled);
              for (std::size_t i = 0; i < refinement.steps; ++i) {
                if (inference.cancelled.load(std::memory_order_relaxed)) return;
                ascent.take(i, first, count);
              }
-             evaluate(after + first, last, workspace, refinement.seed, first, count);
+             evaluate(after + first, last, workspace, refinement.seed, first, count, inference.cancelled);
              for (std::size_t row = 0; row < count; ++row) {
                // An ascent that has got lost leaves the row where the encoder put it.
                if (after[first + row] > before[first + row]) continue;

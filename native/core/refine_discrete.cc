@@ -91,8 +91,9 @@ void refine_states(const Model& model, Workspace& workspace, double* before, dou
   }
 }
 
-CoordinateAscent::CoordinateAscent(const Model& model, const Workspace& workspace, std::size_t steps)
-    : model_(model), variables_(discrete_variables(model)), probes_(model.latents.size()) {
+CoordinateAscent::CoordinateAscent(const Model& model, const Workspace& workspace, std::size_t steps,
+                                   const std::atomic<bool>& cancelled)
+    : model_(model), cancelled_(cancelled), variables_(discrete_variables(model)), probes_(model.latents.size()) {
   const std::size_t V = variables_.size();
   per_step_ = (V + STEPS_OF_A_SWEEP - 1) / STEPS_OF_A_SWEEP;
   if (V > 0) visits_ = std::max<std::size_t>(1, steps * per_step_ / V);
@@ -112,6 +113,7 @@ void CoordinateAscent::take(Workspace& workspace, std::size_t index, std::size_t
     const DiscreteVariable& variable = variables_[place % V];
     Workspace& probe = *probes_[variable.group];
     for (std::size_t first = 0; first < count; first += probe.rows()) {
+      if (cancelled_.load(std::memory_order_relaxed)) return;
       visit(workspace, variable, probe, rate, first, std::min(probe.rows(), count - first));
     }
   }

@@ -2,6 +2,7 @@
 // that are discrete has no noise of relaxation, and no bias.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -29,12 +30,13 @@ void refine_states(const Model& model, Workspace& workspace, double* before, dou
 class CoordinateAscent {
  public:
   // workspace: that of the rows, whose draws these are.
-  CoordinateAscent(const Model& model, const Workspace& workspace, std::size_t steps);
+  CoordinateAscent(const Model& model, const Workspace& workspace, std::size_t steps,
+                   const std::atomic<bool>& cancelled);
 
   bool empty() const { return variables_.empty(); }
 
   // Step `index` of the rows [0, count): epsilon and z of the workspace are draws at its heads, discrete variables
-  // discrete; heads and z change.
+  // discrete; heads and z change. Stops midway once cancelled.
   void take(Workspace& workspace, std::size_t index, std::size_t count);
 
  private:
@@ -42,6 +44,7 @@ class CoordinateAscent {
              std::size_t count);
 
   const Model& model_;
+  const std::atomic<bool>& cancelled_;
   std::vector<DiscreteVariable> variables_;
   std::vector<std::unique_ptr<Workspace>> probes_;  // of each group of such variables: all its classes of a few rows
   std::size_t per_step_ = 0, visits_ = 0;
