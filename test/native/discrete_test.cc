@@ -89,6 +89,16 @@ TEST(MeanField, FindsTheHighestOfSeveralMaxima) {
   EXPECT_NEAR(lower[1], 1.0, 1e-6);
 }
 
+// Between two ways that are alike there is a point from which neither is nearer.
+TEST(MeanField, IsNotHeldByASaddle) {
+  MeanField field({2, 2});
+  const double scores[] = {0.0, -40.0, -40.0, 0.0};
+  std::copy_n(scores, 4, field.scores());
+  MeanField::Factors even{0.5, 0.5, 0.5, 0.5}, q = even;
+  EXPECT_LT(field.ascend(q, 1000), -10.0);
+  EXPECT_NEAR(field.best(even, 1000), -2.0 * std::log(2.0), 1e-6);
+}
+
 TEST(MeanField, DoesWithoutStatesThatAreImpossible) {
   MeanField field({2, 2});
   const double none = -std::numeric_limits<double>::infinity();
@@ -273,7 +283,7 @@ TEST_P(FewStates, AreRefinedToTheBestMeanFieldPosterior) {
   }
   EXPECT_GT(gap, 0.1 * static_cast<double>(rows.size()));
   EXPECT_GT(of_known, 0.999 * gap);
-  EXPECT_GT(of_drawn, 0.95 * gap);
+  EXPECT_GT(of_drawn, 0.99 * gap);
   EXPECT_LE(of_drawn, gap + FLOAT * static_cast<double>(rows.size()));
 }
 
