@@ -1,7 +1,7 @@
 // Latent variables that are discrete: categorical and binary ones, relaxed in training with a temperature that falls, beside
 // Gaussian ones. Each model is trained on stochastically binarised MNIST; then z is discrete, and what an image costs is
 // compared in nats, over the same images: −ELBO, what it is at the best posterior of each image's own (refine), and −log
-// p(x) by importance sampling from between the two. Where a few draws hold most of the weight, −log p(x) is an upper
+// p(x) by importance sampling from between the two. If a few draws hold most of the weight, −log p(x) is an upper
 // bound whose error is not known: of how many images is printed beside it.
 //
 // Of each discrete variable the perplexity of its codes over the test images is printed, e to the entropy of the mean

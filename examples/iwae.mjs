@@ -1,8 +1,9 @@
-// Training with the importance-weighted bound beside training with the evidence lower bound, by what counts for both: log
-// p(x) of test images, estimated with 5,000 importance samples, from the encoder's posterior and from a refined one: the
-// first is low where a few draws hold most of the weight, and its error then not known. Data are stochastically binarised MNIST. All models see the
-// same images equally often (equal epochs, not equal time: k draws take about k times as long), and the plain bound is
-// also given k draws, so that what is left between rows of the same k is the objective alone.
+// Training with the importance-weighted bound beside training with the evidence lower bound, by what counts for both:
+// log p(x) of test images, estimated with 5,000 importance samples, from the encoder's posterior and from a refined
+// one: the first is low if a few draws hold most of the weight, and its error is then not known. Data are
+// stochastically binarised MNIST. All models see the same images equally often (equal epochs, not equal time: k draws
+// take about k times as long), and the plain bound is also given k draws, so that what is left between rows of the same
+// k is the objective alone.
 
 import { mnist, VAE } from 'aevb'
 import { done, firstRows, size, step, table } from './lib/example.mjs'

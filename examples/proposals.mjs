@@ -1,6 +1,6 @@
-// How far off an estimate of log p(x) is, what it says of that itself, and what a better proposal does: the reference model
-// on MNIST, the same test images with several seeds. An estimate is low where a few draws hold most of the weight, which the
-// shape k̂ of the weights' tail tells: above 0.7 the standard error does not hold.
+// How far off an estimate of log p(x) is, what it says of that itself, and what a better proposal does: the reference
+// model on MNIST, the same test images with several seeds. An estimate is low if a few draws hold most of the weight,
+// which the shape k̂ of the weights' tail tells: above 0.7 the standard error does not hold.
 
 import { mnist, VAE } from 'aevb'
 import { done, firstRows, size, step, table } from './lib/example.mjs'

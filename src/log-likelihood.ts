@@ -56,7 +56,7 @@ export function checkedStates(latents: readonly LatentSpec[]): number {
     throw new TypeError(expected("'importance', as z is not discrete throughout,", 'method', 'exact'))
   }
   if (states > MOST_STATES) {
-    const what = `'importance', as z has ${states} states where at most ${MOST_STATES} are summed over,`
+    const what = `'importance', as z has ${states} states of which at most ${MOST_STATES} are summed over,`
     throw new RangeError(expected(what, 'method', 'exact'))
   }
   return states

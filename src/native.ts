@@ -223,7 +223,7 @@ export interface NativeModel {
   /** With `draw` also a draw of z, which `seed` decides. */
   encode(data: NativeDataset, options: Drawing & Conditional): Job<Posteriors>
   /**
-   * The same on the calling thread alone, into `heads` and, where they are not null, `mean` and a draw `z`. The cells of a typed array are
+   * The same on the calling thread alone, into `heads` and, if they are not null, `mean` and a draw `z`. The cells of a typed array are
    * checked first: the first outside the domain is returned, and nothing written. Throws where a job is training.
    */
   encodeNow(

@@ -270,7 +270,7 @@ describe("method: 'exact'", () => {
     const large = new VAE({ input: 12, latent: { type: 'bernoulli', units: 21 } })
     await expect(large.logLikelihood(few, { method: 'exact' })).rejects.toThrow(
       new RangeError(
-        "Expected 'importance', as z has 2097152 states where at most 1048576 are summed over, for method " +
+        "Expected 'importance', as z has 2097152 states of which at most 1048576 are summed over, for method " +
           "but received 'exact' of type string",
       ),
     )

@@ -80,7 +80,7 @@ WeightSummary ImportanceWeights::summary() const {
   }
   std::sort(weights.begin(), weights.end());
   for (double& weight : weights) weight = std::exp(weight - sums_.largest());
-  // Weights of 0 are not kept: where they reach into the tail, it begins at 0.
+  // Weights of 0 are not kept: if they reach into the tail, it begins at 0.
   const double cutoff = weights.size() > length ? weights.front() : 0.0;
   // Weights that differ by what single precision has rounded are the same.
   const auto first = std::upper_bound(weights.begin(), weights.end(), cutoff * (1.0 + ROUNDING));

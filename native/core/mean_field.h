@@ -25,7 +25,7 @@ class MeanField {
 
   // E_q[log p(x|z)] − KL(q ‖ p), nats.
   double bound(const Factors& q) const;
-  // At most `sweeps` over all variables; fewer where the bound stops rising. Returns the bound.
+  // At most `sweeps` over all variables; fewer if the bound stops rising. Returns the bound.
   double ascend(Factors& q, std::size_t sweeps);
   // The highest that an ascent finds from q, from the posterior's own marginals, and from the states that no change of
   // a single variable improves, the most probable ones of these.

@@ -8,7 +8,7 @@ namespace aevb {
 
 namespace {
 
-// The mean of log(1 − b x), which is −k of the profile likelihood at b. A few factors share a logarithm where their
+// The mean of log(1 − b x), which is −k of the profile likelihood at b. A few factors share a logarithm if their
 // product is in range.
 double mean_log(double b, const double* x, std::size_t count) {
   constexpr std::size_t TOGETHER = 16;
