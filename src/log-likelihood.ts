@@ -80,7 +80,7 @@ export function exactLikelihood(perExample: Float64Array, states: number): LogLi
   }
 }
 
-/** Of importance samples. `method` words: what a better way may be. */
+/** Of importance samples. */
 export function estimatedLikelihood(estimates: LikelihoodEstimates): LogLikelihood {
   const { perExample, variance, effectiveSamples, paretoK, samples, reliable } = estimates
   const warnings = warningsOf(estimates)
