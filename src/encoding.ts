@@ -35,6 +35,12 @@ export interface Encoding extends GroupEncoding {
   readonly groups: readonly GroupEncoding[]
 }
 
+/** An encoding with a draw from each row's posterior, discrete variables one-hot, or 0 and 1. */
+export interface DrawnEncoding extends Encoding {
+  /** [rows, columns of z], as `decode` takes it. */
+  readonly z: Tensor<Float32Array<ArrayBuffer>>
+}
+
 type HeadName = 'mean' | 'logVariance' | 'cholesky' | 'logScale' | 'logits'
 
 interface Head {
@@ -52,6 +58,8 @@ interface Group {
 interface Written {
   readonly heads: readonly Float32Array<ArrayBuffer>[]
   readonly mean: Float32Array<ArrayBuffer> | null
+  /** A draw of z. */
+  readonly z?: Float32Array<ArrayBuffer> | undefined
 }
 
 /** How the encodings of one model are made: worked out once, for a row's encoding takes only microseconds. */
@@ -92,8 +100,18 @@ export class Encodings {
     return { heads, mean: this.#meanIsHead ? null : new Float32Array(rows * this.#width) }
   }
 
+  /** Memory for a draw of z for each row. */
+  drawsNow(rows: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(rows * this.#width)
+  }
+
   /** What the core has written, by its names. */
-  wrap(written: Written, rows: number): Encoding {
+  wrap(written: Written, rows: number, z = written.z): Encoding | DrawnEncoding {
+    const encoding = this.#named(written, rows)
+    return z === undefined ? encoding : { ...encoding, z: { data: z, shape: [rows, this.#width] } }
+  }
+
+  #named(written: Written, rows: number): Encoding {
     const { heads, mean } = written === this.#row ? copied(written) : written
     const groups: GroupEncoding[] = []
     let next = 0

@@ -5,9 +5,10 @@ export type { ConditionLike } from './data/condition.js'
 export { Dataset, type MatrixLike } from './data/dataset.js'
 export type { Matrix } from './data/matrix.js'
 export { type LabelledImages, type Mnist, mnist } from './data/mnist.js'
-export type { Encoding, GroupEncoding } from './encoding.js'
+export type { DrawnEncoding, Encoding, GroupEncoding } from './encoding.js'
 export { AbortError, VAEError, type VAEErrorCode } from './errors.js'
 export type { BatchRecord, EpochRecord, History, Losses } from './history.js'
+export type { LogLikelihood } from './log-likelihood.js'
 export type { Callbacks } from './options/callbacks.js'
 export type {
   ActivationName,
@@ -54,8 +55,11 @@ export type { Adagrad, Adam, AdamW, Optimizer, OptimizerName, RMSprop, SGD } fro
 export type {
   ConditionOptions,
   DrawOptions,
+  EncodeOptions,
   EvaluateOptions,
   LogLikelihoodOptions,
+  Proposal,
+  ReconstructOptions,
   RefineOptions,
   RunOptions,
   SampleOptions,
@@ -72,4 +76,4 @@ export type {
 export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
 export type { FlatArray, Tensor } from './tensor.js'
-export { type Evaluation, type LogLikelihood, type Refinement, type Samples, VAE } from './vae.js'
+export { type Evaluation, type Refinement, type Samples, VAE } from './vae.js'

@@ -229,9 +229,10 @@ export interface NativeModel {
 
   /** `threads` 0 in all of these: as many as pay. */
   evaluate(data: NativeDataset, options: { threads: number; samples: number; seed: number } & Conditional): Job<Terms>
-  encode(data: NativeDataset, options: { threads: number } & Conditional): Job<Posteriors>
+  /** With `draw` also a draw of z, which `seed` decides. */
+  encode(data: NativeDataset, options: Drawing & Conditional): Job<Posteriors>
   /**
-   * The same on the calling thread alone, into `heads` and, where it is not null, `mean`. The cells of a typed array are
+   * The same on the calling thread alone, into `heads` and, if they are not null, `mean` and a draw `z`. The cells of a typed array are
    * checked first: the first outside the domain is returned, and nothing written. Throws where a job is training.
    */
   encodeNow(
@@ -241,23 +242,40 @@ export interface NativeModel {
     heads: readonly Float32Array[],
     mean: Float32Array | null,
     condition: NativeDataset | FlatArray | undefined,
+    z: Float32Array<ArrayBuffer> | null,
+    seed: number,
   ): BadCell | null
   /** The mean of p(x|z), row-major [rows, features], or with `draw` a draw from it; `z` has the columns of all groups. */
   decode(z: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
-  reconstruct(data: NativeDataset, options: Drawing & Conditional): Job<Float32Array<ArrayBuffer>>
+  /** `drawLatent`: of a draw from q(z|x), which `seed` decides too. */
+  reconstruct(
+    data: NativeDataset,
+    options: Drawing & { drawLatent: boolean } & Conditional,
+  ): Job<Float32Array<ArrayBuffer>>
   /** `z`: [count, columns of all groups]. */
   sample(
     count: number,
     options: Drawing & Conditional,
   ): Job<{ x: Float32Array<ArrayBuffer>; z: Float32Array<ArrayBuffer> }>
-  /** log p(x) of each row and the variance of that Monte-Carlo estimate (delta method). */
+  /** log p(x) of each row by importance sampling. `mostSamples`: up to which a row's draws are doubled. */
   logLikelihood(
     data: NativeDataset,
-    options: { threads: number; samples: number; seed: number } & Conditional,
-  ): Job<{ perExample: Float64Array<ArrayBuffer>; variance: Float64Array<ArrayBuffer> }>
+    options: {
+      threads: number
+      samples: number
+      mostSamples: number
+      proposal: 'posterior' | 'defensive' | 'refined'
+      seed: number
+    } & Conditional,
+  ): Job<LikelihoodEstimates>
+  /** log p(x) of each row by a sum over all states of z. Throws if z is not discrete throughout. */
+  exactLogLikelihood(
+    data: NativeDataset,
+    options: { threads: number; seed: number } & Conditional,
+  ): Job<Float64Array<ArrayBuffer>>
   /** Negative ELBO of each row with z at the posterior mean. */
   anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array<ArrayBuffer>>
-  /** The posteriors after `steps` of gradient ascent on each row's own ELBO, and that bound before and after. */
+  /** The posteriors after `steps` of ascent on each row's own ELBO, and that bound before and after. */
   refine(
     data: NativeDataset,
     options: { threads: number; steps: number; learningRate: number; samples: number; seed: number } & Conditional,
@@ -295,6 +313,20 @@ interface Drawing {
 export interface Posteriors {
   readonly heads: readonly Float32Array<ArrayBuffer>[]
   readonly mean: Float32Array<ArrayBuffer>
+  /** [rows, columns of z], if it was asked for. */
+  readonly z?: Float32Array<ArrayBuffer>
+}
+
+/** One of each for each row: see WeightSummary in native/core/importance_weights.h. */
+export interface LikelihoodEstimates {
+  readonly perExample: Float64Array<ArrayBuffer>
+  /** Of that estimate. */
+  readonly variance: Float64Array<ArrayBuffer>
+  readonly effectiveSamples: Float64Array<ArrayBuffer>
+  readonly paretoK: Float64Array<ArrayBuffer>
+  readonly samples: Float64Array<ArrayBuffer>
+  /** 0 or 1 */
+  readonly reliable: Uint8Array<ArrayBuffer>
 }
 
 export interface NativeAddon {

@@ -15,22 +15,28 @@ import {
   rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
-import { type Encoding, Encodings } from './encoding.js'
+import { type DrawnEncoding, type Encoding, Encodings } from './encoding.js'
 import { disposed, expected, translate } from './errors.js'
 import type { EpochRecord, History, Losses } from './history.js'
 import { run, throwIfAborted, translated } from './jobs.js'
+import { checkedStates, estimatedLikelihood, exactLikelihood, type LogLikelihood } from './log-likelihood.js'
 import { type Job, type NativeModel, native } from './native.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   type ConditionOptions,
-  conditionOption,
   count,
   type DrawOptions,
   drawOptions,
+  type EncodeOptions,
   type EvaluateOptions,
+  encodeOptions,
+  encodeSyncOptions,
   type LogLikelihoodOptions,
+  likelihoodOptions,
+  type ReconstructOptions,
   type RefineOptions,
+  reconstructOptions,
   refineOptions,
   runOptions,
   type SampleOptions,
@@ -48,19 +54,9 @@ export interface Evaluation extends Losses {
   readonly examples: number
 }
 
-/** An estimate of log p(x) in nats. */
-export interface LogLikelihood {
-  /** Over the rows. */
-  readonly mean: number
-  /** Of `mean`, from the importance sampling alone: how far another seed might move it. NaN with one sample, or where `mean` is −Infinity. */
-  readonly standardError: number
-  /** One a row; −Infinity where no draw gives the row a probability above 0 in numbers of 32 bits. */
-  readonly perExample: Float64Array<ArrayBuffer>
-}
-
 /**
- * What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z; −Infinity
- * where a row's loss is beyond what numbers of 32 bits hold.
+ * What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z, or exact if
+ * z has at most 4096 states, all discrete; −Infinity if a row's loss is beyond what numbers of 32 bits hold.
  */
 export interface Refinement {
   /** The posteriors after it. */
@@ -193,11 +189,19 @@ export class VAE {
     return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl, examples: terms.examples }
   }
 
-  /** The posterior q(z|x) of each row: the numbers that the encoder puts out, and the posterior's mean. */
-  async encode(x: MatrixLike, options?: ConditionOptions): Promise<Encoding> {
-    const { signal, threads, condition: of } = runOptions('encode', options)
+  /**
+   * The posterior q(z|x) of each row: the numbers that the encoder puts out, and the posterior's mean; with `draw` also
+   * `z`, a draw from it, [rows, columns of z].
+   *
+   * @throws TypeError if a draw is wanted of a deterministic model, which has no posterior.
+   */
+  async encode(x: MatrixLike, options: EncodeOptions & { readonly draw: true }): Promise<DrawnEncoding>
+  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Encoding>
+  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Encoding> {
+    const { signal, condition: of, ...own } = encodeOptions(options)
+    if (own.draw) this.#refuseDeterministic('a draw of z')
     const { data, condition } = await this.#examples(x, of, signal)
-    const posteriors = await this.#run((model) => model.encode(data, { threads, condition }), signal)
+    const posteriors = await this.#run((model) => model.encode(data, { ...own, condition }), signal)
     return this.#encodings.wrap(posteriors, data.rows)
   }
 
@@ -206,22 +210,28 @@ export class VAE {
    *
    * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does).
    */
-  encodeSync(x: MatrixLike, options?: Pick<ConditionOptions, 'condition'>): Encoding {
+  encodeSync(x: MatrixLike, options: Pick<EncodeOptions, 'condition' | 'seed'> & { readonly draw: true }): DrawnEncoding
+  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Encoding
+  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Encoding {
     this.#gate.checkReadable('encodeSync')
     const { dataColumns, spec } = this.#parsed
     const domain = this.#domain
     const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
-    const given = options === undefined ? undefined : conditionOption('encodeSync', options)
-    const condition = conditionNow(spec.condition, given, rows)
+    const given = options === undefined ? undefined : encodeSyncOptions(options)
+    const condition = conditionNow(spec.condition, given?.condition, rows)
+    if (given?.draw) this.#refuseDeterministic('a draw of z')
     const arrays = this.#encodings.arraysNow(rows)
+    const { heads, mean } = arrays
+    const z = given?.draw ? this.#encodings.drawsNow(rows) : undefined
     let bad = null
     try {
-      bad = this.#model.encodeNow(native, domain.type, domain.classes, arrays.heads, arrays.mean, condition)
+      const { type, classes } = domain
+      bad = this.#model.encodeNow(native, type, classes, heads, mean, condition, z ?? null, given?.seed ?? 0)
     } catch (error) {
       throw translate(error)
     }
     refuseBadCell(bad, 'x', domain)
-    return this.#encodings.wrap(arrays, rows)
+    return this.#encodings.wrap(arrays, rows, z)
   }
 
   /**
@@ -243,10 +253,14 @@ export class VAE {
 
   /**
    * The mean of p(x|z), or with `draw` a draw from it, with z at the posterior mean of each row, and discrete variables at
-   * their most probable class: [rows, ...input]. A multinomial's counts add up to those of the row.
+   * their most probable class, or with `latent: 'draw'` at a draw from the posterior: [rows, ...input]. A multinomial's
+   * counts add up to those of the row.
+   *
+   * @throws TypeError if z is to be drawn of a deterministic model, which has no posterior.
    */
-  async reconstruct(x: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
-    const { signal, condition: of, ...own } = drawOptions('reconstruct', options)
+  async reconstruct(x: MatrixLike, options?: ReconstructOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
+    const { signal, condition: of, ...own } = reconstructOptions(options)
+    if (own.drawLatent) this.#refuseDeterministic('a draw of z')
     const { data, condition } = await this.#examples(x, of, signal)
     return this.#tensor(await this.#run((model) => model.reconstruct(data, { ...own, condition }), signal), data.rows)
   }
@@ -273,8 +287,9 @@ export class VAE {
 
   /**
    * Classical variational inference for each row: the decoder is held, and the posterior's parameters climb, from the
-   * encoder's answer, towards the best evidence lower bound of that row alone, whatever the model's objective is. The model
-   * does not change.
+   * encoder's answer, towards the best evidence lower bound of that row alone, whatever the model's objective is: of
+   * continuous variables along the gradient, of discrete ones by coordinate ascent, over all states if z has at most 4096
+   * of them. The model does not change.
    *
    * @throws TypeError for a deterministic model, which has no posterior.
    */
@@ -295,26 +310,25 @@ export class VAE {
   }
 
   /**
-   * log p(x) of each row by importance sampling from the posterior: the log of the mean of p(x, z_k)/q(z_k|x) over k
-   * (Burda et al. 2015), a lower bound that tightens as `samples` grow. `standardError` is NaN with one
-   * of them, from which no spread can be told.
+   * log p(x) of each row. By importance sampling it is the log of the mean of p(x, z_k)/q(z_k|x) over draws z_k from the
+   * posterior, or another proposal (Burda et al. 2015). On average over seeds that is a lower bound, which tightens as
+   * `samples` grow. How far it is off can be told unless a few of the draws hold most of the weight, which `reliable`,
+   * `warnings` and `paretoK` say. With `method: 'exact'` it is the sum over all states of a discrete z.
    *
-   * @throws TypeError for a deterministic model, which has no posterior.
+   * @throws TypeError for a deterministic model, which has no posterior; TypeError or RangeError for an exact sum if z is
+   *   not discrete throughout, or has more than 1,048,576 states.
    */
   async logLikelihood(x: MatrixLike, options?: LogLikelihoodOptions): Promise<LogLikelihood> {
-    const { signal, condition: of, ...own } = samplesOptions('logLikelihood', 5000, options)
+    const { signal, condition: of, exact, ...own } = likelihoodOptions(options)
     this.#refuseDeterministic('logLikelihood')
+    const { threads, seed } = own
+    const states = exact ? checkedStates(this.#parsed.spec.latents) : 0
     const { data, condition } = await this.#examples(x, of, signal)
-    const { perExample, variance } = await this.#run(
-      (model) => model.logLikelihood(data, { ...own, condition }),
-      signal,
-    )
-    return {
-      mean: sum(perExample) / data.rows,
-      // Rows are estimated independently, so the variances of their estimates add.
-      standardError: Math.sqrt(sum(variance)) / data.rows,
-      perExample,
+    if (exact) {
+      const sums = await this.#run((model) => model.exactLogLikelihood(data, { threads, seed, condition }), signal)
+      return exactLikelihood(sums, states)
     }
+    return estimatedLikelihood(await this.#run((model) => model.logLikelihood(data, { ...own, condition }), signal))
   }
 
   /**

@@ -146,6 +146,26 @@ describe('other work that is aborted', () => {
   })
 })
 
+describe('work of many passes for a row that is aborted rejects within 100 ms', () => {
+  const config = (units: number) =>
+    ({ input: 400, encoder: [300], latent: { type: 'bernoulli', units }, decoder: [300] }) as const
+  test.each<[string, number, (vae: VAE, signal: AbortSignal) => Promise<unknown>]>([
+    ['refine of many switches', 64, (vae, signal) => vae.refine(curve(200, 400), { signal })],
+    ['refine over all states', 12, (vae, signal) => vae.refine(curve(2000, 400), { signal })],
+    ['an exact sum', 20, (vae, signal) => vae.logLikelihood(curve(10, 400), { signal, method: 'exact' })],
+    ['a refined proposal', 64, (vae, signal) => vae.logLikelihood(curve(200, 400), { signal, proposal: 'refined' })],
+  ])('%s', async (_name, units, call) => {
+    const vae = new VAE(config(units))
+    const { error, ms } = await abortAndTime((signal) => call(vae, signal))
+    expect(error).toEqual(aborted)
+    expect(ms).toBeLessThan(100)
+    // And leaves the core free for what comes next.
+    const start = performance.now()
+    await vae.sample(1)
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
+})
+
 describe('a signal', () => {
   const methods: [string, (vae: VAE, signal: AbortSignal) => Promise<unknown>][] = [
     ['fit', (vae, signal) => vae.fit(x, { signal, verbose: false, epochs: 1 })],
@@ -156,6 +176,7 @@ describe('a signal', () => {
     ['sample', (vae, signal) => vae.sample(2, { signal })],
     ['logLikelihood', (vae, signal) => vae.logLikelihood(x, { signal, samples: 5 })],
     ['anomalyScore', (vae, signal) => vae.anomalyScore(x, { signal })],
+    ['refine', (vae, signal) => vae.refine(x, { signal, steps: 2 })],
   ]
 
   test.each(methods)('that is aborted already keeps %s from beginning', async (_name, call) => {

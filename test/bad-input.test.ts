@@ -231,8 +231,8 @@ describe('options of methods are checked', () => {
     ],
     [
       'encode',
-      () => vae.encode(x, { seed: 1 } as never),
-      'Unknown option "seed" for encode; the options are signal, threads',
+      () => vae.encode(x, { samples: 1 } as never),
+      'Unknown option "samples" for encode; the options are signal, threads, condition, seed, draw',
     ],
     ['sample', () => vae.sample(0), 'Expected a positive integer for n but received 0 of type number'],
     ['sample', () => vae.sample(3e9), 'Expected an integer from 1 to 2147483647 for n but received 3000000000'],

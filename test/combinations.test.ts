@@ -57,12 +57,19 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
     decoded: await vae.decode(z, { condition: five, threads }),
     drawn,
     z,
+    ...(deterministic ? {} : { posterior: (await vae.encode(x, { ...of, draw: true, seed: 4 })).z }),
   }
   for (const [name, { data }] of Object.entries(tensors)) expect(data.every(Number.isFinite), name).toBe(true)
   return {
     evaluation: await vae.evaluate(x, { ...of, samples: 3, seed: 1 }),
     scores: await vae.anomalyScore(x, of),
-    ...(deterministic ? {} : { logLikelihood: await vae.logLikelihood(x, { ...of, samples: 7, seed: 1 }) }),
+    ...(deterministic
+      ? {}
+      : {
+          logLikelihood: await vae.logLikelihood(x, { ...of, samples: 7, seed: 1 }),
+          defensive: await vae.logLikelihood(x, { ...of, samples: 30, seed: 1, proposal: 'defensive' }),
+          refined: await vae.refine(x, { ...of, steps: 3, samples: 2, seed: 1 }),
+        }),
     ...Object.fromEntries(
       Object.entries(tensors).map(([name, { data, shape }]) => [name, { shape, bits: bitsOf(data) }]),
     ),

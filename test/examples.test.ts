@@ -42,8 +42,7 @@ const expected: Record<string, { rows: readonly string[]; head?: string; picture
   'denoising.mjs': { rows: ['without corruption', 'with corruption'], pictures: ['denoising.png'] },
   'discrete.mjs': {
     rows: ['gaussian, 20', 'categorical, 20 of 10', 'bernoulli, 64'],
-    // Not of as many images as without --quick, nor of the same: a bound and log p(x) may then seem to contradict each other.
-    head: 'latent  −ELBO of 200 images  reconstruction  kl  −log p(x) of 20 images',
+    head: 'latent  −ELBO of 200 images  reconstruction  kl  −ELBO of 10 images  refined  −log p(x)',
     pictures: ['discrete.png'],
   },
   'estimator-variance.mjs': {
@@ -51,6 +50,7 @@ const expected: Record<string, { rows: readonly string[]; head?: string; picture
     pictures: ['estimator-variance.svg'],
   },
   'iwae.mjs': { rows: ['elbo, k = 1', 'iwae, k = 50', 'dreg, k = 50'], pictures: [] },
+  'proposals.mjs': { rows: ['posterior', 'defensive', 'refined', 'refined, adaptive'], pictures: [] },
   'terms.mjs': { rows: ['reconstruction only', 'KL only', 'both'], pictures: ['terms-samples.png', 'terms.svg'] },
 }
 

@@ -97,7 +97,9 @@ describe.each(models)('the model %s', (name) => {
     })
     const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
     expect(deviation([actual.mean], [sum(perExample) / perExample.length])).toBeLessThan(ONCE)
-    expect(deviation([actual.standardError], [Math.sqrt(sum(variance)) / variance.length])).toBeLessThan(1e-4)
+    // The sample variance of the weights over their mean's square follows from the effective sample size.
+    const byDelta = Array.from(actual.effectiveSamples, (effective) => (samples / effective - 1) / (samples - 1))
+    expect(deviation([sum(byDelta)], [sum(variance)])).toBeLessThan(1e-4)
   })
 
   test('has the loss and the gradients of PyTorch for given weights and epsilon', async () => {

@@ -12,7 +12,9 @@
 #include "addon.h"
 #include "array_view.h"
 #include "dataset_wrap.h"
+#include "discrete.h"
 #include "errors.h"
+#include "log_likelihood.h"
 #include "read_spec.h"
 #include "refine.h"
 
@@ -100,6 +102,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::reconstruct>>("reconstruct"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::sample>>("sample"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::log_likelihood>>("logLikelihood"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::exact_log_likelihood>>("exactLogLikelihood"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::anomaly_score>>("anomalyScore"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::refine>>("refine"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::gradient>>("gradient"),
@@ -240,6 +243,14 @@ std::optional<Dataset> condition_of(const ModelSpec& spec, const Napi::Value& va
 
 Drawing drawing_of(const Napi::Object& options) { return {read_bool(options, "draw"), read_size(options, "seed")}; }
 
+Proposal read_proposal(const Napi::Object& options) {
+  const std::string name = read_string(options, "proposal");
+  if (name == "posterior") return Proposal::posterior;
+  if (name == "defensive") return Proposal::defensive;
+  if (name == "refined") return Proposal::refined;
+  throw Napi::TypeError::New(options.Env(), "Unknown proposal " + name);
+}
+
 // Heads of all groups, in their order.
 std::vector<std::size_t> head_units(const Model& model) {
   std::vector<std::size_t> units;
@@ -376,12 +387,21 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
+  const Napi::Object options = options_of(info, 1);
+  const Drawing drawing = drawing_of(options);
   const Posteriors answer(info.Env(), live().model, data.rows());
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer.object));
+  Napi::Object object = answer.object;
+  PosteriorDraws draws{nullptr, drawing.seed};
+  if (drawing.draw) {
+    auto z = new_floats(info.Env(), data.rows(), live().model.latent_width);
+    draws.z = z.Data();
+    object.Set("z", z);
+  }
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
   return infer(
-      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
-      [data, heads = answer.heads, mean = answer.mean](const Inference& inference) {
-        inference.encode(heads, mean, data);
+      info, data.rows(), 1, read_size(options, "threads"),
+      [data, draws, heads = answer.heads, mean = answer.mean](const Inference& inference) {
+        inference.encode(heads, mean, data, draws);
       },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
@@ -406,15 +426,20 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
   float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.latent_width);
+  PosteriorDraws draws;
+  if (info[6].IsTypedArray()) {
+    draws = {floats_of(info[6], count * live().model.latent_width),
+             static_cast<std::uint64_t>(info[7].ToNumber().Int64Value())};
+  }
   const FlushDenormals flush;
   if (count == 1) {
     if (row_encoder_ == nullptr) row_encoder_ = std::make_unique<RowEncoder>(live().model);
-    row_encoder_->encode(heads, mean, data);
+    row_encoder_->encode(heads, mean, data, draws);
   } else {
     // Without helpers: to wake one takes longer than most of what is asked for in this way.
     ThreadPool pool(1);
     const std::atomic<bool> never{false};
-    Inference{live().model, pool, never}.encode(heads, mean, data);
+    Inference{live().model, pool, never}.encode(heads, mean, data, draws);
   }
   return env.Null();
 }
@@ -439,11 +464,14 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
+  const LatentChoice latent = read_bool(options, "drawLatent") ? LatentChoice::draw : LatentChoice::center;
   auto out = new_floats(info.Env(), data.rows(), live().model.spec().input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options, "threads"),
-      [data, drawing, to = out.Data()](const Inference& inference) { inference.reconstruct(to, data, drawing); },
+      [data, drawing, latent, to = out.Data()](const Inference& inference) {
+        inference.reconstruct(to, data, drawing, latent);
+      },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
 
@@ -471,8 +499,11 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
-  const Refinement refinement{read_size(options, "steps"), read_number(options, "learningRate"),
-                              read_size(options, "samples"), read_size(options, "seed")};
+  Refinement refinement;
+  refinement.steps = read_size(options, "steps");
+  refinement.learning_rate = read_number(options, "learningRate");
+  refinement.samples = read_size(options, "samples");
+  refinement.seed = read_size(options, "seed");
   const Posteriors answer(env, live().model, data.rows());
   auto before = new_doubles(env, data.rows()), after = new_doubles(env, data.rows());
   Napi::Object object = answer.object;
@@ -487,19 +518,41 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
-  const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
-  auto per_example = new_doubles(info.Env(), data.rows());
-  auto variance = new_doubles(info.Env(), data.rows());
-  Napi::Object answer = Napi::Object::New(info.Env());
-  answer.Set("perExample", per_example);
-  answer.Set("variance", variance);
+  const LikelihoodSampling sampling{read_size(options, "samples"), read_size(options, "mostSamples"),
+                                    read_proposal(options), read_size(options, "seed")};
+  Napi::Object answer = Napi::Object::New(env);
+  const auto doubles = [&](const char* name) {
+    auto values = new_doubles(env, data.rows());
+    answer.Set(name, values);
+    return values.Data();
+  };
+  auto reliable = new_array<Napi::Uint8Array>(env, "Uint8Array", static_cast<double>(data.rows()));
+  answer.Set("reliable", reliable);
+  const LikelihoodEstimates estimates{doubles("perExample"), doubles("variance"), doubles("effectiveSamples"),
+                                      doubles("paretoK"),    doubles("samples"),  reliable.Data()};
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
-      info, data.rows(), samples, read_size(options, "threads"),
-      [data, samples, seed, to = per_example.Data(), to_variance = variance.Data()](const Inference& inference) {
-        inference.log_likelihood(to, to_variance, data, samples, seed);
+      info, data.rows(), sampling.samples, read_size(options, "threads"),
+      [data, sampling, estimates](const Inference& inference) {
+        estimate_log_likelihood(inference, estimates, data, sampling);
+      },
+      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+}
+
+Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
+  const Examples data = examples_of(info);
+  const Napi::Object options = options_of(info, 1);
+  const std::size_t states = discrete_states(live().model), seed = read_size(options, "seed");
+  if (states == NOT_DISCRETE) throw Napi::TypeError::New(info.Env(), "Expected a model whose z is discrete");
+  auto per_example = new_doubles(info.Env(), data.rows());
+  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(per_example.As<Napi::Object>()));
+  return infer(
+      info, data.rows(), states, read_size(options, "threads"),
+      [data, seed, to = per_example.Data()](const Inference& inference) {
+        aevb::exact_log_likelihood(inference, to, data, seed);
       },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }

@@ -48,6 +48,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   Napi::Value reconstruct(const Napi::CallbackInfo& info);
   Napi::Value sample(const Napi::CallbackInfo& info);
   Napi::Value log_likelihood(const Napi::CallbackInfo& info);
+  Napi::Value exact_log_likelihood(const Napi::CallbackInfo& info);
   Napi::Value anomaly_score(const Napi::CallbackInfo& info);
   Napi::Value refine(const Napi::CallbackInfo& info);
   Napi::Value gradient(const Napi::CallbackInfo& info);

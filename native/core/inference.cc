@@ -6,7 +6,9 @@
 #include <memory>
 #include <utility>
 
+#include "draws.h"
 #include "for_rows.h"
+#include "importance_weights.h"
 #include "latent/latent.h"
 #include "latent/prior_sample.h"
 #include "likelihood/likelihood.h"
@@ -54,6 +56,19 @@ void write_decoded(const Model& model, Workspace& workspace, float* out, const D
   scatter_rows(out, workspace.heads[0], count, D);
 }
 
+// z of the rows [0, count), draws from their posteriors; `row`: the first one's number.
+void draw_rows(const Model& model, Workspace& workspace, std::uint64_t seed, std::size_t row, std::size_t count) {
+  draw_noise(model, workspace, count, {seed, Purpose::posterior, 0, static_cast<std::uint32_t>(row)});
+  sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
+}
+
+void write_draws(const Model& model, Workspace& workspace, const PosteriorDraws& draws, std::size_t row,
+                 std::size_t count) {
+  if (draws.z == nullptr) return;
+  draw_rows(model, workspace, draws.seed, row, count);
+  scatter_rows(draws.z + row * model.latent_width, workspace.z, count, model.latent_width);
+}
+
 // z of the rows [0, count) at the posterior's mean or mode. Densities ask for the noise it is made of: none.
 void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
@@ -61,56 +76,6 @@ void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   }
   sample_rows(model, workspace, Sampling::center, nullptr, 0, count);
 }
-
-// What draws are drawn with: see latent_noise in latent/latent.h. `row`: of the first draw.
-struct DrawNumbers {
-  std::uint64_t seed;
-  Purpose purpose;
-  std::uint32_t step, row;
-};
-
-// −log p(x|z) of the decoded rows [0, count).
-void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count) {
-  likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.heads.data(),
-                     workspace.shared_log_dispersion, workspace.target, count, workspace.draws(), model.spec().input);
-  add_log_volume(workspace.reconstruction.data(), model, count * workspace.draws());
-}
-
-// Draws z for the encoded rows [0, count), and takes it to −log p(x|z) of each draw.
-void score_draws(const Model& model, Workspace& workspace, std::size_t count, const DrawNumbers& numbers) {
-  for (std::size_t i = 0; i < model.latents.size(); ++i) {
-    latent_noise(workspace.latents[i].epsilon, model.latents[i].spec, count * workspace.draws(), numbers.seed,
-                 numbers.purpose, numbers.step, numbers.row, static_cast<std::uint32_t>(i));
-  }
-  sample_rows(model, workspace, Sampling::evaluation, nullptr, 0, count);
-  decode_rows(model, workspace, 0, count);
-  score_reconstruction(model, workspace, count);
-}
-
-// log Σ w, and Σ w² relative to its square for the variance, of draws whose log w come one after another. Those that
-// are not finite have overflowed, and w is 0: see infinite_unless_finite.
-class LogSumExp {
- public:
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    if (value > largest_) {
-      // Weights so far were relative to another largest; from −∞ there are none.
-      const double shrink = std::exp(largest_ - value);
-      sum_ *= shrink;
-      squares_ *= shrink * shrink;
-      largest_ = value;
-    }
-    const double weight = std::exp(value - largest_);
-    sum_ += weight;
-    squares_ += weight * weight;
-  }
-  double log_sum() const { return largest_ + std::log(sum_); }          // −∞ of nothing
-  double relative_squares() const { return squares_ / (sum_ * sum_); }  // NaN of nothing
-
- private:
-  double largest_ = -std::numeric_limits<double>::infinity();
-  double sum_ = 0.0, squares_ = 0.0;
-};
 
 // Of one row, summed over its draws.
 struct DrawSums {
@@ -183,10 +148,12 @@ void write_posterior(const Model& model, const Workspace& workspace, const std::
   if (mean != nullptr) scatter_rows(mean + first * model.latent_width, workspace.z, count, model.latent_width);
 }
 
-void RowEncoder::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) {
+void RowEncoder::encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
+                        const PosteriorDraws& draws) {
   load_rows(model_, workspace_, examples, {}, nullptr, 0, 0, 1);
   encode_rows(model_, workspace_, 0, 1);
   write_posterior(model_, workspace_, heads, mean, 0, 1);
+  write_draws(model_, workspace_, draws, 0, 1);
 }
 
 Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const {
@@ -227,11 +194,13 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
   return terms_of_rows(spec.objective, step, reconstruction, kl, bound);
 }
 
-void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const {
+void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
+                       const PosteriorDraws& draws) const {
   for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
     write_posterior(model, workspace, heads, mean, first, count);
+    write_draws(model, workspace, draws, first, count);
   });
 }
 
@@ -243,12 +212,16 @@ void Inference::decode(float* out, const Dataset& z, const Dataset* condition, c
   });
 }
 
-void Inference::reconstruct(float* out, const Examples& examples, const Drawing& drawing) const {
+void Inference::reconstruct(float* out, const Examples& examples, const Drawing& drawing, LatentChoice latent) const {
   const bool counts = model.spec().likelihood.type == LikelihoodType::multinomial;
   for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, 0, count);
-    center_rows(model, workspace, count);
+    if (latent == LatentChoice::draw) {
+      draw_rows(model, workspace, drawing.seed, first, count);
+    } else {
+      center_rows(model, workspace, count);
+    }
     double trials[ROWS_PER_TASK] = {};
     for (std::size_t row = 0; counts && row < count; ++row) {
       for (std::size_t d = 0; d < model.spec().input; ++d) {
@@ -282,31 +255,6 @@ void Inference::anomaly_score(double* score, const Examples& examples) const {
       score[first + row] =
           infinite_unless_finite(workspace.reconstruction[row]) + infinite_unless_finite(workspace.kl[row]);
     }
-  });
-}
-
-void Inference::log_likelihood(double* log_likelihood, double* variance, const Examples& examples, std::size_t samples,
-                               std::uint64_t seed) const {
-  const std::size_t draws = std::min(samples, DRAWS_PER_PASS);
-  for_rows(*this, examples.rows(), 1, draws, [&](Workspace& workspace, std::size_t row, std::size_t) {
-    load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, row, 0, 1);
-    encode_rows(model, workspace, 0, 1);
-    LogSumExp weights;
-    for (std::size_t first = 0; first < samples && !cancelled.load(std::memory_order_relaxed); first += draws) {
-      score_draws(model, workspace, 1,
-                  {seed, Purpose::importance, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(first)});
-      density_rows(model, workspace, 0, 1);
-      weigh_draws(workspace, 1.0, 0, draws);
-      // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      const std::size_t wanted = std::min(draws, samples - first);
-      for (std::size_t i = 0; i < wanted; ++i) weights.add(workspace.log_weight[i]);
-    }
-    const auto count = static_cast<double>(samples);
-    log_likelihood[row] = weights.log_sum() - std::log(count);
-    // Var(w) / (S mean(w)²) with the sample variance. One sample says nothing of its spread, nor do weights of 0, whose
-    // NaN this keeps.
-    const double spread = (count * weights.relative_squares() - 1.0) / (count - 1.0);
-    variance[row] = samples == 1 ? std::numeric_limits<double>::quiet_NaN() : spread < 0.0 ? 0.0 : spread;
   });
 }
 

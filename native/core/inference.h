@@ -1,4 +1,4 @@
-// What a model tells about data without changing: embeddings, reconstructions, bounds and likelihoods.
+// What a model tells about data without changing: embeddings, reconstructions and bounds.
 //
 // Rows are cut into tasks by their number alone, and each is independent of the others: the answer does not depend on
 // the number of threads. All of these throw Cancelled (exceptions.h) once `cancelled` is seen to be set, between two
@@ -25,6 +25,18 @@ struct Drawing {
   std::uint64_t seed = 0;
 };
 
+// Draws from q(z|x), discrete variables discrete: z[rows, Z], unless it is null.
+struct PosteriorDraws {
+  float* z = nullptr;
+  std::uint64_t seed = 0;
+};
+
+// What z of a row is decoded from.
+enum class LatentChoice {
+  center,  // the posterior's mean, or its most probable classes
+  draw,    // a draw from it, the one that PosteriorDraws of the same seed are
+};
+
 struct Inference {
   const Model& model;
   ThreadPool& pool;
@@ -38,24 +50,19 @@ struct Inference {
 
   // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. Of discrete variables the
   // mean is the probabilities.
-  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples) const;
+  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
+              const PosteriorDraws& draws = {}) const;
   // out[rows, D]: the mean of p(x|z), or a draw from it. condition: of each row, of a conditional model.
   void decode(float* out, const Dataset& z, const Dataset* condition, const Drawing& drawing) const;
-  // out[rows, D]: decode at the posterior's mean, or at its most probable classes.
-  void reconstruct(float* out, const Examples& examples, const Drawing& drawing) const;
+  // out[rows, D]: decode at z of the posterior.
+  void reconstruct(float* out, const Examples& examples, const Drawing& drawing,
+                   LatentChoice latent = LatentChoice::center) const;
   // out[count, D]: decode at draws from the prior, which z[count, Z] receives where it is not null.
   void sample(float* out, float* z, std::size_t count, const Dataset* condition, std::uint64_t seed,
               const Drawing& drawing) const;
 
   // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats. Where KL has no closed form, its integrand there.
   void anomaly_score(double* score, const Examples& examples) const;
-
-  // log_likelihood[rows]: the importance-weighted estimate (Burda et al., Importance Weighted Autoencoders (2016))
-  //   log (1/S) Σ_s w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x),   z_s ~ q(z|x)
-  // by log-sum-exp in double. variance[rows]: of that estimate, by the delta method, Var(w) / (S mean(w)²);
-  // NaN of one sample, and where no w is above 0.
-  void log_likelihood(double* log_likelihood, double* variance, const Examples& examples, std::size_t samples,
-                      std::uint64_t seed) const;
 };
 
 // Inference::encode of one row, for whom an answer is waited for: the workspace is kept from call to call. Each thread
@@ -65,7 +72,8 @@ class RowEncoder {
   explicit RowEncoder(const Model& model) : model_(model), workspace_(model, 1, 1, false) {}
 
   // Of the first row of the examples.
-  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples);
+  void encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
+              const PosteriorDraws& draws = {});
 
  private:
   const Model& model_;

@@ -1,7 +1,20 @@
 /** Options of the methods that compute, apart from `fit`. */
 
 import type { ConditionLike } from '../data/condition.js'
-import { boolean, instance, integer, number, optional, options, parse, positiveInteger, type Schema } from './schema.js'
+import { expected } from '../errors.js'
+import {
+  boolean,
+  instance,
+  integer,
+  number,
+  oneOf,
+  optional,
+  options,
+  parse,
+  pick,
+  positiveInteger,
+  type Schema,
+} from './schema.js'
 
 export interface RunOptions {
   /** Gives the work up, which then rejects with an AbortError within 100 ms. */
@@ -30,17 +43,33 @@ export interface DrawOptions extends SeedOptions {
   readonly draw?: boolean | undefined
 }
 
+export interface EncodeOptions extends SeedOptions {
+  /** Gives beside the posterior a draw `z` from it, which `seed` decides. Default: false. */
+  readonly draw?: boolean | undefined
+}
+
+export interface ReconstructOptions extends DrawOptions {
+  /**
+   * The z to decode: the posterior's 'mean' (of discrete variables the most probable class), or a 'draw' from the
+   * posterior, which `seed` decides: the one that `encode` gives. Default: 'mean'.
+   */
+  readonly latent?: 'mean' | 'draw' | undefined
+}
+
 export interface SampleOptions extends DrawOptions {
   /** Gives z beside x: `{ x, z }`. Default: false. */
   readonly latent?: boolean | undefined
 }
 
 export interface RefineOptions extends SeedOptions {
-  /** Steps of gradient ascent, a positive integer. Default: 100. */
+  /**
+   * Steps of the ascent, a positive integer; if z has at most 4096 states, all discrete, sweeps of exact coordinate ascent
+   * at most. Default: 100.
+   */
   readonly steps?: number | undefined
-  /** Of Adam in the first step, above 0; it falls to 0 by a cosine. Default: 0.01. */
+  /** Of Adam in the first step, above 0; it falls to 0 by a cosine. Of continuous variables only. Default: 0.01. */
   readonly learningRate?: number | undefined
-  /** Draws of z for each row in a step, a positive integer. Default: 8. */
+  /** Draws of z for each row in a step, a positive integer; not if z has at most 4096 states. Default: 8. */
   readonly samples?: number | undefined
 }
 
@@ -50,9 +79,26 @@ export interface EvaluateOptions extends SeedOptions {
 }
 
 export interface LogLikelihoodOptions extends SeedOptions {
-  /** Importance samples for each row, a positive integer; with 1 there is no standard error (NaN). Default: 5000. */
-  readonly samples?: number | undefined
+  /**
+   * 'importance': an estimate from draws of z. 'exact': the sum over all states of z, which must be discrete throughout
+   * and have at most 1,048,576 of them. Default: 'importance'.
+   */
+  readonly method?: 'importance' | 'exact' | undefined
+  /**
+   * Importance samples for each row, a positive integer; with 1 there is no standard error (NaN). 'adaptive': 5000, and
+   * twice as many again and again for the rows whose standard error does not hold. Default: 5000.
+   */
+  readonly samples?: number | 'adaptive' | undefined
+  /** With 'adaptive' the most samples of a row, a positive integer. Default: 100,000. */
+  readonly maxSamples?: number | undefined
+  /**
+   * What z is drawn from. 'posterior': q(z|x). 'defensive': every tenth draw from the prior, the others from q(z|x), for a
+   * z of a few dimensions. 'refined': q(z|x) after `refine` with its default options. Default: 'posterior'.
+   */
+  readonly proposal?: Proposal | undefined
 }
+
+export type Proposal = 'posterior' | 'defensive' | 'refined'
 
 export const signalSchema = optional(
   instance<AbortSignal>('an AbortSignal', (value) => {
@@ -71,7 +117,18 @@ const run = { signal: signalSchema, threads: threadsSchema, condition }
 const what = 'an object of options'
 
 const runSchema = options<ConditionOptions>(what, run)
-const conditionSchema = options<Pick<ConditionOptions, 'condition'>>(what, { condition })
+const encodeSchema = options<EncodeOptions>(what, { ...run, seed, draw: optional(boolean()) })
+const encodeSyncSchema = options<Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>>(what, {
+  condition,
+  seed,
+  draw: optional(boolean()),
+})
+const reconstructSchema = options<ReconstructOptions>(what, {
+  ...run,
+  seed,
+  draw: optional(boolean()),
+  latent: optional(oneOf(['mean', 'draw'])),
+})
 const drawSchema = options<DrawOptions>(what, { ...run, seed, draw: optional(boolean()) })
 const sampleSchema = options<SampleOptions>(what, {
   ...run,
@@ -87,6 +144,18 @@ const refineSchema = options<RefineOptions>(what, {
   learningRate: optional(number('a finite number above 0', (n) => n > 0)),
 })
 const samplesSchema = options<EvaluateOptions>(what, { ...run, seed, samples })
+const likelihoodSchema = options<LogLikelihoodOptions>(what, {
+  ...run,
+  seed,
+  method: optional(oneOf(['importance', 'exact'])),
+  samples: optional(
+    pick((input) => (typeof input === 'string' ? oneOf(['adaptive']) : positiveInteger())) as Schema<
+      number | 'adaptive'
+    >,
+  ),
+  maxSamples: optional(positiveInteger()),
+  proposal: optional(oneOf(['posterior', 'defensive', 'refined'])),
+})
 
 interface Filled {
   readonly signal: AbortSignal | undefined
@@ -95,12 +164,30 @@ interface Filled {
 }
 
 /** Of a method that is over before anything could stop it. */
-export function conditionOption(method: string, passed: unknown): ConditionLike | undefined {
-  return parse(conditionSchema, passed, method).condition
+export function encodeSyncOptions(passed: unknown): {
+  condition: ConditionLike | undefined
+  seed: number
+  draw: boolean
+} {
+  const { condition, seed = 0, draw = false } = parse(encodeSyncSchema, passed, 'encodeSync')
+  return { condition, seed, draw }
 }
 
 export function runOptions(method: string, passed: unknown = {}): Filled {
   return filled(parse(runSchema as Schema<ConditionOptions>, passed, method))
+}
+
+export function encodeOptions(passed: unknown = {}): Filled & { seed: number; draw: boolean } {
+  const given = parse(encodeSchema, passed, 'encode')
+  return { ...filled(given), seed: given.seed ?? 0, draw: given.draw ?? false }
+}
+
+export function reconstructOptions(
+  passed: unknown = {},
+): Filled & { seed: number; draw: boolean; drawLatent: boolean } {
+  const given = parse(reconstructSchema, passed, 'reconstruct')
+  const { seed = 0, draw = false, latent = 'mean' } = given
+  return { ...filled(given), seed, draw, drawLatent: latent === 'draw' }
 }
 
 export function drawOptions(method: string, passed: unknown = {}): Filled & { seed: number; draw: boolean } {
@@ -128,6 +215,31 @@ export function samplesOptions(
 ): Filled & { seed: number; samples: number } {
   const given = parse(samplesSchema, passed, method)
   return { ...filled(given), seed: given.seed ?? 0, samples: given.samples ?? defaultSamples }
+}
+
+const ADAPTIVE_START = 5000
+
+/** `mostSamples`: of a row, as many as `samples` unless these are adaptive. */
+export function likelihoodOptions(
+  passed: unknown = {},
+): Filled & { seed: number; exact: boolean; samples: number; mostSamples: number; proposal: Proposal } {
+  const given = parse(likelihoodSchema, passed, 'logLikelihood')
+  const { seed = 0, method = 'importance', samples = 5000, maxSamples, proposal = 'posterior' } = given
+  const exact = method === 'exact'
+  for (const name of ['samples', 'maxSamples', 'proposal'] as const) {
+    if (exact && given[name] !== undefined) throw useless(name, given[name], "with method: 'exact'")
+  }
+  if (samples !== 'adaptive') {
+    if (maxSamples !== undefined) throw useless('maxSamples', maxSamples, "without samples: 'adaptive'")
+    return { ...filled(given), seed, exact, samples, mostSamples: samples, proposal }
+  }
+  const mostSamples = maxSamples ?? 100_000
+  return { ...filled(given), seed, exact, samples: Math.min(ADAPTIVE_START, mostSamples), mostSamples, proposal }
+}
+
+/** An option that would change nothing. */
+function useless(name: string, value: unknown, when: string): TypeError {
+  return new TypeError(expected(`undefined ${when}`, name, value))
 }
 
 /** A count of rows to draw. */
