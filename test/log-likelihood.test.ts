@@ -9,6 +9,12 @@ const D = 10
 const COUNT = 30
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
+/** Of logarithms, that of the mean. */
+const logMean = (values: readonly number[]) => {
+  const largest = Math.max(...values)
+  return largest + Math.log(mean(values.map((value) => Math.exp(value - largest))))
+}
 const variance = (values: readonly number[]) => {
   const centre = mean(values)
   return values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1)
@@ -82,16 +88,27 @@ describe.each<[string, Partial<VAEConfig>, Tensor<Float32Array>, number]>([
     const samples = 1000
     const runs: LogLikelihood[] = []
     for (let seed = 0; seed < 24; seed++) runs.push(await vae.logLikelihood(x, { samples, seed, ...condition }))
-    // By the mean shape over seeds, which none of these seeds decides alone.
+    // Which rows: by the mean shape over seeds, which none of these seeds decides alone.
     const shape = (row: number) => mean(runs.map(({ paretoK }) => paretoK[row] as number))
     const rows = Array.from({ length: COUNT }, (_, row) => row).filter((row) => !(shape(row) > limit(samples)))
     expect(rows.length).toBeGreaterThan(COUNT / 3)
-    const told = mean(rows.map((row) => mean(runs.map(({ standardErrors }) => (standardErrors[row] as number) ** 2))))
-    const seen = mean(rows.map((row) => variance(runs.map(({ perExample }) => perExample[row] as number))))
-    // The spread of ten rows and more over 24 seeds is known to √(2/23/10) = 9 % of its square, of heavy tails less well.
-    // What is told counts what a tail may still hold, and is larger rather than smaller.
-    expect(told / seen).toBeGreaterThan(0.6)
-    expect(told / seen).toBeLessThan(3)
+    // The spread of a row over 24 seeds is known to √(2/23) = 29 % of its square, the median of ten rows and more to 12 %.
+    // What is told counts what a tail may still hold, and is larger rather than smaller. A mean over rows would be that of
+    // the one row in which a seed finds a weight that no other has found.
+    const ratios = rows.map((row) => {
+      const told = mean(runs.map(({ standardErrors }) => (standardErrors[row] as number) ** 2))
+      return told / variance(runs.map(({ perExample }) => perExample[row] as number))
+    })
+    expect(median(ratios)).toBeGreaterThan(0.7)
+    expect(median(ratios)).toBeLessThan(2)
+    // The estimates of all seeds together are √24 times as exact as one.
+    const inside = rows.flatMap((row) => {
+      const best = logMean(runs.map(({ perExample }) => perExample[row] as number))
+      return runs.map(
+        (run) => Math.abs((run.perExample[row] as number) - best) < 2 * (run.standardErrors[row] as number),
+      )
+    })
+    expect(mean(inside.map(Number))).toBeGreaterThan(0.88)
   })
 })
 
