@@ -59,9 +59,12 @@ const KINDS = {
     ([number]) => changedNumber(number),
   ],
   index: [/(?<=[\w)\]]\[)[^[\]]+(?=\])/g, ([index]) => [`${index} + 1`, `${index} - 1`]],
-  term: [new RegExp(String.raw` [-+*] ${OPERAND}(?=[;,)])`, 'g'), () => ['']],
+  term: [new RegExp(` [-+*] ${OPERAND}(?=[;,)])`, 'g'), () => ['']],
   arguments: [/(?<![\w:])(?!if\b|for\b|while\b|switch\b|return\b)[\w:.]+(?:<[\w, ]*>)?\(/g, swappedArguments],
-  statement: [/^\s+(?:\*?[\w.>[\]-]+(?:\([^()]*\))? [-+*/]?= .*|[\w.:>-]+(?:<[\w, ]*>)?\(.*\));$/g, ([line]) => [blankOf(line)]],
+  statement: [
+    /^\s+(?:\*?[\w.>[\]-]+(?:\([^()]*\))? [-+*/]?= .*|[\w.:>-]+(?:<[\w, ]*>)?\(.*\));$/g,
+    ([line]) => [blankOf(line)],
+  ],
 }
 
 function blankOf(line) {

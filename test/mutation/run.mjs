@@ -48,7 +48,10 @@ const SUBJECTS = [
   [/likelihood\/(categorical|softmax)/, '*CategoricalKernels*:*CountKernels*'],
   [/likelihood\/(poisson|multinomial|count)/, '*CountKernels*'],
   [/likelihood\/continuous/, '*ContinuousBernoulliKernels*'],
-  [/likelihood\/(gaussian|laplace|dispersion|elementwise)/, '*GaussianLikelihoodKernels*:*LaplaceKernels*:*BernoulliKernels*'],
+  [
+    /likelihood\/(gaussian|laplace|dispersion|elementwise)/,
+    '*GaussianLikelihoodKernels*:*LaplaceKernels*:*BernoulliKernels*',
+  ],
   [/likelihood\/draws/, 'Draws*'],
   [/likelihood\/likelihood/, 'Likelihood*:*WholeModel*'],
   [/log_factorial/, 'LogFactorial*:*CountKernels*'],
@@ -180,7 +183,10 @@ async function runVitest(seconds) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const args = [vitest, 'run', '--bail=1', '--reporter=dot', ...VITEST_FILES]
   const result = await run(process.execPath, args, { seconds, env: { AEVB_ADDON: addon, NO_COLOR: '1' } })
-  return { ...result, by: result.output.match(/FAIL +(\S+ > [^\n]*)/)?.[1] ?? result.why ?? 'vitest ends with an error' }
+  return {
+    ...result,
+    by: result.output.match(/FAIL +(\S+ > [^\n]*)/)?.[1] ?? result.why ?? 'vitest ends with an error',
+  }
 }
 
 /** @returns { outcome: 'noticed' | 'survived' | 'invalid', by? } */
@@ -216,7 +222,9 @@ function readResults() {
 }
 
 function show({ file, line, kind, before, after, outcome, by }) {
-  console.log(`${outcome ?? kind}  ${file}:${line}${by ? `  (${by})` : ''}\n    ${before.trim()}\n    ${after.trim() || '(left out)'}`)
+  console.log(
+    `${outcome ?? kind}  ${file}:${line}${by ? `  (${by})` : ''}\n    ${before.trim()}\n    ${after.trim() || '(left out)'}`,
+  )
 }
 
 /** The unchanged program must pass; how long that takes bounds what a change may take. */
