@@ -5,17 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <numbers>
 #include <string>
 #include <vector>
 
 #include "kernels.h"
 #include "likelihood/likelihood.h"
 #include "math/log_factorial.h"
+#include "math/random.h"
 #include "reference_likelihood.h"
 #include "support.h"
 
@@ -306,6 +309,81 @@ std::vector<LikelihoodSpec> every_likelihood() {
   }
   for (LikelihoodSpec& spec : all) spec.classes = {20, 1, 32};
   return all;
+}
+
+// The two uniforms of a cell's first block.
+std::array<double, 2> uniforms_of(std::uint32_t row, std::size_t lane) {
+  const Philox block = philox(SEED, Purpose::draw, 0, row, static_cast<std::uint32_t>(lane));
+  const auto uniform = [&](std::size_t i) {
+    const std::uint64_t bits = std::uint64_t{block.word[i]} << 32 | block.word[i + 1];
+    return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
+  };
+  return {uniform(0), uniform(2)};
+}
+
+// The smallest k whose probability and those below it add up to u.
+double inverse_of_counts(double u, const std::function<double(double)>& probability) {
+  double k = 0.0, below = probability(0.0);
+  while (below < u) below += probability(k += 1.0);
+  return k;
+}
+
+// So that the same seed gives the same draws in every version.
+TEST(Draws, AreTheInverseOfTheirDistributionAtTheirUniform) {
+  constexpr std::size_t R = 40, D = 7;
+  constexpr std::uint32_t FIRST = 9;
+  Random random(94);
+  const Vector head = random.floats(R * D, -2.0, 2.0), raw = random.floats(R * D, -1.0, 1.0);
+  const auto draw = [&](const LikelihoodSpec& spec) {
+    Matrix a(head, R, D, 16), b(raw, R, D, 16), out(R, D, 16);
+    const Panels heads[2] = {a, b};
+    likelihood_draw(out, spec, heads, nullptr, nullptr, R, D, SEED, FIRST);
+    return out.values();
+  };
+  const auto expected = [&](const std::function<double(double, double, std::array<double, 2>)>& of) {
+    Vector values;
+    for (std::size_t i = 0; i < R * D; ++i) {
+      values.push_back(of(head[i], raw[i], uniforms_of(FIRST + static_cast<std::uint32_t>(i / D), i % D)));
+    }
+    return values;
+  };
+  EXPECT_EQ(draw(spec_of(LikelihoodType::bernoulli)),
+            expected([](double l, double, const auto& u) { return u[0] < 1.0 / (1.0 + std::exp(-l)) ? 1.0 : 0.0; }));
+  EXPECT_TRUE(test::is_near(
+      draw(spec_of(LikelihoodType::continuousBernoulli)),
+      expected([](double l, double, const auto& u) { return std::log1p(u[0] * std::expm1(l)) / l; }), {0.0, 1e-6}));
+  EXPECT_EQ(draw(spec_of(LikelihoodType::poisson)), expected([](double l, double, const auto& u) {
+              return inverse_of_counts(u[0],
+                                       [&](double k) { return std::exp(k * l - std::exp(l) - log_factorial(k)); });
+            }));
+  LikelihoodSpec laplace = spec_of(LikelihoodType::laplace, DispersionType::perDatum);
+  laplace.log_dispersion_min = -20.0;
+  laplace.log_dispersion_max = 20.0;
+  EXPECT_TRUE(test::is_near(draw(laplace), expected([](double m, double log_b, const auto& u) {
+                              const double of_unit = u[0] < 0.5 ? std::log(2.0 * u[0]) : -std::log(2.0 * (1.0 - u[0]));
+                              return m + std::exp(log_b) * of_unit;
+                            }),
+                            {1e-6, 1e-6}));
+  LikelihoodSpec gaussian = laplace;
+  gaussian.type = LikelihoodType::gaussian;
+  EXPECT_TRUE(test::is_near(draw(gaussian), expected([](double m, double log_variance, const auto& u) {
+                              const double radius = std::sqrt(-2.0 * std::log(u[0]));
+                              return m +
+                                     std::exp(0.5 * log_variance) * radius * std::cos(2.0 * std::numbers::pi * u[1]);
+                            }),
+                            {1e-6, 1e-6}));
+  LikelihoodSpec categorical = spec_of(LikelihoodType::categorical);
+  categorical.classes = {4, 3};
+  const Vector drawn = draw(categorical), p = reference::categorical_mean(head, categorical.classes, R);
+  for (std::size_t r = 0; r < R; ++r) {
+    std::size_t begin = 0;
+    for (std::size_t variable = 0; variable < 2; ++variable) {
+      const double u = uniforms_of(FIRST + static_cast<std::uint32_t>(r), variable)[0];
+      const double k = inverse_of_counts(u, [&](double at) { return p[r * D + begin + static_cast<std::size_t>(at)]; });
+      EXPECT_EQ(drawn[r * D + begin + static_cast<std::size_t>(k)], 1.0) << r;
+      begin += categorical.classes[variable];
+    }
+  }
 }
 
 TEST(Draws, DependOnTheirPlaceAlone) {
