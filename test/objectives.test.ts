@@ -97,6 +97,7 @@ describe('the largest number that a config may have', () => {
     { activation: 'tanh', corruption: { type: 'gaussian', std: most } },
   ])('leaves losses and parameters finite: %j', async (config) => {
     const { epochs } = await new VAE({ ...small, ...config }).fit(x, { ...quiet, epochs: 5 })
+    expect(epochs).toHaveLength(5)
     for (const { loss, reconstruction, kl } of epochs) {
       expect([loss, reconstruction, kl].every(Number.isFinite), `${loss} = ${reconstruction} + ${kl}`).toBe(true)
     }
@@ -105,7 +106,9 @@ describe('the largest number that a config may have', () => {
 
 test('a capacity grows linearly to its end, and what counts is the distance from it', async () => {
   const capacity = { weight: 5, nats: 2, epochs: 2 }
-  for (const step of await stepsOf({ ...small, objective: { capacity } }, 4)) {
+  const steps = await stepsOf({ ...small, objective: { capacity } }, 4)
+  expect(steps).toHaveLength(4 * STEPS)
+  for (const step of steps) {
     const at = 2 * Math.min(1, time(step) / 2)
     expect(finite(step.loss), `${time(step)}`).toBeCloseTo(step.reconstruction + 5 * Math.abs(step.kl - at), EXACT - 2)
   }
@@ -265,6 +268,7 @@ describe('a deterministic model', () => {
   test('has no divergence and no noise', async () => {
     const vae = new VAE(config)
     const { epochs } = await vae.fit(x, { ...quiet, epochs: 2 })
+    expect(epochs).toHaveLength(2)
     for (const { loss, reconstruction, kl } of epochs) expect([finite(loss), kl]).toEqual([reconstruction, 0])
     const evaluated = await vae.evaluate(x, { seed: 1 })
     finite(evaluated.loss)

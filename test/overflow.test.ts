@@ -60,6 +60,7 @@ test.each(cases)('$name beyond single precision: infinite, not NaN', async (absu
     ...(given && { validationCondition: given }),
     verbose: false,
   })
+  expect(epochs).toHaveLength(3)
   for (const { validation } of epochs) {
     expect(validation?.loss).toBe(Number.POSITIVE_INFINITY)
     for (const term of terms(validation as Evaluation)) expect(term).not.toBeNaN()

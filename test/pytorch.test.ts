@@ -144,6 +144,8 @@ describe('training as torch.optim does', () => {
 test('draws the same normal numbers as the NumPy twin of its generator', async () => {
   const cases = json<{ seed: number; rows: number; columns: number }[]>('expected', 'normals.json')
   const drawn = readTensors('expected', 'normals.safetensors')
+  expect(cases.length).toBe(Object.keys(drawn).length)
+  expect(cases.length).toBeGreaterThan(0)
   for (const [i, { seed, rows, columns }] of cases.entries()) {
     // A decoder that hands z on as it is.
     const config = { input: columns, encoder: [], latent: columns, decoder: [], likelihood: 'gaussian' } as const

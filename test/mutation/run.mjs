@@ -118,6 +118,7 @@ function run(program, args, { seconds, env = {}, cwd = tree }) {
   return new Promise((resolve) => {
     const [command, all] = limited(program, args)
     const child = spawn(command, all, { cwd, env: { ...process.env, ...env }, detached: true })
+    const forget = endWith(child)
     let output = ''
     const collect = (chunk) => {
       if (output.length < 1e6) output += chunk
@@ -134,10 +135,25 @@ function run(program, args, { seconds, env = {}, cwd = tree }) {
     })
     child.on('close', (code, signal) => {
       clearTimeout(timer)
+      forget()
       const why = late ? 'does not end' : signal ? `crashes (${signal})` : undefined
       resolve({ ok: code === 0, output, why })
     })
   })
+}
+
+/** A run that is stopped takes what it has started along. */
+function endWith(child) {
+  const stop = () => process.exit(1)
+  const end = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+  }
+  process.once('SIGINT', stop).once('SIGTERM', stop).once('exit', end)
+  return () => process.off('SIGINT', stop).off('SIGTERM', stop).off('exit', end)
 }
 
 function must(program, args, cwd = root) {
@@ -242,7 +258,8 @@ async function prepare() {
   const between = performance.now()
   const vitest = await runVitest(600)
   if (!vitest.ok) throw new Error(`the unchanged addon does not pass: ${vitest.by}\n${vitest.output}`)
-  const seconds = (milliseconds) => 60 + (8 * milliseconds) / 1000
+  // Other programs may take the processor meanwhile.
+  const seconds = (milliseconds) => 30 + (3 * milliseconds) / 1000
   return {
     hash: hashOf(testProgram),
     seconds: seconds(between - begin),
