@@ -162,12 +162,13 @@ function must(program, args, cwd = root) {
   return stdout
 }
 
+/** Written anew, so that nothing stays compiled that a stopped run has changed. */
 function copySources() {
   rmSync(tree, { recursive: true, force: true })
   mkdirSync(tree, { recursive: true })
   const files = ['CMakeLists.txt', 'package.json', 'tsconfig.json', 'vitest.config.ts']
   for (const path of ['native', 'scripts', 'src', 'test', ...files]) {
-    cpSync(join(root, path), join(tree, path), { recursive: true, preserveTimestamps: true })
+    cpSync(join(root, path), join(tree, path), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
 }

@@ -416,6 +416,22 @@ TEST_F(EndsEarly, TwoFitsAreOneLongFit) {
   EXPECT_EQ(copy_of(twice), copy_of(once));
 }
 
+TEST_F(EndsEarly, AGradientIsNotClipped) {
+  Model model(spec);
+  Trainer clipped(model), plain(model);
+  plain.begin_fit(train);
+  TrainSpec clipping = train;
+  clipping.clip_value = 1e-6;
+  clipped.begin_fit(clipping);
+  clipped.gradient(dataset(spec, x), pool, nullptr, 5);
+  plain.gradient(dataset(spec, x), pool, nullptr, 5);
+  const auto values = [](const Trainer& trainer) {
+    return Vector(trainer.gradients().data(), trainer.gradients().data() + trainer.gradients().size());
+  };
+  EXPECT_GT(test::largest_magnitude(values(plain)), 1e-3);
+  EXPECT_EQ(values(clipped), values(plain));
+}
+
 TEST_F(EndsEarly, AGradientChangesNothing) {
   Model model(spec), other(spec);
   Trainer trainer(model), straight(other);
