@@ -9,6 +9,7 @@ import { type NativeDataset, type NativeModel, native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
 import { bits, bitsOf, generator } from './helpers/data.js'
+import { finite, isNear } from './helpers/near.js'
 import { dataFor, type RandomData, randomConfig, randomInvalidConfig } from './helpers/random-configs.js'
 
 /** More than one task of rows in a batch, and a last batch that is smaller. */
@@ -84,6 +85,7 @@ describe('200 configs drawn from the whole schema', () => {
       const [one, two] = [new VAE(config), new VAE(config)]
       const before = bits(one)
       const [{ epochs }] = [await train(one, each, 1), await train(two, each, 2)]
+      expect(epochs.length, shown).toBeGreaterThan(0)
       expect(
         epochs.every(({ loss, reconstruction, kl }) => [loss, reconstruction, kl].every(Number.isFinite)),
         shown,
@@ -179,6 +181,7 @@ async function wrongGradients(
   const at = () => model.gradient(rows, { threads: 1, step: 5, condition }).promise
   const here = model.readParameters()
   const { gradients, ...terms } = await at()
+  finite([terms.reconstruction, terms.kl, terms.loss])
   const noise = 2 ** -22 * (1 + Math.abs(terms.reconstruction) + Math.abs(terms.kl) + Math.abs(terms.loss))
   const total = Math.hypot(...Object.values(gradients).map((gradient) => Math.hypot(...gradient)))
   const wrong: string[] = []
@@ -196,7 +199,7 @@ async function wrongGradients(
       const { loss: lower } = await at()
       // Rounded parameters make a step of their own, of which the part along the gradient counts.
       const step = direction.reduce((sum, d, i) => sum + ((above[i] as number) - (below[i] as number)) * d, 0)
-      return Math.abs((upper - lower) / step - norm) < noise / h + 1e-3 * norm
+      return isNear(norm, (upper - lower) / step, { relative: 1e-3, absolute: noise / h })
     }
     let right = await agrees(0.03)
     for (const h of [0.01, 0.003, 0.001, 3e-4, 1e-4, 3e-5]) {

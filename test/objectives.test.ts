@@ -6,6 +6,8 @@ import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
 import { bits, bitsOf, curve, small } from './helpers/data.js'
+import { deviation } from './helpers/fixtures.js'
+import { expectNear, finite } from './helpers/near.js'
 
 const x = curve(60)
 const quiet = { batchSize: 20, verbose: false } satisfies FitOptions
@@ -73,7 +75,7 @@ describe('the largest number that a config may have', () => {
       const vae = new VAE({ ...small, objective })
       const { kl: before } = await vae.evaluate(x)
       await vae.fit(x, { ...quiet, epochs: 20 })
-      return (await vae.evaluate(x)).kl / before
+      return finite((await vae.evaluate(x)).kl) / finite(before)
     }
     expect(await divergence({ beta: most })).toBeLessThan(0.1)
     // Held to 5 nats, where the untrained model has a tenth of one.
@@ -95,6 +97,7 @@ describe('the largest number that a config may have', () => {
     { activation: 'tanh', corruption: { type: 'gaussian', std: most } },
   ])('leaves losses and parameters finite: %j', async (config) => {
     const { epochs } = await new VAE({ ...small, ...config }).fit(x, { ...quiet, epochs: 5 })
+    expect(epochs).toHaveLength(5)
     for (const { loss, reconstruction, kl } of epochs) {
       expect([loss, reconstruction, kl].every(Number.isFinite), `${loss} = ${reconstruction} + ${kl}`).toBe(true)
     }
@@ -103,9 +106,11 @@ describe('the largest number that a config may have', () => {
 
 test('a capacity grows linearly to its end, and what counts is the distance from it', async () => {
   const capacity = { weight: 5, nats: 2, epochs: 2 }
-  for (const step of await stepsOf({ ...small, objective: { capacity } }, 4)) {
+  const steps = await stepsOf({ ...small, objective: { capacity } }, 4)
+  expect(steps).toHaveLength(4 * STEPS)
+  for (const step of steps) {
     const at = 2 * Math.min(1, time(step) / 2)
-    expect(step.loss, `${time(step)}`).toBeCloseTo(step.reconstruction + 5 * Math.abs(step.kl - at), EXACT - 2)
+    expect(finite(step.loss), `${time(step)}`).toBeCloseTo(step.reconstruction + 5 * Math.abs(step.kl - at), EXACT - 2)
   }
 })
 
@@ -122,9 +127,7 @@ test.each<Objective>([
   const plain = await new VAE(small).anomalyScore(x)
   const scores = await vae.anomalyScore(x)
   // Another kernel of the same sums, each of some roundings of 2^-24.
-  plain.forEach((score, i) => {
-    expect(Math.abs((scores[i] as number) / score - 1)).toBeLessThan(2 ** -20)
-  })
+  expectNear(scores, finite(plain), { relative: 2 ** -20 })
 })
 
 /** The core's model after so many epochs, with these parameters, and its gradient in some step. */
@@ -176,12 +179,10 @@ describe('free bits', () => {
     expect(plain.terms.kl).toBeGreaterThan(0.1)
     // Another kernel of the same sums, each of some roundings of 2^-24.
     for (const [name, gradient] of Object.entries(plain.gradients)) {
-      const largest = Math.max(...gradient.map(Math.abs))
-      gradient.forEach((g, i) => {
-        expect(Math.abs((free.gradients[name]?.[i] as number) - g), name).toBeLessThan(2 ** -20 * largest)
-      })
+      expect(deviation(free.gradients[name] ?? [], gradient), name).toBeLessThan(2 ** -20)
     }
-    expect(Math.abs(free.terms.loss / plain.terms.loss - 1)).toBeLessThan(2 ** -20)
+    expect(Object.keys(free.gradients)).toEqual(Object.keys(plain.gradients))
+    expectNear(free.terms.loss, finite(plain.terms.loss), { relative: 2 ** -20 })
   })
 })
 
@@ -267,8 +268,10 @@ describe('a deterministic model', () => {
   test('has no divergence and no noise', async () => {
     const vae = new VAE(config)
     const { epochs } = await vae.fit(x, { ...quiet, epochs: 2 })
-    for (const { loss, reconstruction, kl } of epochs) expect([loss, kl]).toEqual([reconstruction, 0])
+    expect(epochs).toHaveLength(2)
+    for (const { loss, reconstruction, kl } of epochs) expect([finite(loss), kl]).toEqual([reconstruction, 0])
     const evaluated = await vae.evaluate(x, { seed: 1 })
+    finite(evaluated.loss)
     expect(await vae.evaluate(x, { seed: 2, samples: 3 })).toEqual({
       ...evaluated,
       loss: expect.closeTo(evaluated.loss, EXACT - 3),

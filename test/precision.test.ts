@@ -165,6 +165,7 @@ describe.skipIf(!backend().bfloat16)('where there are', () => {
   test.each(configs)('%j', async (config) => {
     const { x: data, condition } = dataFor(config, 150, generator(3))
     const one = await trained({ condition, threads: 1 }, config, data)
+    expect(one.history.epochs.length).toBeGreaterThan(0)
     for (const { loss, reconstruction, kl } of one.history.epochs) {
       expect([loss, reconstruction, kl].every(Number.isFinite)).toBe(true)
     }

@@ -84,12 +84,18 @@ test.each(Object.keys(cases))('%s: the loss and the gradients of a step are thos
   const { gradients, ...terms } = await model.gradient(rows, { ...options, ...noise }).promise
 
   expectTerms(terms, wanted.terms, TOLERANCE)
+  expect(Object.keys(gradients).sort()).toEqual(Object.keys(wanted.gradients).sort())
   for (const [key, { data }] of Object.entries(wanted.gradients)) {
     expect(deviation(gradients[key] ?? [], data), key).toBeLessThan(TOLERANCE)
   }
 })
 
 const inferred = Object.keys(cases).filter((name) => cases[name]?.inference)
+
+test('there are steps, and models with answers, to compare with', () => {
+  expect(Object.keys(cases).length).toBeGreaterThan(50)
+  expect(inferred.length).toBeGreaterThan(5)
+})
 
 test.each(inferred)(
   '%s: evaluation, likelihood, score, reconstruction and samples are those of PyTorch',

@@ -15,6 +15,7 @@ import {
   type Terms,
   withPrefix,
 } from './helpers/fixtures.js'
+import { expectNear } from './helpers/near.js'
 
 /** expected/<model>.json */
 interface Expected {
@@ -92,9 +93,7 @@ describe.each(models)('the model %s', (name) => {
 
     const { samples, seed, perExample, variance } = wanted.logLikelihood
     const actual = await vae.logLikelihood(x, { samples, seed })
-    actual.perExample.forEach((value, i) => {
-      expect(deviation([value], [perExample[i] as number]), `row ${i}`).toBeLessThan(ONCE)
-    })
+    expectNear(actual.perExample, perExample, { relative: ONCE }, 'row')
     const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
     expect(deviation([actual.mean], [sum(perExample) / perExample.length])).toBeLessThan(ONCE)
     // The sample variance of the weights over their mean's square follows from the effective sample size.
@@ -121,6 +120,11 @@ describe.each(models)('the model %s', (name) => {
   })
 })
 
+test('there are models and runs to compare with', () => {
+  expect(models.length).toBeGreaterThan(5)
+  expect(runs.length).toBeGreaterThan(2)
+})
+
 describe('training as torch.optim does', () => {
   test.each(runs)('%s', async (name) => {
     const run = json<Run>('training', `${name}.json`)
@@ -134,15 +138,17 @@ describe('training as torch.optim does', () => {
       expectTerms(epoch, run.epochs[i] as Terms, TRAINED, `epoch ${i + 1}`)
     })
     const trained = vae.parameters()
-    for (const [key, tensor] of Object.entries(readTensors('training', `${name}.safetensors`))) {
-      expectTensor(trained[key], tensor, TRAINED, key)
-    }
+    const stored = readTensors('training', `${name}.safetensors`)
+    expect(Object.keys(trained).sort()).toEqual(Object.keys(stored).sort())
+    for (const [key, tensor] of Object.entries(stored)) expectTensor(trained[key], tensor, TRAINED, key)
   })
 })
 
 test('draws the same normal numbers as the NumPy twin of its generator', async () => {
   const cases = json<{ seed: number; rows: number; columns: number }[]>('expected', 'normals.json')
   const drawn = readTensors('expected', 'normals.safetensors')
+  expect(cases.length).toBe(Object.keys(drawn).length)
+  expect(cases.length).toBeGreaterThan(0)
   for (const [i, { seed, rows, columns }] of cases.entries()) {
     // A decoder that hands z on as it is.
     const config = { input: columns, encoder: [], latent: columns, decoder: [], likelihood: 'gaussian' } as const

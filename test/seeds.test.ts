@@ -18,6 +18,7 @@ test('over five seeds the average training loss of epoch 5 is the notebook’s t
     const curve = epochs.map((epoch) => epoch.loss.toFixed(2)).join(' ')
     console.log(`seed ${seed}: training loss ${curve}, test loss ${loss.toFixed(2)} nats`)
     // One seed may be unlucky by a nat or so; a wrong gradient or constant is off by more.
+    expect(epochs).toHaveLength(NOTEBOOK.length)
     epochs.forEach((epoch, i) => {
       expect(Math.abs(epoch.loss - (NOTEBOOK[i] as number))).toBeLessThan(5)
     })

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { backend, Dataset, VAE } from '../src/index.js'
 import { bits, curve, rowsOf, small } from './helpers/data.js'
+import { expectNear, finite } from './helpers/near.js'
 
 const x = curve(60)
 let vae: VAE
@@ -104,18 +105,14 @@ test('bytes stand for 0, 1/255, ..., 1', async () => {
   const bytes = Uint8Array.from({ length: 24 }, (_, i) => (i * 11) % 256)
   const numbers = Float32Array.from(bytes, (byte) => byte / 255)
   const [a, b] = [await vae.anomalyScore(bytes), await vae.anomalyScore(numbers)]
-  a.forEach((score, i) => {
-    expect(score).toBeCloseTo(b[i] as number, 4)
-  })
+  expectNear(a, finite(b), { absolute: 5e-5 })
   expect(await vae.anomalyScore(Buffer.from(bytes))).toEqual(a)
 })
 
 test('reconstruct is decode of the posterior’s mean', async () => {
   const { mean } = await vae.encode(x)
   const [direct, inTwo] = [await vae.reconstruct(x), await vae.decode(mean)]
-  direct.data.forEach((value, i) => {
-    expect(value).toBeCloseTo(inTwo.data[i] as number, 5)
-  })
+  expectNear(direct.data, finite(inTwo.data), { absolute: 5e-6 })
 })
 
 test('a row’s result does not depend on the rows beside it', async () => {
@@ -145,8 +142,8 @@ describe('logLikelihood', () => {
   test('is the mean of its rows, and above the evidence lower bound', async () => {
     const { mean, standardError, perExample } = await vae.logLikelihood(x, { samples: 2000 })
     expect(perExample).toHaveLength(60)
-    expect(mean).toBeCloseTo(perExample.reduce((sum, value) => sum + value, 0) / 60, 10)
-    expect(standardError).toBeGreaterThan(0)
+    expect(finite(mean)).toBeCloseTo(perExample.reduce((sum, value) => sum + value, 0) / 60, 10)
+    expect(finite(standardError)).toBeGreaterThan(0)
     const { loss } = await vae.evaluate(x, { samples: 200 })
     expect(mean).toBeGreaterThan(-loss)
   })
@@ -174,7 +171,7 @@ test('the anomaly score is the same every time, and higher for what was never se
   const noise = { data: Float32Array.from(x.data, (_, i) => (i * 0.618034) % 1), shape: x.shape }
   const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length
   expect(await vae.anomalyScore(x)).toEqual(await vae.anomalyScore(x, { threads: 2 }))
-  expect(mean(await vae.anomalyScore(noise))).toBeGreaterThan(mean(await vae.anomalyScore(x)) + 1)
+  expect(mean(finite(await vae.anomalyScore(noise)))).toBeGreaterThan(mean(await vae.anomalyScore(x)) + 1)
 })
 
 test('parameters are copies, with PyTorch’s names and shapes', () => {

@@ -48,6 +48,7 @@ export function withPrefix(tensors: Tensors, prefix: string): Tensors {
  */
 export function deviation(actual: ArrayLike<number>, wanted: ArrayLike<number>): number {
   expect(actual.length).toBe(wanted.length)
+  expect(wanted.length).toBeGreaterThan(0)
   let difference = 0
   let largest = 0
   for (let i = 0; i < wanted.length; i++) {

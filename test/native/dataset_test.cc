@@ -53,6 +53,9 @@ TEST(Dataset, FindsTheFirstCellOutsideItsDomain) {
       expect_bad(check_with(0.5f, bad, 1, column, Domain::unit), 1, column, bad);
       expect_bad(check_with(2.0f, bad, 1, column, Domain::counts), 1, column, bad);
     }
+    for (const float largest : {std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()}) {
+      EXPECT_FALSE(check_with(1.0f, largest, 1, column, Domain::real));
+    }
     for (const float bad : {-1.0f, 0.5f, 1e-30f, 4194304.5f, 8388607.5f, -1e30f}) {
       expect_bad(check_with(2.0f, bad, 1, column, Domain::counts), 1, column, bad);
     }

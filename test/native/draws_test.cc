@@ -5,17 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <numbers>
 #include <string>
 #include <vector>
 
 #include "kernels.h"
 #include "likelihood/likelihood.h"
 #include "math/log_factorial.h"
+#include "math/random.h"
 #include "reference_likelihood.h"
 #include "support.h"
 
@@ -68,16 +71,19 @@ double mean_of(const Vector& values) {
   return sum / static_cast<double>(values.size());
 }
 
-// Within five standard errors; that of the variance is from the draws' own fourth moment.
-void expect_moments(const Vector& values, double mean, double variance) {
+// Within five standard errors. fourth: the moment about the mean, which the error of the variance comes from.
+void expect_moments(const Vector& values, double mean, double variance, double fourth) {
   const auto n = static_cast<double>(values.size());
   EXPECT_NEAR(mean_of(values), mean, 5.0 * std::sqrt(variance / n) + 1e-12);
   Vector squares;
   for (const double value : values) squares.push_back((value - mean) * (value - mean));
-  double spread = 0.0;
-  const double got = mean_of(squares);
-  for (const double square : squares) spread += (square - got) * (square - got);
-  EXPECT_NEAR(got, variance, 5.0 * std::sqrt(spread / n / n) + 1e-12);
+  EXPECT_NEAR(mean_of(squares), variance, 5.0 * std::sqrt(std::max(0.0, fourth - variance * variance) / n) + 1e-12);
+}
+
+// Of n trials with probability p; of one it is Bernoulli's.
+double binomial_fourth(double n, double p) {
+  const double variance = p * (1.0 - p);
+  return n * variance * (1.0 + 3.0 * (n - 2.0) * variance);
 }
 
 // Kolmogorov and Smirnov's largest distance; 2.2/√n is exceeded once in 8000 times.
@@ -87,8 +93,8 @@ void expect_distribution(Vector values, const std::function<double(double)>& cdf
   double distance = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double p = cdf(values[i]);
-    distance =
-        std::max({distance, std::abs(p - static_cast<double>(i) / n), std::abs(p - static_cast<double>(i + 1) / n)});
+    distance = test::larger(distance, std::abs(p - static_cast<double>(i) / n));
+    distance = test::larger(distance, std::abs(p - static_cast<double>(i + 1) / n));
   }
   EXPECT_LT(distance, 2.2 / std::sqrt(n));
 }
@@ -99,8 +105,7 @@ void expect_counts(const Vector& values, const std::function<double(double)>& lo
   const auto cells = static_cast<std::size_t>(to - from) + 1;
   Vector seen(cells + 1);
   for (const double value : values) {
-    ASSERT_EQ(value, std::floor(value));
-    ASSERT_GE(value, 0.0);
+    ASSERT_TRUE(std::isfinite(value) && value == std::floor(value) && value >= 0.0) << value;
     seen[value >= from && value <= to ? static_cast<std::size_t>(value - from) : cells] += 1.0;
   }
   double chi = 0.0, degrees = 0.0, rest_expected = n, rest_seen = n;
@@ -127,7 +132,7 @@ TEST(Draws, OfBernoulli) {
     const double p = 1.0 / (1.0 + std::exp(-logits[d]));
     const Vector values = column(rows, logits.size(), d);
     for (const double value : values) ASSERT_TRUE(value == 0.0 || value == 1.0);
-    expect_moments(values, p, p * (1.0 - p));
+    expect_moments(values, p, p * (1.0 - p), binomial_fourth(1.0, p));
   }
 }
 
@@ -146,7 +151,8 @@ TEST(Draws, OfContinuousBernoulli) {
                              reference::continuous_bernoulli_mean(Vector{l - h})[0]) /
                             (2.0 * h);
     // A float next to 1 is rounded by 3e-8, of a standard deviation of 1e-4.
-    if (l < 1e3) expect_moments(values, mean[d], variance);
+    // Between the 1.8 times variance² of a uniform and the 9 of an exponential.
+    if (l < 1e3) expect_moments(values, mean[d], variance, 9.0 * variance * variance);
     EXPECT_NEAR(mean_of(values), mean[d], 5.0 * std::sqrt(variance / DRAWS) + 1e-7);
     if (l < 1e3) {
       expect_distribution(values, [l](double x) {
@@ -169,7 +175,7 @@ TEST(Draws, OfGaussianAndLaplace) {
         const double log_dispersion = per_datum ? reference::soft_bound(raw[d], -3.0, 2.0) : raw[d];
         const double b = std::exp(log_dispersion);
         const Vector values = column(rows, mean.size(), d);
-        expect_moments(values, mean[d], gaussian ? b : 2.0 * b * b);
+        expect_moments(values, mean[d], gaussian ? b : 2.0 * b * b, gaussian ? 3.0 * b * b : 24.0 * std::pow(b, 4));
         expect_distribution(values, [&](double x) {
           const double t = x - mean[d];
           if (gaussian) return 0.5 * std::erfc(-t / std::sqrt(2.0 * b));
@@ -189,7 +195,9 @@ TEST(Draws, OfCategorical) {
   logits[20] = 1e30;
   const Vector rows = draw_rows(spec, {logits});
   const Vector p = reference::categorical_mean(logits, spec.classes, 1);
-  for (std::size_t d = 0; d < 21; ++d) expect_moments(column(rows, 21, d), p[d], p[d] * (1.0 - p[d]));
+  for (std::size_t d = 0; d < 21; ++d) {
+    expect_moments(column(rows, 21, d), p[d], p[d] * (1.0 - p[d]), binomial_fourth(1.0, p[d]));
+  }
   for (std::size_t r = 0; r < DRAWS; ++r) {
     std::size_t begin = 0;
     for (const std::size_t count : spec.classes) {
@@ -222,7 +230,7 @@ TEST(Draws, OfMultinomial) {
     const auto n = static_cast<double>(trials);
     for (std::size_t d = 0; d < 6; ++d) {
       const Vector values = column(rows, 6, d);
-      expect_moments(values, n * p[d], n * p[d] * (1.0 - p[d]));
+      expect_moments(values, n * p[d], n * p[d] * (1.0 - p[d]), binomial_fourth(n, p[d]));
       const double sigma = std::sqrt(n * p[d] * (1.0 - p[d]));
       if (trials == 0 || trials > 1000 || d == 3) continue;
       expect_counts(
@@ -268,7 +276,7 @@ TEST(Draws, OfPoisson) {
   for (std::size_t d = 0; d < log_rate.size(); ++d) {
     SCOPED_TRACE(log_rate[d]);
     const Vector values = column(rows, log_rate.size(), d);
-    expect_moments(values, rate[d], rate[d]);
+    expect_moments(values, rate[d], rate[d], rate[d] * (1.0 + 3.0 * rate[d]));
     if (log_rate[d] > 8.0) {
       // The normal approximation is off by 1/√rate of a hundredth.
       expect_distribution(values,
@@ -301,6 +309,81 @@ std::vector<LikelihoodSpec> every_likelihood() {
   }
   for (LikelihoodSpec& spec : all) spec.classes = {20, 1, 32};
   return all;
+}
+
+// The two uniforms of a cell's first block.
+std::array<double, 2> uniforms_of(std::uint32_t row, std::size_t lane) {
+  const Philox block = philox(SEED, Purpose::draw, 0, row, static_cast<std::uint32_t>(lane));
+  const auto uniform = [&](std::size_t i) {
+    const std::uint64_t bits = std::uint64_t{block.word[i]} << 32 | block.word[i + 1];
+    return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
+  };
+  return {uniform(0), uniform(2)};
+}
+
+// The smallest k whose probability and those below it add up to u.
+double inverse_of_counts(double u, const std::function<double(double)>& probability) {
+  double k = 0.0, below = probability(0.0);
+  while (below < u) below += probability(k += 1.0);
+  return k;
+}
+
+// So that the same seed gives the same draws in every version.
+TEST(Draws, AreTheInverseOfTheirDistributionAtTheirUniform) {
+  constexpr std::size_t R = 40, D = 7;
+  constexpr std::uint32_t FIRST = 9;
+  Random random(94);
+  const Vector head = random.floats(R * D, -2.0, 2.0), raw = random.floats(R * D, -1.0, 1.0);
+  const auto draw = [&](const LikelihoodSpec& spec) {
+    Matrix a(head, R, D, 16), b(raw, R, D, 16), out(R, D, 16);
+    const Panels heads[2] = {a, b};
+    likelihood_draw(out, spec, heads, nullptr, nullptr, R, D, SEED, FIRST);
+    return out.values();
+  };
+  const auto expected = [&](const std::function<double(double, double, std::array<double, 2>)>& of) {
+    Vector values;
+    for (std::size_t i = 0; i < R * D; ++i) {
+      values.push_back(of(head[i], raw[i], uniforms_of(FIRST + static_cast<std::uint32_t>(i / D), i % D)));
+    }
+    return values;
+  };
+  EXPECT_EQ(draw(spec_of(LikelihoodType::bernoulli)),
+            expected([](double l, double, const auto& u) { return u[0] < 1.0 / (1.0 + std::exp(-l)) ? 1.0 : 0.0; }));
+  EXPECT_TRUE(test::is_near(
+      draw(spec_of(LikelihoodType::continuousBernoulli)),
+      expected([](double l, double, const auto& u) { return std::log1p(u[0] * std::expm1(l)) / l; }), {0.0, 1e-6}));
+  EXPECT_EQ(draw(spec_of(LikelihoodType::poisson)), expected([](double l, double, const auto& u) {
+              return inverse_of_counts(u[0],
+                                       [&](double k) { return std::exp(k * l - std::exp(l) - log_factorial(k)); });
+            }));
+  LikelihoodSpec laplace = spec_of(LikelihoodType::laplace, DispersionType::perDatum);
+  laplace.log_dispersion_min = -20.0;
+  laplace.log_dispersion_max = 20.0;
+  EXPECT_TRUE(test::is_near(draw(laplace), expected([](double m, double log_b, const auto& u) {
+                              const double of_unit = u[0] < 0.5 ? std::log(2.0 * u[0]) : -std::log(2.0 * (1.0 - u[0]));
+                              return m + std::exp(log_b) * of_unit;
+                            }),
+                            {1e-6, 1e-6}));
+  LikelihoodSpec gaussian = laplace;
+  gaussian.type = LikelihoodType::gaussian;
+  EXPECT_TRUE(test::is_near(draw(gaussian), expected([](double m, double log_variance, const auto& u) {
+                              const double radius = std::sqrt(-2.0 * std::log(u[0]));
+                              return m +
+                                     std::exp(0.5 * log_variance) * radius * std::cos(2.0 * std::numbers::pi * u[1]);
+                            }),
+                            {1e-6, 1e-6}));
+  LikelihoodSpec categorical = spec_of(LikelihoodType::categorical);
+  categorical.classes = {4, 3};
+  const Vector drawn = draw(categorical), p = reference::categorical_mean(head, categorical.classes, R);
+  for (std::size_t r = 0; r < R; ++r) {
+    std::size_t begin = 0;
+    for (std::size_t variable = 0; variable < 2; ++variable) {
+      const double u = uniforms_of(FIRST + static_cast<std::uint32_t>(r), variable)[0];
+      const double k = inverse_of_counts(u, [&](double at) { return p[r * D + begin + static_cast<std::size_t>(at)]; });
+      EXPECT_EQ(drawn[r * D + begin + static_cast<std::size_t>(k)], 1.0) << r;
+      begin += categorical.classes[variable];
+    }
+  }
 }
 
 TEST(Draws, DependOnTheirPlaceAlone) {

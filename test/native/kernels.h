@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "comparison.h"
 #include "math/target.h"
 #include "support.h"
 
@@ -28,17 +29,20 @@ inline constexpr float INFINITE = std::numeric_limits<float>::infinity();
 // Padding may be anything finite where nothing else is said.
 inline constexpr float WILD = -3e38f;
 
-// |got − expected| ≤ roundings · 2⁻²⁴ · magnitude for every element; NaN equals NaN.
+// |got − expected| ≤ roundings · 2⁻²⁴ · magnitude for every element, which comes from the expected ones. As in
+// comparison.h NaN is close to nothing.
 inline testing::AssertionResult close(const Vector& got, const Vector& expected, const Vector& magnitude,
                                       double roundings) {
-  if (got.size() != expected.size()) return testing::AssertionFailure() << got.size() << " elements";
+  if (got.size() != expected.size() || got.size() != magnitude.size()) {
+    return testing::AssertionFailure() << got.size() << " elements instead of " << expected.size() << ", magnitudes of "
+                                       << magnitude.size();
+  }
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double rounding = 0x1p-24 * magnitude[i];
-    const double error = std::abs(got[i] - expected[i]);
-    const bool same = got[i] == expected[i] || (std::isnan(got[i]) && std::isnan(expected[i]));
-    if (!same && !(error <= roundings * rounding + SMALLEST)) {
+    if (!is_within(got[i], expected[i], roundings * rounding + SMALLEST)) {
       return testing::AssertionFailure() << "element " << i << " is " << got[i] << " instead of " << expected[i]
-                                         << ": off by " << error / rounding << " roundings, not " << roundings;
+                                         << ": off by " << std::abs(got[i] - expected[i]) / rounding
+                                         << " roundings, not " << roundings;
     }
   }
   return testing::AssertionSuccess();

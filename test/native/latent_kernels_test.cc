@@ -29,6 +29,7 @@ using test::close;
 using test::DRAWS;
 using test::INFINITE;
 using test::is_discrete;
+using test::largest_magnitude;
 using test::latents;
 using test::Losses;
 using test::Matrix;
@@ -91,15 +92,8 @@ std::vector<float> to_floats(const Vector& values) { return {values.begin(), val
 // a dozen operations make each term. Where densities stand in an exponent, that is in a mixture's responsibilities,
 // their own roundings, a few times their magnitude, are added.
 testing::AssertionResult near(const Vector& got, const Vector& expected, double terms = 1.0, double exponent = 0.0) {
-  double largest = 1.0;
-  for (const double value : expected) largest = std::max(largest, std::abs(value));
+  const double largest = test::larger(1.0, test::largest_magnitude(expected));
   return close(got, expected, Vector(expected.size(), largest), 16.0 * terms + 4.0 * exponent);
-}
-
-double largest_of(const Vector& values) {
-  double largest = 0.0;
-  for (const double value : values) largest = std::max(largest, std::abs(value));
-  return largest;
 }
 
 Vector sum_of(const Vector& a, const Vector& b) {
@@ -196,7 +190,7 @@ void check_densities(const LatentSpec& spec, std::size_t B, std::size_t L, std::
   latent_log_prior_backward(dz, dprior, spec, prior.data(), z, weight.data(), R);
   const reference::LogPriorGradient expected = reference::latent_log_prior_backward(spec, c.prior, c.z, c.weight, R);
   const bool mixture = spec.prior.type == PriorType::mixture;
-  const double exponent = mixture ? largest_of(reference::latent_log_prior(spec, c.prior, c.z, R)) + Z : 0.0;
+  const double exponent = mixture ? largest_magnitude(reference::latent_log_prior(spec, c.prior, c.z, R)) + Z : 0.0;
   EXPECT_TRUE(near(dz.values(), sum_of(c.dz, expected.dz), 1.0, exponent));
   EXPECT_TRUE(near(dprior.values(), expected.dprior, 1.0, exponent));
   EXPECT_TRUE(all_zero(dz.padding()) && all_zero(dprior.padding()));
@@ -344,7 +338,8 @@ TEST_P(LatentKernels, NoiseHasItsDistribution) {
     double distance = 0.0;
     for (std::size_t i = 0; i < N; ++i) {
       const double expected = kind.distribution(values[i]);
-      distance = std::max({distance, expected - static_cast<double>(i) / N, static_cast<double>(i + 1) / N - expected});
+      distance = test::larger(distance, expected - static_cast<double>(i) / N);
+      distance = test::larger(distance, static_cast<double>(i + 1) / N - expected);
     }
     EXPECT_LT(distance * std::sqrt(static_cast<double>(N)), 2.7);
   }

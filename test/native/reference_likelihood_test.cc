@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "comparison.h"
 #include "support.h"
 
 namespace aevb::reference {
@@ -78,7 +79,7 @@ void expect_gradient(const std::function<double()>& f, Vector* values, const Vec
     (*values)[i] = before - 1e-5;
     const double below = f();
     (*values)[i] = before;
-    EXPECT_NEAR(gradient[i], (above - below) / 2e-5, 1e-7 * std::abs(gradient[i]) + 1e-8) << "element " << i;
+    EXPECT_TRUE(test::is_near(gradient[i], (above - below) / 2e-5, {1e-7, 1e-8})) << "element " << i;
   }
 }
 

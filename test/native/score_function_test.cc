@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "comparison.h"
 #include "reference_objective.h"
 #include "support.h"
 
@@ -39,7 +40,7 @@ TEST(ScoreFunction, IsItsTwin) {
           const Vector expected =
               reference::score_function_weights(f, baseline, state.begun ? &state.value : nullptr, scale, B, L);
           for (std::size_t i = 0; i < B * L; ++i) {
-            EXPECT_NEAR(got[i], expected[i], 0x1p-24 * std::abs(expected[i]) + 1e-12);
+            EXPECT_TRUE(test::is_near(got[i], expected[i], {0x1p-24, 1e-12}));
           }
         }
       }

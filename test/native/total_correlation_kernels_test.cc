@@ -59,7 +59,7 @@ Step step(PosteriorType family, const Vector& z, const Vector& mean, const Vecto
                             R, B, Z);
   }
   for (std::size_t i = 0; i < R; ++i) {
-    EXPECT_TRUE(value.values()[i] == value_alone.values()[i] || std::isnan(value.values()[i]));
+    EXPECT_TRUE(test::is_same(value.values()[i], value_alone.values()[i]));
   }
   for (Matrix* matrix : {&dz, &dm, &ds}) {
     for (const float padding : matrix->padding()) EXPECT_EQ(padding, GARBAGE);
