@@ -272,13 +272,15 @@ describe('a deterministic model', () => {
     for (const { loss, reconstruction, kl } of epochs) expect([finite(loss), kl]).toEqual([reconstruction, 0])
     const evaluated = await vae.evaluate(x, { seed: 1 })
     finite(evaluated.loss)
+    // A BLAS may round the products of three draws otherwise than those of one: single precision, of a loss near 8.
+    const rounded = (value: number) => expect.closeTo(value, 5)
     expect(await vae.evaluate(x, { seed: 2, samples: 3 })).toEqual({
       ...evaluated,
-      loss: expect.closeTo(evaluated.loss, EXACT - 3),
-      reconstruction: expect.closeTo(evaluated.reconstruction, EXACT - 3),
+      loss: rounded(evaluated.loss),
+      reconstruction: rounded(evaluated.reconstruction),
     })
     const scores = await vae.anomalyScore(x)
-    expect(scores.reduce((sum, score) => sum + score) / 60).toBeCloseTo(evaluated.loss, EXACT - 3)
+    expect(scores.reduce((sum, score) => sum + score) / 60).toEqual(rounded(evaluated.loss))
   })
 
   test('has no likelihood of the data, and no posterior to refine', async () => {

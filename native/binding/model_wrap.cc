@@ -281,6 +281,12 @@ struct Posteriors {
   float* mean;
 };
 
+// What a job is answered with: an object that was made before it, and whose arrays its work has filled.
+std::function<Napi::Value(Napi::Env)> filled(const Napi::Object& answer) {
+  const auto held = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
+  return [held](Napi::Env) -> Napi::Value { return held->Value(); };
+}
+
 }  // namespace
 
 Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
@@ -356,12 +362,10 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
-                             std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
-                             std::initializer_list<Napi::Object> kept) {
+                             std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result) {
   auto job = environment_->make_job();
   job->disposed = disposed_;
   job->keep(info.This().As<Napi::Object>());
-  for (const Napi::Object& object : kept) job->keep(object);
   job->task->work = [live = live_, rows, draws, threads, work = std::move(work)](Task& self) {
     if (self.cancelled().load()) throw Cancelled();
     ThreadPool& pool = self.worker().pool(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
@@ -382,7 +386,7 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
   return infer(
       info, data.rows(), samples, read_size(options, "threads"),
       [data, samples, seed, terms](const Inference& inference) { *terms = inference.evaluate(data, samples, seed); },
-      [terms](Napi::Env env) -> Napi::Value { return terms_object(env, *terms); }, {});
+      [terms](Napi::Env env) -> Napi::Value { return terms_object(env, *terms); });
 }
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
@@ -397,13 +401,12 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
     draws.z = z.Data();
     object.Set("z", z);
   }
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
   return infer(
       info, data.rows(), 1, read_size(options, "threads"),
       [data, draws, heads = answer.heads, mean = answer.mean](const Inference& inference) {
         inference.encode(heads, mean, data, draws);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(object));
 }
 
 Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
@@ -451,13 +454,12 @@ Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
   const auto condition = condition_of(spec, options.Get("condition"), z.rows());
   const Drawing drawing = drawing_of(options);
   auto out = new_floats(info.Env(), z.rows(), spec.input);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, z.rows(), 1, read_size(options, "threads"),
       [z, condition, drawing, to = out.Data()](const Inference& inference) {
         inference.decode(to, z, condition ? &*condition : nullptr, drawing);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(out));
 }
 
 Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
@@ -466,13 +468,12 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Drawing drawing = drawing_of(options);
   const LatentChoice latent = read_bool(options, "drawLatent") ? LatentChoice::draw : LatentChoice::center;
   auto out = new_floats(info.Env(), data.rows(), live().model.spec().input);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options, "threads"),
       [data, drawing, latent, to = out.Data()](const Inference& inference) {
         inference.reconstruct(to, data, drawing, latent);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(out));
 }
 
 Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
@@ -486,13 +487,12 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("x", x);
   answer.Set("z", z);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
       info, count, 1, read_size(options, "threads"),
       [count, condition, drawing, to = x.Data(), to_z = z.Data()](const Inference& inference) {
-        inference.sample(to, to_z, count, condition ? &*condition : nullptr, drawing.seed, drawing);
+        inference.sample(to, to_z, count, condition ? &*condition : nullptr, drawing);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(answer));
 }
 
 Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
@@ -509,12 +509,11 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   Napi::Object object = answer.object;
   object.Set("before", before);
   object.Set("after", after);
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
   return infer(
       info, data.rows(), refinement.samples * refinement.steps, read_size(options, "threads"),
       [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(), to_after = after.Data()](
           const Inference& inference) { aevb::refine(inference, heads, mean, to_before, to_after, data, refinement); },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(object));
 }
 
 Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
@@ -533,13 +532,12 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   answer.Set("reliable", reliable);
   const LikelihoodEstimates estimates{doubles("perExample"), doubles("variance"), doubles("effectiveSamples"),
                                       doubles("paretoK"),    doubles("samples"),  reliable.Data()};
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
       info, data.rows(), sampling.samples, read_size(options, "threads"),
       [data, sampling, estimates](const Inference& inference) {
         estimate_log_likelihood(inference, estimates, data, sampling);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(answer));
 }
 
 Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
@@ -548,23 +546,20 @@ Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
   const std::size_t states = discrete_states(live().model), seed = read_size(options, "seed");
   if (states == NOT_DISCRETE) throw Napi::TypeError::New(info.Env(), "Expected a model whose z is discrete");
   auto per_example = new_doubles(info.Env(), data.rows());
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(per_example.As<Napi::Object>()));
   return infer(
       info, data.rows(), states, read_size(options, "threads"),
       [data, seed, to = per_example.Data()](const Inference& inference) {
         aevb::exact_log_likelihood(inference, to, data, seed);
       },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      filled(per_example));
 }
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   auto score = new_doubles(info.Env(), data.rows());
-  const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(score.As<Napi::Object>()));
   return infer(
       info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
-      [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); },
-      [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
+      [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); }, filled(score));
 }
 
 Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
@@ -587,7 +582,7 @@ Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
     AlignedFloats gradients;
   };
   const auto answer = std::make_shared<Answer>();
-  Napi::Value handle = infer(
+  return infer(
       info, data.rows(), spec.objective.samples, read_size(options, "threads"),
       [live = live_, data, epsilon, step, answer](const Inference& inference) {
         answer->terms =
@@ -599,9 +594,7 @@ Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
         Napi::Object object = terms_object(env, answer->terms);
         object.Set("gradients", tensors_object(env, live->model, answer->gradients.data()));
         return object;
-      },
-      {});
-  return handle;
+      });
 }
 
 }  // namespace aevb::binding

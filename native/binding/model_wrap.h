@@ -66,8 +66,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   void tell_memory(std::int64_t bytes);
   // A job that calls `work` with what inference needs; `rows` and `draws` decide how many threads pay.
   Napi::Value infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
-                    std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
-                    std::initializer_list<Napi::Object> kept);
+                    std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result);
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<LiveModel> live_;  // until it is disposed of

@@ -232,11 +232,11 @@ void Inference::reconstruct(float* out, const Examples& examples, const Drawing&
   });
 }
 
-void Inference::sample(float* out, float* z, std::size_t count, const Dataset* condition, std::uint64_t seed,
+void Inference::sample(float* out, float* z, std::size_t count, const Dataset* condition,
                        const Drawing& drawing) const {
   const std::size_t Z = model.latent_width;
   for_rows(*this, count, ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t rows) {
-    sample_prior(workspace.z, model, seed, Purpose::prior, 0, static_cast<std::uint32_t>(first), rows);
+    sample_prior(workspace.z, model, drawing.seed, Purpose::prior, 0, static_cast<std::uint32_t>(first), rows);
     if (z != nullptr) scatter_rows(z + first * Z, workspace.z, rows, Z);
     if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, rows);
     write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, rows);

@@ -58,8 +58,7 @@ struct Inference {
   void reconstruct(float* out, const Examples& examples, const Drawing& drawing,
                    LatentChoice latent = LatentChoice::center) const;
   // out[count, D]: decode at draws from the prior, which z[count, Z] receives where it is not null.
-  void sample(float* out, float* z, std::size_t count, const Dataset* condition, std::uint64_t seed,
-              const Drawing& drawing) const;
+  void sample(float* out, float* z, std::size_t count, const Dataset* condition, const Drawing& drawing) const;
 
   // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats. Where KL has no closed form, its integrand there.
   void anomaly_score(double* score, const Examples& examples) const;

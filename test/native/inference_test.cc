@@ -85,7 +85,7 @@ TEST_P(Infers, EncodesOneRowAsItDoesMany) {
 
 TEST_P(Infers, SamplesFromThePrior) {
   std::vector<float> out(70 * spec.input);
-  inference.sample(out.data(), nullptr, 70, nullptr, 42, {});
+  inference.sample(out.data(), nullptr, 70, nullptr, {.seed = 42});
   const Vector z = reference::normals(70, spec.latents[0].units, 42, Purpose::prior, 0, 0);
   expect_close(out.data(), reference::decode(spec, parameters, z, 70));
 }

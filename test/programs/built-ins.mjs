@@ -113,8 +113,11 @@ try {
   const methods = Object.getOwnPropertyNames(VAE.prototype).filter((name) => {
     return name !== 'constructor' && typeof Object.getOwnPropertyDescriptor(VAE.prototype, name).value === 'function'
   })
-  // The last, since what they do to a model is unknown here: methods that need no argument.
-  for (const name of methods) if (!used.has(name) && VAE.prototype[name].length === 0) await use(vae, name)()
+  // Methods that need no argument are called last, since what they do to a model is unknown here; `dispose` after them.
+  for (const name of methods.filter((name) => name !== 'dispose')) {
+    if (!used.has(name) && VAE.prototype[name].length === 0) await use(vae, name)()
+  }
+  for (const disposable of [rows, vae]) use(disposable, 'dispose')()
   const unused = [...methods, ...Object.keys(functions)].filter((name) => !used.has(name))
   console.log(JSON.stringify({ changed: changes(before, builtIns()), unused }))
 } finally {
