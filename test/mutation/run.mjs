@@ -95,6 +95,10 @@ const VITEST_FILES = [
   'combinations',
   'bounds',
   'seeds',
+  'scale',
+  'posterior-draws',
+  'log-likelihood',
+  'refine-step',
 ].map((name) => `test/${name}.test.ts`)
 
 const { values: options } = parseArgs({
