@@ -358,7 +358,8 @@ Vector low_rank_forward(const Vector& mean, const Vector& log_variance, const Ve
   Vector loss;
   for (std::size_t row = 0; row < B * L; ++row) {
     const auto part = [&](const Vector& of, std::size_t r) {
-      return Vector(of.begin() + static_cast<std::ptrdiff_t>(r * D), of.begin() + static_cast<std::ptrdiff_t>(r * D + D));
+      return Vector(of.begin() + static_cast<std::ptrdiff_t>(r * D),
+                    of.begin() + static_cast<std::ptrdiff_t>(r * D + D));
     };
     const Vector C = low_rank_matrix(log_variance, factor, row, D, rank);
     loss.push_back(gaussian_density_loss(part(mean, row), C, part(x, row / L)));
@@ -433,10 +434,9 @@ void covariance_gradient(const LikelihoodSpec& spec, const std::vector<Vector>& 
                          const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D,
                          std::vector<Vector>* dheads, Vector* dshared) {
   const Vector log_variance = log_variance_of_rows(spec, heads, raw, B * L, D);
-  CovarianceGradient d =
-      spec.covariance == CovarianceType::full
-          ? full_covariance_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D)
-          : low_rank_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D, spec.rank);
+  CovarianceGradient d = spec.covariance == CovarianceType::full
+                             ? full_covariance_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D)
+                             : low_rank_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D, spec.rank);
   *dheads = {d.dmean};
   for (std::size_t i = 0; i < B * L * D; ++i) (*dshared)[i % D] += d.dlog_variance[i];
   if (spec.dispersion == DispersionType::perDatum) {

@@ -29,8 +29,7 @@ struct CovarianceGradient {
 Vector full_covariance_forward(const Vector& mean, const Vector& log_variance, const Vector& regression,
                                const Vector& x, std::size_t B, std::size_t L, std::size_t D);
 CovarianceGradient full_covariance_backward(const Vector& mean, const Vector& log_variance, const Vector& regression,
-                                            const Vector& x, double scale, std::size_t B, std::size_t L,
-                                            std::size_t D);
+                                            const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D);
 // likelihood/low_rank.h, by the whole of C = W Wᵀ + Ψ and its inverse.
 Vector low_rank_forward(const Vector& mean, const Vector& log_variance, const Vector& factor, const Vector& x,
                         std::size_t B, std::size_t L, std::size_t D, std::size_t rank);

@@ -82,8 +82,8 @@ struct Expectation {
   double roundings = 0.0;
 };
 
-// How much e, each entry of C⁻¹ and what is made of them is off by, to first order, where the variances are known so well
-// and x − mean is a float.
+// How much e, each entry of C⁻¹ and what is made of them is off by, to first order, where the variances are known so
+// well and x − mean is a float.
 void add_full_magnitudes(Expectation* expected, const Problem& problem, const Vector& v, std::size_t r) {
   const std::size_t D = problem.D, units = problem.units();
   const double* phi = problem.own.data() + r * units;
@@ -122,7 +122,7 @@ void add_low_rank_magnitudes(Expectation* expected, const Problem& problem, cons
   const std::size_t D = problem.D, rank = problem.rank;
   const double* w = problem.own.data() + r * D * rank;
   const Vector inverse = inverse_of(reference::low_rank_matrix(v, problem.own, r, D, rank), D);
-  Vector a(D), variance(D), off(D);  // |C⁻¹ (x − mean)|, Ψ, and what Ψ a and x − mean are off by
+  Vector a(D), variance(D), off(D);   // |C⁻¹ (x − mean)|, Ψ, and what Ψ a and x − mean are off by
   Vector product(D * rank), c(rank);  // C⁻¹ W, Wᵀ a
   for (std::size_t i = 0; i < D; ++i) {
     variance[i] = std::exp(v[r * D + i]);
@@ -223,8 +223,8 @@ void expect_is_its_twin(const Problem& problem, const Expectation& expected, std
   fused(together.data(), dmean, dlog_variance, down);
   EXPECT_EQ(together.values(), alone.values());
   EXPECT_TRUE(close(dmean.values(), expected.dmean, expected.dmean_magnitude, expected.roundings));
-  EXPECT_TRUE(close(dlog_variance.values(), expected.dlog_variance, expected.dlog_variance_magnitude,
-                    expected.roundings));
+  EXPECT_TRUE(
+      close(dlog_variance.values(), expected.dlog_variance, expected.dlog_variance_magnitude, expected.roundings));
   if (units > 0) {
     EXPECT_TRUE(close(down.values(), expected.down, expected.down_magnitude, expected.roundings));
     EXPECT_TRUE(all_zero(down.padding()));

@@ -390,7 +390,8 @@ TEST(Draws, DependOnTheirPlaceAlone) {
   constexpr std::size_t R = 23, D = 53;
   Random random(93);
   for (const LikelihoodSpec& spec : every_likelihood()) {
-    SCOPED_TRACE(std::to_string(static_cast<int>(spec.type)) + ", " + std::to_string(static_cast<int>(spec.covariance)));
+    SCOPED_TRACE(std::to_string(static_cast<int>(spec.type)) + ", " +
+                 std::to_string(static_cast<int>(spec.covariance)));
     std::vector<Vector> values;
     for (std::size_t i = 0; i < likelihood_heads(spec).size(); ++i) {
       const std::size_t units = likelihood_head_units(spec, i, D);

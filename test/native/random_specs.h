@@ -358,8 +358,8 @@ inline ModelSpec random_spec(Random* random) {
 
 inline std::string description(const ModelSpec& spec) {
   const auto number = [](auto value) { return std::to_string(static_cast<int>(value)); };
-  std::string text = "likelihood " + number(spec.likelihood.type) + "/covariance" +
-                     number(spec.likelihood.covariance) + ", latents";
+  std::string text =
+      "likelihood " + number(spec.likelihood.type) + "/covariance" + number(spec.likelihood.covariance) + ", latents";
   for (const LatentSpec& latent : spec.latents) {
     text += " " + number(latent.type) + (latent.full_covariance ? "full" : "") + "/prior" + number(latent.prior.type) +
             (latent.prior.learned ? "learned" : "") + (latent.straight_through ? "/st" : "");

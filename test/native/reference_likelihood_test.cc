@@ -212,7 +212,9 @@ TEST(ReferenceLikelihood, DensitiesWithACovarianceIntegrateToOneAndHaveIt) {
   LikelihoodSpec full = with_covariance(CovarianceType::full, DispersionType::perDatum);
   LikelihoodSpec low_rank = with_covariance(CovarianceType::lowRank, DispersionType::perDatum);
   low_rank.rank = 1;
-  const auto bounded = [&](double value) { return soft_bound(value, full.log_dispersion_min, full.log_dispersion_max); };
+  const auto bounded = [&](double value) {
+    return soft_bound(value, full.log_dispersion_min, full.log_dispersion_max);
+  };
   const Vector inside{bounded(log_variance[0]), bounded(log_variance[1])};
   const Vector regression{-1.3}, factor{0.9, -1.1};
   const std::pair<LikelihoodSpec, Vector> all[] = {{full, regression}, {low_rank, factor}};

@@ -4,8 +4,8 @@
 //   x_i = mean_i + Σ_{j<i} Φ_ij (x_j − mean_j) + S_ii ε_i,   which is x = mean + L ε,
 // Φ_ij are the coefficients of the regression of x_i on the features before it, S_ii = L_ii, and S_ii² is the variance
 // of x_i given them. Every positive definite C has exactly one such Φ and S, whatever numbers Φ holds, and the density
-// needs neither an inverse nor a determinant (Pourahmadi, Joint mean-covariance models with applications to longitudinal
-// data: unconstrained parameterisation (1999)):
+// needs neither an inverse nor a determinant (Pourahmadi, Joint mean-covariance models with applications to
+// longitudinal data: unconstrained parameterisation (1999)):
 //   e = (I − Φ)(x − mean),   −log p(x|z) = Σ_i ½ (log 2π + log S_ii² + e_i²/S_ii²)
 // With the entries of L instead, e would be the solution of L e = x − mean, which for the L that a decoder begins with
 // grows exponentially with the number of features.

@@ -19,8 +19,8 @@ std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec);
 // Outputs of the i-th: D, but for a covariance's own.
 std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D);
 
-// Whether so many features can have that covariance: see the limits in full_covariance.h and low_rank.h. A full one of a
-// single feature is a diagonal one, and is to be said so.
+// Whether so many features can have that covariance: see the limits in full_covariance.h and low_rank.h. A full one of
+// a single feature is a diagonal one, and is to be said so.
 bool covariance_fits(const LikelihoodSpec& spec, std::size_t D);
 
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.

@@ -1,6 +1,6 @@
 // p(x|z) = N(x; mean, C) with the covariance C = W Wᵀ + Ψ, low rank plus diagonal, that the decoder puts out for each
 // datum: W is [D, rank], and the diagonal Ψ is the dispersion. So x = mean + W η + Ψ^½ ε with η and ε of N(0, I): a
-// factor analysis of each datum (Monteiro et al., Stochastic Segmentation Networks (2020), section 3.2).
+// factor analysis of each datum (Monteiro et al., Stochastic Segmentation Networks (2020)).
 //
 // With A = I + Wᵀ Ψ⁻¹ W [rank, rank] and c = A⁻¹ Wᵀ Ψ⁻¹ (x − mean), the posterior mean of η, and e = x − mean − W c:
 //   det C = det Ψ det A                                  (the matrix determinant lemma)

@@ -41,7 +41,7 @@ export interface GaussianLikelihood {
    * said so. For at most 512 features.
    *
    * 'lowRank': C = W Wᵀ + diag(variance) with a W [features, {@link rank}] that the decoder puts out, D · rank for D
-   * features (Monteiro et al. 2020, section 3.2).
+   * features (Monteiro et al. 2020).
    */
   readonly covariance?: 'diagonal' | 'lowRank' | 'full' | undefined
   /** Columns of W, for a 'lowRank' covariance, which needs it: an integer from 1 to 24, and at most as many as features. */
