@@ -66,6 +66,9 @@ export interface LikelihoodSpec {
   /** categorical: a row of data holds class numbers. */
   readonly codes: boolean
   readonly trials: number
+  readonly covariance: 'diagonal' | 'lowRank' | 'full'
+  /** lowRank; elsewhere 0. */
+  readonly rank: number
 }
 
 export interface ObjectiveSpec {

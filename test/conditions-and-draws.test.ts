@@ -492,6 +492,8 @@ describe('refine', () => {
     ['a full covariance', { ...small, latent: { type: 'gaussian', units: 2, covariance: 'full' } }],
     ['logistic', { ...small, latent: { type: 'logistic', units: 2 } }],
     ['a Gaussian likelihood', { ...small, likelihood: 'gaussian' }],
+    ['one with a full covariance', { ...small, likelihood: { type: 'gaussian', covariance: 'full' } }],
+    ['one of low rank', { ...small, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 2 } }],
     ['switches', { ...small, latent: { type: 'bernoulli', units: 4 } }],
   ])('leaves a row where it was rather than worse or infinite, however long the steps are: %s', async (_, config) => {
     const vae = new VAE(config)

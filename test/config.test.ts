@@ -35,6 +35,8 @@ describe('a config is spelled out', () => {
         classes: [],
         codes: false,
         trials: 1,
+        covariance: 'diagonal',
+        rank: 0,
       },
       objective: {
         beta: 1,
@@ -124,6 +126,39 @@ describe('a config is spelled out', () => {
       dispersion: 'perDatum',
       logDispersionBounds: [-3, 2],
     })
+  })
+
+  test('with a covariance the decoder puts out the variance too, unless told otherwise', () => {
+    const likelihood = (value: VAEConfig['likelihood'], input = 6) => spec({ input, likelihood: value }).likelihood
+    const full = { type: 'gaussian', covariance: 'full' } as const
+    expect(likelihood(full)).toMatchObject({ covariance: 'full', rank: 0, dispersion: 'perDatum' })
+    expect(likelihood({ ...full, variance: 'perFeature' }).dispersion).toBe('perFeature')
+    const lowRank = { type: 'gaussian', covariance: 'lowRank', rank: 6 } as const
+    expect(likelihood(lowRank)).toMatchObject({ covariance: 'lowRank', rank: 6, dispersion: 'perDatum' })
+    expect(likelihood({ ...lowRank, rank: 24 }, 1000)).toMatchObject({ covariance: 'lowRank', rank: 24 })
+    expect(likelihood({ type: 'gaussian', covariance: 'diagonal' })).toEqual(likelihood('gaussian'))
+    expect(likelihood(full, 512).covariance).toBe('full')
+    // A single feature has no covariances.
+    expect(likelihood(full, 1)).toEqual(likelihood({ type: 'gaussian', variance: 'perDatum' }, 1))
+  })
+
+  test.each([
+    [
+      7,
+      { rank: 8 },
+      /^Expected an integer from 1 to 7, the number of features, .* for likelihood\.rank but received 8/,
+    ],
+    [30, { rank: 25 }, /^Expected an integer from 1 to 24 .* for likelihood\.rank but received 25 of type number/],
+    [7, {}, /^Expected an integer from 1 to 7, .* for likelihood\.rank but received undefined/],
+    [
+      7,
+      { covariance: 'full', rank: 2 },
+      /^Expected no rank beside covariance 'full' for likelihood\.rank but received 2/,
+    ],
+    [513, { covariance: 'full' }, /^Expected 'lowRank' .* 513 have 131328 covariances, for likelihood\.covariance/],
+  ])('%i features refuse the covariance %j by its name', (input, options, message) => {
+    const likelihood = { type: 'gaussian', covariance: 'lowRank', ...options } as VAEConfig['likelihood']
+    expect(() => parseConfig({ input, likelihood })).toThrow(message)
   })
 
   test.each<[VAEConfig['likelihood'], string]>([
@@ -606,7 +641,8 @@ describe('configs drawn from the whole schema', () => {
       latent.logistic.prior.normal.learned=false|true latent.logistic.prior.normal.mean
       latent.logistic.prior.normal.variance latent.logistic.prior=standard latent.logistic.units
       likelihood.bernoulli.binarize=none|stochastic|threshold likelihood.categorical.classes
-      likelihood.categorical.coding=codes|oneHot likelihood.gaussian.logVarianceBounds
+      likelihood.categorical.coding=codes|oneHot likelihood.gaussian.covariance=diagonal|full|lowRank
+      likelihood.gaussian.logVarianceBounds likelihood.gaussian.rank
       likelihood.gaussian.variance=#|learned|perDatum|perFeature likelihood.laplace.logScaleBounds
       likelihood.laplace.scale=#|learned|perDatum|perFeature likelihood.multinomial.trials
       likelihood=bernoulli|continuousBernoulli|gaussian|laplace|multinomial|poisson

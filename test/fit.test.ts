@@ -33,6 +33,8 @@ describe('fit', () => {
     { type: 'gaussian', variance: 'learned' },
     { type: 'gaussian', variance: 'perFeature' },
     { type: 'gaussian', variance: 'perDatum' },
+    { type: 'gaussian', covariance: 'full' },
+    { type: 'gaussian', covariance: 'lowRank', rank: 2, variance: 'perFeature' },
   ] as const)('learns with the likelihood %j', async (likelihood) => {
     const { history } = await trained({ epochs: 10 }, { likelihood })
     expect(finite(history.epochs.at(-1)?.loss)).toBeLessThan(finite(history.epochs[0]?.loss) - 0.1)

@@ -24,6 +24,17 @@ const cases: readonly Case[] = [
   { name: 'a cell', config: { ...small, likelihood: 'gaussian' }, row: [1e20, ...usual.slice(1)] },
   { name: 'a cell of a Laplace model', config: { ...small, likelihood: 'laplace' }, row: [3e38, ...usual.slice(1)] },
   {
+    name: 'a cell of a model with a full covariance',
+    config: { ...small, likelihood: { type: 'gaussian', covariance: 'full' } },
+    row: [1e20, ...usual.slice(1)],
+  },
+  {
+    // Its sums are double, which hold more.
+    name: 'a cell of a model with a covariance of low rank',
+    config: { ...small, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 2 } },
+    row: [3e38, ...usual.slice(1)],
+  },
+  {
     name: 'a cell of an importance-weighted model',
     config: { ...small, likelihood: 'gaussian', objective: { bound: 'iwae', samples: 3 } },
     row: [1e20, ...usual.slice(1)],

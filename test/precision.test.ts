@@ -140,6 +140,8 @@ describe.skipIf(!backend().bfloat16)('where there are', () => {
       { type: 'gaussian', variance: spread },
       { type: 'laplace', scale: spread },
     ]),
+    { type: 'gaussian', covariance: 'full' },
+    { type: 'gaussian', covariance: 'lowRank', rank: 2, variance: 'learned' },
     { type: 'categorical', classes: 3 },
     { type: 'categorical', classes: [2, 28] },
     { type: 'multinomial' },

@@ -20,6 +20,8 @@ const configs: VAEConfig[] = [
   { ...small, likelihood: 'gaussian', seed: 2 ** 53 - 1 },
   { ...small, likelihood: { type: 'gaussian', variance: 'perFeature', logVarianceBounds: [-4, 4] } },
   { ...small, likelihood: { type: 'gaussian', variance: 'perDatum' }, objective: { samples: 3, beta: 0.1 } },
+  { ...small, likelihood: { type: 'gaussian', covariance: 'full' } },
+  { ...small, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 3, variance: 'perFeature' } },
 ]
 
 let folder: string

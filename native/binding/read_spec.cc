@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "likelihood/likelihood.h"
+
 namespace aevb::binding {
 
 namespace {
@@ -66,6 +68,12 @@ constexpr std::pair<const char*, DispersionType> DISPERSIONS[] = {
     {"learned", DispersionType::learned},
     {"perFeature", DispersionType::perFeature},
     {"perDatum", DispersionType::perDatum},
+};
+
+constexpr std::pair<const char*, CovarianceType> COVARIANCES[] = {
+    {"diagonal", CovarianceType::diagonal},
+    {"full", CovarianceType::full},
+    {"lowRank", CovarianceType::lowRank},
 };
 
 constexpr std::pair<const char*, Binarize> BINARIZATIONS[] = {
@@ -201,6 +209,7 @@ void check_lengths(Napi::Env env, const ModelSpec& spec) {
     if (prior.type == PriorType::mixture && prior.components == 0) wrong(env, "at least 1", "components");
     if (latent.type == PosteriorType::categorical && latent.classes == 0) wrong(env, "at least 1", "classes");
   }
+  if (!covariance_fits(spec.likelihood, spec.input)) wrong(env, "one that so many features can have", "covariance");
   if (spec.likelihood.type != LikelihoodType::categorical) return;
   std::size_t left = spec.input;
   for (const std::size_t classes : spec.likelihood.classes) {
@@ -243,6 +252,8 @@ LikelihoodSpec read_likelihood(const Napi::Object& object) {
   spec.classes = read_sizes(object, "classes");
   spec.codes = read_bool(object, "codes");
   spec.trials = read_size(object, "trials");
+  spec.covariance = read_choice(object, "covariance", COVARIANCES);
+  spec.rank = read_size(object, "rank");
   return spec;
 }
 

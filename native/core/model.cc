@@ -63,10 +63,14 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
     }
     if (columns != spec.input) throw std::invalid_argument("classes must add up to the features");
   }
+  if (!covariance_fits(spec.likelihood, spec.input)) {
+    throw std::invalid_argument("too many features for that covariance, or too few");
+  }
   const auto names = likelihood_heads(spec.likelihood);
   heads.resize(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    add_dense(heads[i], std::string("likelihood.") + names[i], width, spec.input, Activation::identity, true);
+    add_dense(heads[i], std::string("likelihood.") + names[i], width,
+              likelihood_head_units(spec.likelihood, i, spec.input), Activation::identity, true);
   }
   shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
   if (shared_log_dispersions > 0) {

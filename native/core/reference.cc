@@ -316,7 +316,8 @@ Layers model_layers(const ModelSpec& spec) {
   layers.decoder = dense_stack("decoder", spec.latents[0].units, spec.decoder);
   const std::size_t decoded = layers.decoder.empty() ? spec.latents[0].units : layers.decoder.back().out;
   for (const char* name : likelihood_heads(spec.likelihood)) {
-    layers.heads.push_back(head(std::string("likelihood.") + name, decoded, spec.input));
+    const std::size_t units = likelihood_head_units(spec.likelihood, layers.heads.size(), spec.input);
+    layers.heads.push_back(head(std::string("likelihood.") + name, decoded, units));
   }
   return layers;
 }

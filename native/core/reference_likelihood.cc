@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <numbers>
 
 #include "likelihood/poisson.h"
 
@@ -234,6 +236,165 @@ Vector poisson_mean(const Vector& log_rate) {
 
 namespace {
 
+// The index of Φ_ij.
+std::size_t entry(std::size_t i, std::size_t j) { return i * (i - 1) / 2 + j; }
+
+// x − mean of one row.
+Vector distance_of(const Vector& mean, const Vector& x, std::size_t row, std::size_t L, std::size_t D) {
+  Vector distance;
+  for (std::size_t i = 0; i < D; ++i) distance.push_back(x[row / L * D + i] - mean[row * D + i]);
+  return distance;
+}
+
+// (I − Φ) distance.
+Vector residual_of(const Vector& distance, const double* regression) {
+  Vector residual = distance;
+  for (std::size_t i = 0; i < distance.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) residual[i] -= regression[entry(i, j)] * distance[j];
+  }
+  return residual;
+}
+
+// The lower triangular K of C = K Kᵀ.
+Vector cholesky(Vector C, std::size_t D) {
+  for (std::size_t k = 0; k < D; ++k) {
+    for (std::size_t l = 0; l <= k; ++l) {
+      double value = C[k * D + l];
+      for (std::size_t m = 0; m < l; ++m) value -= C[k * D + m] * C[l * D + m];
+      C[k * D + l] = l == k ? std::sqrt(value) : value / C[l * D + l];
+    }
+    for (std::size_t l = k + 1; l < D; ++l) C[k * D + l] = 0.0;
+  }
+  return C;
+}
+
+// C⁻¹ v.
+Vector solve(const Vector& K, Vector v) {
+  const std::size_t D = v.size();
+  for (std::size_t k = 0; k < D; ++k) {
+    for (std::size_t m = 0; m < k; ++m) v[k] -= K[k * D + m] * v[m];
+    v[k] /= K[k * D + k];
+  }
+  for (std::size_t k = D; k-- > 0;) {
+    for (std::size_t m = k + 1; m < D; ++m) v[k] -= K[m * D + k] * v[m];
+    v[k] /= K[k * D + k];
+  }
+  return v;
+}
+
+}  // namespace
+
+double gaussian_density_loss(const Vector& mean, const Vector& covariance, const Vector& x) {
+  const std::size_t D = mean.size();
+  const Vector K = cholesky(covariance, D), distance = distance_of(mean, x, 0, 1, D), solved = solve(K, distance);
+  double loss = 0.5 * static_cast<double>(D) * std::log(2.0 * std::numbers::pi);
+  for (std::size_t i = 0; i < D; ++i) loss += std::log(K[i * D + i]) + 0.5 * distance[i] * solved[i];
+  return loss;
+}
+
+Vector full_covariance_matrix(const Vector& log_variance, const Vector& regression, std::size_t row, std::size_t D) {
+  const double* phi = regression.data() + row * (D * (D - 1) / 2);
+  // L = (I − Φ)⁻¹ S, row after row.
+  Vector factor(D * D), C(D * D);
+  for (std::size_t i = 0; i < D; ++i) {
+    factor[i * D + i] = std::exp(0.5 * log_variance[row * D + i]);
+    for (std::size_t j = 0; j < i; ++j) {
+      for (std::size_t k = 0; k <= j; ++k) factor[i * D + k] += phi[entry(i, j)] * factor[j * D + k];
+    }
+  }
+  for (std::size_t i = 0; i < D * D; ++i) {
+    for (std::size_t k = 0; k < D; ++k) C[i] += factor[i / D * D + k] * factor[i % D * D + k];
+  }
+  return C;
+}
+
+Vector full_covariance_forward(const Vector& mean, const Vector& log_variance, const Vector& regression,
+                               const Vector& x, std::size_t B, std::size_t L, std::size_t D) {
+  Vector loss(B * L);
+  for (std::size_t row = 0; row < B * L; ++row) {
+    const Vector e = residual_of(distance_of(mean, x, row, L, D), regression.data() + row * (D * (D - 1) / 2));
+    for (std::size_t i = 0; i < D; ++i) {
+      const double v = log_variance[row * D + i];
+      loss[row] += 0.5 * (std::log(2.0 * std::numbers::pi) + v + e[i] * e[i] * std::exp(-v));
+    }
+  }
+  return loss;
+}
+
+CovarianceGradient full_covariance_backward(const Vector& mean, const Vector& log_variance, const Vector& regression,
+                                            const Vector& x, double scale, std::size_t B, std::size_t L,
+                                            std::size_t D) {
+  const std::size_t entries = D * (D - 1) / 2;
+  CovarianceGradient gradient{Vector(B * L * D), Vector(B * L * D), Vector(B * L * entries)};
+  for (std::size_t row = 0; row < B * L; ++row) {
+    const double* phi = regression.data() + row * entries;
+    const Vector distance = distance_of(mean, x, row, L, D), e = residual_of(distance, phi);
+    for (std::size_t i = 0; i < D; ++i) {
+      const double slope = scale * e[i] * std::exp(-log_variance[row * D + i]);
+      gradient.dlog_variance[row * D + i] = 0.5 * (scale - e[i] * slope);
+      gradient.dmean[row * D + i] -= slope;
+      for (std::size_t j = 0; j < i; ++j) {
+        gradient.dmean[row * D + j] += phi[entry(i, j)] * slope;
+        gradient.down[row * entries + entry(i, j)] = -slope * distance[j];
+      }
+    }
+  }
+  return gradient;
+}
+
+Vector low_rank_matrix(const Vector& log_variance, const Vector& factor, std::size_t row, std::size_t D,
+                       std::size_t rank) {
+  const double* w = factor.data() + row * D * rank;
+  Vector C(D * D);
+  for (std::size_t i = 0; i < D * D; ++i) {
+    for (std::size_t k = 0; k < rank; ++k) C[i] += w[i / D * rank + k] * w[i % D * rank + k];
+    if (i / D == i % D) C[i] += std::exp(log_variance[row * D + i / D]);
+  }
+  return C;
+}
+
+Vector low_rank_forward(const Vector& mean, const Vector& log_variance, const Vector& factor, const Vector& x,
+                        std::size_t B, std::size_t L, std::size_t D, std::size_t rank) {
+  Vector loss;
+  for (std::size_t row = 0; row < B * L; ++row) {
+    const auto part = [&](const Vector& of, std::size_t r) {
+      return Vector(of.begin() + static_cast<std::ptrdiff_t>(r * D),
+                    of.begin() + static_cast<std::ptrdiff_t>(r * D + D));
+    };
+    const Vector C = low_rank_matrix(log_variance, factor, row, D, rank);
+    loss.push_back(gaussian_density_loss(part(mean, row), C, part(x, row / L)));
+  }
+  return loss;
+}
+
+CovarianceGradient low_rank_backward(const Vector& mean, const Vector& log_variance, const Vector& factor,
+                                     const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D,
+                                     std::size_t rank) {
+  CovarianceGradient gradient{Vector(B * L * D), Vector(B * L * D), Vector(B * L * D * rank)};
+  for (std::size_t row = 0; row < B * L; ++row) {
+    const Vector K = cholesky(low_rank_matrix(log_variance, factor, row, D, rank), D);
+    const Vector a = solve(K, distance_of(mean, x, row, L, D));
+    for (std::size_t i = 0; i < D; ++i) {
+      Vector unit(D);
+      unit[i] = 1.0;
+      const Vector inverse = solve(K, unit);  // row i of C⁻¹
+      gradient.dmean[row * D + i] = -scale * a[i];
+      gradient.dlog_variance[row * D + i] =
+          0.5 * scale * (inverse[i] - a[i] * a[i]) * std::exp(log_variance[row * D + i]);
+      // ∂/∂C = ½ (C⁻¹ − a aᵀ), and W counts twice in C.
+      for (std::size_t j = 0; j < D; ++j) {
+        for (std::size_t k = 0; k < rank; ++k) {
+          gradient.down[(row * D + i) * rank + k] +=
+              scale * (inverse[j] - a[i] * a[j]) * factor[(row * D + j) * rank + k];
+        }
+      }
+    }
+  }
+  return gradient;
+}
+
+namespace {
+
 // [D]: bounded, or the constant.
 Vector shared_log_dispersion(const LikelihoodSpec& spec, const Vector& raw, std::size_t D) {
   if (spec.dispersion == DispersionType::fixed) return Vector(D, std::log(spec.fixed_dispersion));
@@ -242,6 +403,49 @@ Vector shared_log_dispersion(const LikelihoodSpec& spec, const Vector& raw, std:
     shared.push_back(soft_bound(raw[d % raw.size()], spec.log_dispersion_min, spec.log_dispersion_max));
   }
   return shared;
+}
+
+// [R, D]: of each row, whether shared or not.
+Vector log_variance_of_rows(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& raw,
+                            std::size_t R, std::size_t D) {
+  Vector all;
+  if (spec.dispersion == DispersionType::perDatum) {
+    for (const double value : heads[1]) {
+      all.push_back(soft_bound(value, spec.log_dispersion_min, spec.log_dispersion_max));
+    }
+    return all;
+  }
+  const Vector shared = shared_log_dispersion(spec, raw, D);
+  for (std::size_t r = 0; r < R; ++r) all.insert(all.end(), shared.begin(), shared.end());
+  return all;
+}
+
+Vector covariance_loss(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& raw, const Vector& x,
+                       std::size_t B, std::size_t L, std::size_t D) {
+  const Vector log_variance = log_variance_of_rows(spec, heads, raw, B * L, D);
+  if (spec.covariance == CovarianceType::full) {
+    return full_covariance_forward(heads[0], log_variance, heads.back(), x, B, L, D);
+  }
+  return low_rank_forward(heads[0], log_variance, heads.back(), x, B, L, D, spec.rank);
+}
+
+// Writes the gradients by the heads and, of a shared one, by the bounded log-variance.
+void covariance_gradient(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& raw,
+                         const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D,
+                         std::vector<Vector>* dheads, Vector* dshared) {
+  const Vector log_variance = log_variance_of_rows(spec, heads, raw, B * L, D);
+  CovarianceGradient d = spec.covariance == CovarianceType::full
+                             ? full_covariance_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D)
+                             : low_rank_backward(heads[0], log_variance, heads.back(), x, scale, B, L, D, spec.rank);
+  *dheads = {d.dmean};
+  for (std::size_t i = 0; i < B * L * D; ++i) (*dshared)[i % D] += d.dlog_variance[i];
+  if (spec.dispersion == DispersionType::perDatum) {
+    for (std::size_t i = 0; i < B * L * D; ++i) {
+      d.dlog_variance[i] *= soft_bound_derivative(heads[1][i], spec.log_dispersion_min, spec.log_dispersion_max);
+    }
+    dheads->push_back(d.dlog_variance);
+  }
+  dheads->push_back(d.down);
 }
 
 }  // namespace
@@ -256,6 +460,7 @@ Vector likelihood_loss(const LikelihoodSpec& spec, const std::vector<Vector>& he
     case LikelihoodType::continuousBernoulli:
       return continuous_bernoulli_forward(heads[0], x, B, L, D);
     case LikelihoodType::gaussian:
+      if (spec.covariance != CovarianceType::diagonal) return covariance_loss(spec, heads, raw, x, B, L, D);
       if (per_datum) return gaussian_datum_forward(heads[0], heads[1], min, max, x, B, L, D);
       return gaussian_forward(heads[0], shared_log_dispersion(spec, raw, D), x, B, L, D);
     case LikelihoodType::laplace:
@@ -285,7 +490,9 @@ LikelihoodGradient likelihood_gradient(const LikelihoodSpec& spec, const std::ve
       gradient.dheads = {continuous_bernoulli_backward(heads[0], x, scale, B, L, D)};
       break;
     case LikelihoodType::gaussian:
-      if (per_datum) {
+      if (spec.covariance != CovarianceType::diagonal) {
+        covariance_gradient(spec, heads, raw, x, scale, B, L, D, &gradient.dheads, &dshared);
+      } else if (per_datum) {
         const GaussianGradient d = gaussian_datum_backward(heads[0], heads[1], min, max, x, scale, B, L, D);
         gradient.dheads = {d.dmean, d.dlog_variance};
       } else {

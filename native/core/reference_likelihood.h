@@ -22,6 +22,27 @@ Vector continuous_bernoulli_backward(const Vector& logits, const Vector& x, doub
                                      std::size_t D);
 Vector continuous_bernoulli_mean(const Vector& logits);
 
+// likelihood/full_covariance.h. log_variance[B L, D] is bounded, and so is the one that the gradient is by.
+struct CovarianceGradient {
+  Vector dmean, dlog_variance, down;  // down: by the covariance's own head
+};
+Vector full_covariance_forward(const Vector& mean, const Vector& log_variance, const Vector& regression,
+                               const Vector& x, std::size_t B, std::size_t L, std::size_t D);
+CovarianceGradient full_covariance_backward(const Vector& mean, const Vector& log_variance, const Vector& regression,
+                                            const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D);
+// likelihood/low_rank.h, by the whole of C = W Wᵀ + Ψ and its inverse.
+Vector low_rank_forward(const Vector& mean, const Vector& log_variance, const Vector& factor, const Vector& x,
+                        std::size_t B, std::size_t L, std::size_t D, std::size_t rank);
+CovarianceGradient low_rank_backward(const Vector& mean, const Vector& log_variance, const Vector& factor,
+                                     const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D,
+                                     std::size_t rank);
+// −log N(x; mean, C) of one x, C [D, D], by elimination.
+double gaussian_density_loss(const Vector& mean, const Vector& covariance, const Vector& x);
+// The covariance of row `row`, from the heads.
+Vector full_covariance_matrix(const Vector& log_variance, const Vector& regression, std::size_t row, std::size_t D);
+Vector low_rank_matrix(const Vector& log_variance, const Vector& factor, std::size_t row, std::size_t D,
+                       std::size_t rank);
+
 struct LaplaceGradient {
   Vector dmean;       // [B L, D]
   Vector dlog_scale;  // [B L, D], of each row also where the scale is shared
@@ -54,7 +75,7 @@ Vector poisson_mean(const Vector& log_rate);
 
 // --- the registry (likelihood/likelihood.h) ---
 
-// heads[i] is [B L, D]; raw: the shared log-dispersion's parameters, [1] or [D], or empty.
+// heads[i] is [B L, units]; raw: the shared log-dispersion's parameters, [1] or [D], or empty.
 Vector likelihood_loss(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& raw, const Vector& x,
                        std::size_t B, std::size_t L, std::size_t D);
 

@@ -64,6 +64,13 @@ enum class DispersionType {
   perDatum,    // the decoder puts out one per datum and feature
 };
 
+// How a Gaussian likelihood's features vary together, given z.
+enum class CovarianceType {
+  diagonal,  // not at all: the dispersion is each feature's variance
+  full,      // see likelihood/full_covariance.h
+  lowRank,   // see likelihood/low_rank.h
+};
+
 // What a Bernoulli likelihood does to data between 0 and 1.
 enum class Binarize {
   none,
@@ -82,6 +89,8 @@ struct LikelihoodSpec {
   std::vector<std::size_t> classes;    // categorical: of each variable, which add up to the features
   bool codes = false;                  // categorical: a row of data holds a class number for each variable
   std::size_t trials = 1;              // multinomial: of a draw that belongs to no datum
+  CovarianceType covariance = CovarianceType::diagonal;  // gaussian
+  std::size_t rank = 0;                                  // lowRank
 };
 
 enum class BoundType { elbo, iwae, dreg };  // dreg: the IWAE bound with the doubly reparameterised gradient

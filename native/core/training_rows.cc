@@ -147,7 +147,8 @@ void backward_to_heads(const Model& model, Workspace& workspace, const Step& ste
     importance_weights(draw_weight, log_weight, count, L);
     // The likelihood's gradient counts every draw alike, 1/L.
     for (std::size_t i = 0; i < workspace.heads.size(); ++i) {
-      scale_rows(heads[i], draw_weight, static_cast<float>(L), R, spec.input);
+      const std::size_t units = i < model.heads.size() ? model.heads[i].out : spec.input;
+      scale_rows(heads[i], draw_weight, static_cast<float>(L), R, units);
     }
   }
   if (objective.estimator == Estimator::scoreFunction) {

@@ -59,7 +59,7 @@ class Workspace {
   std::vector<LayerActivity> encoder, decoder;
   std::vector<LatentActivity> latents;
   Panels z, dz;               // [rows · draws, Z + C]
-  std::vector<Panels> heads;  // [rows · draws, D]; their gradient after the backward pass. See likelihood_panels
+  std::vector<Panels> heads;  // [rows · draws, units]; their gradient after the backward pass. See likelihood_panels
 
   std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
   std::vector<double> kl;              // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)

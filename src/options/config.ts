@@ -138,7 +138,7 @@ export function parseConfig(passed: unknown): ParsedConfig {
     encoder: layerSpecs(config.encoder, activation),
     latents: latents.map(({ spec }) => spec),
     decoder: layerSpecs(config.decoder, activation),
-    likelihood: likelihoodSpec(likelihood),
+    likelihood: likelihoodSpec(likelihood, dataColumns),
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
     condition: conditionSpec(config.condition),

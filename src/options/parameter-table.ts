@@ -32,10 +32,12 @@ export function parameterTable(spec: ModelSpec): ParameterShape[] {
   const decoded = stack('decoder', width + spec.condition.width, spec.decoder)
   const { head, spread } = likelihoodHeads(spec.likelihood)
   linear(`likelihood.${head}`, decoded, spec.input)
-  const { dispersion } = spec.likelihood
+  const { dispersion, covariance, rank } = spec.likelihood
+  if (dispersion === 'perDatum') linear(`likelihood.${spread}`, decoded, spec.input)
+  if (covariance === 'full') linear('likelihood.regression', decoded, (spec.input * (spec.input - 1)) / 2)
+  if (covariance === 'lowRank') linear('likelihood.factor', decoded, spec.input * rank)
   if (dispersion === 'learned') table.push({ name: `likelihood.${spread}`, shape: [1] })
   if (dispersion === 'perFeature') table.push({ name: `likelihood.${spread}`, shape: [spec.input] })
-  if (dispersion === 'perDatum') linear(`likelihood.${spread}`, decoded, spec.input)
   // Learned from the data, and not trained: see native/core/scaling.h.
   if (spec.scale !== 'none') {
     table.push({ name: 'scale.shift', shape: [spec.input] }, { name: 'scale.factor', shape: [spec.input] })

@@ -10,7 +10,7 @@ const at = (a: Matrix, i: number, j: number) => (a[i] as Vector)[j] as number
 const square = (n: number, f: (i: number, j: number) => number): number[][] =>
   Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => f(i, j)))
 const dot = (a: Vector, b: Vector) => a.reduce((sum, value, i) => sum + value * (b[i] as number), 0)
-const transpose = (a: Matrix): number[][] => (a[0] as Vector).map((_, j) => a.map((row) => row[j] as number))
+export const transpose = (a: Matrix): number[][] => (a[0] as Vector).map((_, j) => a.map((row) => row[j] as number))
 export const times = (a: Matrix, b: Matrix): number[][] => {
   const columns = transpose(b)
   return a.map((row) => columns.map((column) => dot(row, column)))
@@ -18,7 +18,7 @@ export const times = (a: Matrix, b: Matrix): number[][] => {
 const apply = (a: Matrix, x: Vector): number[] => a.map((row) => dot(row, x))
 
 /** The lower triangular L of A = L Lᵀ. */
-function cholesky(a: Matrix): number[][] {
+export function cholesky(a: Matrix): number[][] {
   const l = a.map((row) => row.map(() => 0))
   for (let i = 0; i < a.length; i++) {
     for (let j = 0; j <= i; j++) {
@@ -49,10 +49,11 @@ function inverse(a: Matrix): number[][] {
   return square(a.length, (i, j) => dot(columns[i] as Vector, columns[j] as Vector))
 }
 
-const logDeterminant = (a: Matrix) => 2 * cholesky(a).reduce((sum, row, i) => sum + Math.log(row[i] as number), 0)
+export const logDeterminant = (a: Matrix) =>
+  2 * cholesky(a).reduce((sum, row, i) => sum + Math.log(row[i] as number), 0)
 
 /** log N(x; mean, covariance) */
-function logNormal(x: Vector, mean: Vector, covariance: Matrix): number {
+export function logNormal(x: Vector, mean: Vector, covariance: Matrix): number {
   const l = cholesky(covariance)
   const white = forward(
     l,

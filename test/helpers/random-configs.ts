@@ -93,9 +93,21 @@ function randomLikelihood(random: Random): { input: number | number[]; likelihoo
       }
     case 'gaussian': {
       const variance = maybe(random, 0.8) ? { variance: dispersion() } : {}
+      const columns = typeof input === 'number' ? input : input.reduce((product, size) => product * size)
+      const covariance = pick(random, [
+        {},
+        { covariance: 'diagonal' as const },
+        { covariance: 'full' as const },
+        { covariance: 'lowRank' as const, rank: integer(random, 1, columns) },
+      ])
       return {
         input,
-        likelihood: { type, ...variance, ...(bounds(variance.variance) ? { logVarianceBounds: range() } : {}) },
+        likelihood: {
+          type,
+          ...covariance,
+          ...variance,
+          ...(bounds(variance.variance) ? { logVarianceBounds: range() } : {}),
+        },
       }
     }
     case 'laplace': {
@@ -388,6 +400,7 @@ const RANGES: Readonly<Record<string, readonly unknown[]>> = {
   variance: [0, -1, 1e31],
   scale: [0, -1, 1e-31],
   trials: [0, -1, 1.5],
+  rank: [0, -1, 1.5, 25],
   temperature: [0, -1, 1e7],
   start: [0, -1],
   end: [0, -1],
@@ -467,7 +480,19 @@ function valueAt(config: unknown, path: Path): unknown {
 }
 
 /** Fields that an object of their kind cannot do without. */
-const REQUIRED = ['units', 'components', 'start', 'end', 'epochs', 'nats', 'weight', 'std', 'probability', 'type']
+const REQUIRED = [
+  'units',
+  'components',
+  'start',
+  'end',
+  'epochs',
+  'nats',
+  'weight',
+  'std',
+  'probability',
+  'type',
+  'rank',
+]
 
 function missing(random: Random): Invalid {
   for (;;) {
@@ -522,6 +547,17 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
   { field: 'scale', put: { input: 4, likelihood: { type: 'categorical', classes: 2 }, scale: 'standard' } },
   { field: 'scale', put: { likelihood: 'gaussian', scale: 'log' } },
   { field: 'scale', put: { likelihood: { type: 'laplace' }, scale: 'log' } },
+  { field: 'likelihood.rank', put: { input: 7, likelihood: { type: 'gaussian', covariance: 'lowRank' } } },
+  { field: 'likelihood.rank', put: { input: 7, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 8 } } },
+  { field: 'likelihood.rank', put: { input: 99, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 25 } } },
+  { field: 'likelihood.rank', put: { input: 7, likelihood: { type: 'gaussian', covariance: 'full', rank: 2 } } },
+  { field: 'likelihood.rank', put: { input: 7, likelihood: { type: 'gaussian', rank: 2 } } },
+  { field: 'likelihood.covariance', put: { input: 513, likelihood: { type: 'gaussian', covariance: 'full' } } },
+  {
+    field: 'likelihood.logVarianceBounds',
+    put: { input: 7, likelihood: { type: 'gaussian', covariance: 'full', variance: 1, logVarianceBounds: [-1, 1] } },
+  },
+  { field: 'covariance', put: { likelihood: { type: 'laplace', covariance: 'full' } as never } },
   // A closed form that there is not.
   {
     field: 'objective.kl',

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <numbers>
@@ -46,14 +47,16 @@ LikelihoodSpec spec_of(LikelihoodType type, DispersionType dispersion = Dispersi
 // DRAWS rows with the same parameters each: values()[row D + column].
 Vector draw_rows(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& shared = {}) {
   const std::size_t D = heads[0].size();
-  std::vector<Vector> repeated(heads.size());
-  for (std::size_t i = 0; i < heads.size(); ++i) {
-    for (std::size_t r = 0; r < DRAWS; ++r) repeated[i].insert(repeated[i].end(), heads[i].begin(), heads[i].end());
+  std::deque<Matrix> matrices;
+  std::vector<Panels> panels;
+  for (const Vector& head : heads) {
+    Vector repeated;
+    for (std::size_t r = 0; r < DRAWS; ++r) repeated.insert(repeated.end(), head.begin(), head.end());
+    panels.push_back(matrices.emplace_back(repeated, DRAWS, head.size(), 16));
   }
-  Matrix first(repeated[0], DRAWS, D, 16), second(repeated.back(), DRAWS, D, 16), out(DRAWS, D, 16);
-  const Panels panels[2] = {first, second};
+  Matrix out(DRAWS, D, 16);
   Row dispersion(shared.empty() ? Vector(D) : shared);
-  likelihood_draw(out, spec, panels, dispersion.data(), nullptr, DRAWS, D, SEED, 0);
+  likelihood_draw(out, spec, panels.data(), dispersion.data(), nullptr, DRAWS, D, SEED, 0);
   EXPECT_TRUE(all_zero(out.padding()));
   EXPECT_TRUE(out.guards_intact());
   return out.values();
@@ -133,6 +136,59 @@ TEST(Draws, OfBernoulli) {
     const Vector values = column(rows, logits.size(), d);
     for (const double value : values) ASSERT_TRUE(value == 0.0 || value == 1.0);
     expect_moments(values, p, p * (1.0 - p), binomial_fourth(1.0, p));
+  }
+}
+
+// All means and covariances within five standard errors of what is expected: Var(mean) = C_ii/n, Var of a Gaussian's
+// sample covariance = (C_ii C_jj + C_ij²)/n.
+void expect_covariance(const Vector& rows, const Vector& mean, const Vector& C) {
+  const std::size_t D = mean.size();
+  const double n = static_cast<double>(DRAWS);
+  for (std::size_t i = 0; i < D; ++i) {
+    const Vector of_i = column(rows, D, i);
+    EXPECT_NEAR(mean_of(of_i), mean[i], 5.0 * std::sqrt(C[i * D + i] / n)) << i;
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (std::size_t r = 0; r < DRAWS; ++r) sum += (rows[r * D + i] - mean[i]) * (rows[r * D + j] - mean[j]);
+      const double spread = C[i * D + i] * C[j * D + j] + C[i * D + j] * C[i * D + j];
+      EXPECT_NEAR(sum / n, C[i * D + j], 5.0 * std::sqrt(spread / n)) << i << ", " << j;
+    }
+  }
+}
+
+TEST(Draws, OfAFullCovarianceHaveIt) {
+  LikelihoodSpec spec = spec_of(LikelihoodType::gaussian, DispersionType::perDatum);
+  spec.covariance = CovarianceType::full;
+  spec.log_dispersion_min = -3.0;
+  spec.log_dispersion_max = 2.0;
+  Random random(7);
+  constexpr std::size_t D = 5;
+  const Vector mean = random.floats(D, -2.0, 2.0), raw = random.floats(D, -4.0, 3.0);
+  const Vector regression = random.floats(D * (D - 1) / 2, -1.0, 1.0);
+  Vector log_variance;
+  for (const double value : raw) log_variance.push_back(reference::soft_bound(value, -3.0, 2.0));
+  const Vector C = reference::full_covariance_matrix(log_variance, regression, 0, D);
+  expect_covariance(draw_rows(spec, {mean, raw, regression}), mean, C);
+  // The variance that all rows share stands elsewhere.
+  spec.dispersion = DispersionType::perFeature;
+  expect_covariance(draw_rows(spec, {mean, regression}, test::as_floats(log_variance)), mean, C);
+}
+
+TEST(Draws, OfALowRankCovarianceHaveIt) {
+  LikelihoodSpec spec = spec_of(LikelihoodType::gaussian, DispersionType::perDatum);
+  spec.covariance = CovarianceType::lowRank;
+  Random random(8);
+  constexpr std::size_t D = 5;
+  for (const std::size_t rank : {std::size_t{1}, std::size_t{2}, D}) {
+    spec.rank = rank;
+    const Vector mean = random.floats(D, -2.0, 2.0), log_variance = random.floats(D, -3.0, 1.0);
+    const Vector factor = random.floats(D * rank, -1.0, 1.0);
+    Vector bounded;
+    for (const double value : log_variance) {
+      bounded.push_back(reference::soft_bound(value, spec.log_dispersion_min, spec.log_dispersion_max));
+    }
+    const Vector C = reference::low_rank_matrix(bounded, factor, 0, D, rank);
+    expect_covariance(draw_rows(spec, {mean, log_variance, factor}), mean, C);
   }
 }
 
@@ -307,6 +363,13 @@ std::vector<LikelihoodSpec> every_likelihood() {
     all.back().classes = {20, 1, 32};
     all.back().trials = 100;
   }
+  for (const CovarianceType covariance : {CovarianceType::full, CovarianceType::lowRank}) {
+    for (const DispersionType dispersion : {DispersionType::learned, DispersionType::perDatum}) {
+      all.push_back(spec_of(LikelihoodType::gaussian, dispersion));
+      all.back().covariance = covariance;
+      all.back().rank = covariance == CovarianceType::lowRank ? 4 : 0;
+    }
+  }
   for (LikelihoodSpec& spec : all) spec.classes = {20, 1, 32};
   return all;
 }
@@ -385,21 +448,46 @@ TEST(Draws, AreTheInverseOfTheirDistributionAtTheirUniform) {
     }
   }
 }
+// The heads of R rows, in panels of any width.
+class Heads {
+ public:
+  Heads(const LikelihoodSpec& spec, const std::vector<Vector>& values, std::size_t R, std::size_t D,
+        std::size_t width) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      matrices_.emplace_back(values[i], R, likelihood_head_units(spec, i, D), width);
+    }
+  }
+  std::vector<Panels> from_row(std::size_t row) {
+    std::vector<Panels> panels;
+    for (Matrix& matrix : matrices_) panels.push_back(matrix.panels().from_row(row));
+    return panels;
+  }
+  Matrix& operator[](std::size_t i) { return matrices_[i]; }
+
+ private:
+  std::deque<Matrix> matrices_;
+};
 
 TEST(Draws, DependOnTheirPlaceAlone) {
   constexpr std::size_t R = 23, D = 53;
   Random random(93);
-  const Vector first = random.floats(R * D, -2.0, 3.0), second = random.floats(R * D, -2.0, 2.0);
   for (const LikelihoodSpec& spec : every_likelihood()) {
-    SCOPED_TRACE(static_cast<int>(spec.type));
+    SCOPED_TRACE(std::to_string(static_cast<int>(spec.type)) + ", " +
+                 std::to_string(static_cast<int>(spec.covariance)));
+    std::vector<Vector> values;
+    for (std::size_t i = 0; i < likelihood_heads(spec).size(); ++i) {
+      const std::size_t units = likelihood_head_units(spec, i, D);
+      const double most = units == D ? 2.0 : 0.3;
+      values.push_back(random.floats(R * units, -most, most));
+    }
     Row shared(random.floats(D, -1.0, 1.0));
     const auto draw = [&](std::size_t width, std::size_t cut, std::uint64_t seed, std::uint32_t begin) {
-      Matrix a(first, R, D, width), b(second, R, D, width), out(R, D, width);
+      Heads heads(spec, values, R, D, width);
+      Matrix out(R, D, width);
       for (std::size_t from = 0; from < R; from += cut) {
         const std::size_t rows = std::min(cut, R - from);
-        const Panels heads[2] = {a.panels().from_row(from), b.panels().from_row(from)};
-        likelihood_draw(out.panels().from_row(from), spec, heads, shared.data(), nullptr, rows, D, seed,
-                        begin + static_cast<std::uint32_t>(from));
+        likelihood_draw(out.panels().from_row(from), spec, heads.from_row(from).data(), shared.data(), nullptr, rows, D,
+                        seed, begin + static_cast<std::uint32_t>(from));
       }
       EXPECT_TRUE(out.guards_intact());
       return out.values();
@@ -410,10 +498,9 @@ TEST(Draws, DependOnTheirPlaceAlone) {
     EXPECT_NE(draw(16, R, SEED + 1, 5), whole);
     EXPECT_NE(draw(16, R, SEED, 6), whole);
 
-    Matrix in_place(first, R, D, 16), b(second, R, D, 16);
-    const Panels heads[2] = {in_place, b};
-    likelihood_draw(in_place, spec, heads, shared.data(), nullptr, R, D, SEED, 5);
-    EXPECT_EQ(in_place.values(), whole);
+    Heads in_place(spec, values, R, D, 16);
+    likelihood_draw(in_place[0], spec, in_place.from_row(0).data(), shared.data(), nullptr, R, D, SEED, 5);
+    EXPECT_EQ(in_place[0].values(), whole);
   }
 }
 
@@ -422,11 +509,15 @@ TEST(Draws, FromWhatIsNotFiniteComeToAnEnd) {
   for (const LikelihoodSpec& spec : every_likelihood()) {
     SCOPED_TRACE(static_cast<int>(spec.type));
     for (const float bad : {NOT_A_NUMBER, test::INFINITE, -test::INFINITE}) {
-      Matrix a(Vector(R * D), R, D, 16), b(Vector(R * D), R, D, 16), out(R, D, 16);
+      std::vector<Vector> zeros;
+      for (std::size_t i = 0; i < likelihood_heads(spec).size(); ++i) {
+        zeros.emplace_back(R * likelihood_head_units(spec, i, D));
+      }
+      Heads heads(spec, zeros, R, D, 16);
+      Matrix out(R, D, 16);
       Row shared{Vector(D)};
-      a.panels().at(0, 7) = bad;
-      const Panels heads[2] = {a, b};
-      likelihood_draw(out, spec, heads, shared.data(), nullptr, R, D, SEED, 0);
+      heads[0].panels().at(0, 7) = bad;
+      likelihood_draw(out, spec, heads.from_row(0).data(), shared.data(), nullptr, R, D, SEED, 0);
       if (std::isnan(bad)) {
         EXPECT_TRUE(std::isnan(out.at(0, 7)));
       }

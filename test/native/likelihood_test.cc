@@ -41,6 +41,12 @@ std::vector<LikelihoodSpec> every_likelihood() {
       spec.log_dispersion_max = 2.0;
       if (type == LikelihoodType::categorical) spec.classes = {2, 30, 1, 9, 19};
       all.push_back(spec);
+      if (type != LikelihoodType::gaussian) continue;
+      spec.covariance = CovarianceType::full;
+      all.push_back(spec);
+      spec.covariance = CovarianceType::lowRank;
+      spec.rank = 5;
+      all.push_back(spec);
     }
   }
   return all;
@@ -77,10 +83,16 @@ TEST(Likelihood, NamesItsHeadsAndParameters) {
       EXPECT_EQ(names, Names{"logRate"});
     } else if (!has_dispersion(spec)) {
       EXPECT_EQ(names, Names{"logits"});
-    } else if (spec.dispersion == DispersionType::perDatum) {
-      EXPECT_EQ(names, (Names{"mean", laplace ? "logScale" : "logVariance"}));
     } else {
-      EXPECT_EQ(names, Names{"mean"});
+      Names expected{"mean"};
+      if (spec.dispersion == DispersionType::perDatum) expected.push_back(laplace ? "logScale" : "logVariance");
+      if (spec.covariance == CovarianceType::full) expected.push_back("regression");
+      if (spec.covariance == CovarianceType::lowRank) expected.push_back("factor");
+      EXPECT_EQ(names, expected);
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::size_t units = names[i] == "regression" ? D * (D - 1) / 2 : names[i] == "factor" ? 5 * D : D;
+      EXPECT_EQ(likelihood_head_units(spec, i, D), units);
     }
     const bool one = has_dispersion(spec) && spec.dispersion == DispersionType::learned;
     const bool each = has_dispersion(spec) && spec.dispersion == DispersionType::perFeature;
@@ -88,7 +100,9 @@ TEST(Likelihood, NamesItsHeadsAndParameters) {
     EXPECT_EQ(std::string(shared_log_dispersion_name(spec)), !(one || each) ? ""
                                                              : laplace      ? "likelihood.logScale"
                                                                             : "likelihood.logVariance");
-    EXPECT_EQ(likelihood_panels(spec), laplace && (one || each) ? 2 : heads.size());
+    const bool kept = laplace || spec.covariance != CovarianceType::diagonal;
+    EXPECT_EQ(likelihood_panels(spec), heads.size() + (kept && (one || each) ? 1 : 0));
+    EXPECT_LE(likelihood_panels(spec), MOST_LIKELIHOOD_PANELS);
   }
 }
 
@@ -104,8 +118,10 @@ TEST(Likelihood, IsItsPlainForm) {
       std::vector<Vector> heads;
       std::deque<Matrix> matrices;
       for (std::size_t i = 0; i < count; ++i) {
-        heads.push_back(random.floats(B * L * D, -2.0, 2.0));
-        matrices.emplace_back(heads.back(), B * L, D, width);
+        const std::size_t units = likelihood_head_units(spec, i, D);
+        const double most = units == D ? 2.0 : 0.3;
+        heads.push_back(random.floats(B * L * units, -most, most));
+        matrices.emplace_back(heads.back(), B * L, units, width);
       }
       while (matrices.size() < likelihood_panels(spec)) matrices.emplace_back(B * L, D, width);
       std::vector<Panels> panels;
@@ -125,8 +141,9 @@ TEST(Likelihood, IsItsPlainForm) {
       near(loss, reference::likelihood_loss(spec, heads, raw, x, B, L, D));
 
       Matrix means(heads[0], B * L, D, width);
-      const Panels mean[2] = {means, panels.back()};
-      likelihood_mean(spec, mean, B * L, D);
+      std::vector<Panels> in_place = panels;
+      in_place[0] = means;
+      likelihood_mean(spec, in_place.data(), B * L, D);
       near(means.values(), reference::likelihood_mean(spec, heads, B * L, D));
 
       likelihood_forward_backward(fused.data(), spec, panels.data(), shared.data(), xs, SCALE, B, L, D);
@@ -144,6 +161,28 @@ TEST(Likelihood, IsItsPlainForm) {
       for (const Matrix& matrix : matrices) EXPECT_TRUE(matrix.guards_intact());
     }
   }
+}
+
+TEST(Likelihood, KnowsWhichCovarianceFeaturesCanHave) {
+  LikelihoodSpec spec;
+  spec.type = LikelihoodType::gaussian;
+  EXPECT_TRUE(covariance_fits(spec, 1));
+  EXPECT_TRUE(covariance_fits(spec, 1'000'000));
+  spec.covariance = CovarianceType::full;
+  EXPECT_FALSE(covariance_fits(spec, 1));
+  EXPECT_TRUE(covariance_fits(spec, 2));
+  EXPECT_TRUE(covariance_fits(spec, 512));
+  EXPECT_FALSE(covariance_fits(spec, 513));
+  spec.covariance = CovarianceType::lowRank;
+  EXPECT_FALSE(covariance_fits(spec, 4));
+  spec.rank = 4;
+  EXPECT_FALSE(covariance_fits(spec, 3));
+  EXPECT_TRUE(covariance_fits(spec, 4));
+  EXPECT_TRUE(covariance_fits(spec, 1'000'000));
+  spec.rank = 24;
+  EXPECT_TRUE(covariance_fits(spec, 100));
+  spec.rank = 25;
+  EXPECT_FALSE(covariance_fits(spec, 100));
 }
 
 }  // namespace

@@ -64,6 +64,21 @@ inline std::vector<NamedSpec> model_specs() {
   with_dispersion("laplace_learned", LikelihoodType::laplace, DispersionType::learned, 2);
   with_dispersion("laplace_per_feature", LikelihoodType::laplace, DispersionType::perFeature, 2);
   with_dispersion("laplace_per_datum", LikelihoodType::laplace, DispersionType::perDatum, 2);
+  const auto with_covariance = [&](const std::string& name, CovarianceType covariance, DispersionType variance) {
+    add(name, [&](ModelSpec& spec) {
+      spec.likelihood.type = LikelihoodType::gaussian;
+      spec.likelihood.dispersion = variance;
+      spec.likelihood.fixed_dispersion = 0.3;
+      spec.likelihood.covariance = covariance;
+      spec.likelihood.rank = covariance == CovarianceType::lowRank ? 3 : 0;
+      spec.objective.samples = 2;
+    });
+  };
+  with_covariance("gaussian_full", CovarianceType::full, DispersionType::perDatum);
+  with_covariance("gaussian_full_per_feature", CovarianceType::full, DispersionType::perFeature);
+  with_covariance("gaussian_low_rank", CovarianceType::lowRank, DispersionType::perDatum);
+  with_covariance("gaussian_low_rank_learned", CovarianceType::lowRank, DispersionType::learned);
+  with_covariance("gaussian_low_rank_fixed", CovarianceType::lowRank, DispersionType::fixed);
   add("continuous_bernoulli", [](ModelSpec& spec) { spec.likelihood.type = LikelihoodType::continuousBernoulli; });
   add("wide", [](ModelSpec& spec) {
     spec.input = 201;

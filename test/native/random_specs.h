@@ -90,6 +90,13 @@ inline void set_likelihood(ModelSpec* spec, LikelihoodType type, Random* random)
   }
 }
 
+inline void set_covariance(ModelSpec* spec, CovarianceType covariance, Random* random) {
+  // A single feature has no covariances.
+  if (covariance == CovarianceType::full && spec->input == 1) return;
+  spec->likelihood.covariance = covariance;
+  spec->likelihood.rank = covariance == CovarianceType::lowRank ? 1 + random->index(spec->input) : 0;
+}
+
 inline ModelSpec small_spec() {
   ModelSpec spec;
   spec.input = 6;
@@ -123,6 +130,18 @@ inline std::vector<NamedSpec> single_part_specs() {
           [&, type = type](ModelSpec& spec) {
             set_likelihood(&spec, type, &random);
             spec.likelihood.dispersion = dispersion;
+          });
+    }
+  }
+  for (const CovarianceType covariance : {CovarianceType::full, CovarianceType::lowRank}) {
+    for (const DispersionType dispersion :
+         {DispersionType::fixed, DispersionType::learned, DispersionType::perFeature, DispersionType::perDatum}) {
+      add("covariance " + std::to_string(static_cast<int>(covariance)) + " of dispersion " +
+              std::to_string(static_cast<int>(dispersion)),
+          [&](ModelSpec& spec) {
+            spec.likelihood.type = LikelihoodType::gaussian;
+            spec.likelihood.dispersion = dispersion;
+            set_covariance(&spec, covariance, &random);
           });
     }
   }
@@ -250,6 +269,9 @@ inline ModelSpec random_spec(Random* random) {
     spec.likelihood.dispersion = static_cast<DispersionType>(random->index(4));
     spec.likelihood.fixed_dispersion = random->uniform(0.3, 2.0);
   }
+  if (spec.likelihood.type == LikelihoodType::gaussian) {
+    set_covariance(&spec, static_cast<CovarianceType>(random->index(3)), random);
+  }
   spec.encoder = layers();
   spec.decoder = layers();
   ObjectiveSpec& objective = spec.objective;
@@ -336,7 +358,8 @@ inline ModelSpec random_spec(Random* random) {
 
 inline std::string description(const ModelSpec& spec) {
   const auto number = [](auto value) { return std::to_string(static_cast<int>(value)); };
-  std::string text = "likelihood " + number(spec.likelihood.type) + ", latents";
+  std::string text =
+      "likelihood " + number(spec.likelihood.type) + "/covariance" + number(spec.likelihood.covariance) + ", latents";
   for (const LatentSpec& latent : spec.latents) {
     text += " " + number(latent.type) + (latent.full_covariance ? "full" : "") + "/prior" + number(latent.prior.type) +
             (latent.prior.learned ? "learned" : "") + (latent.straight_through ? "/st" : "");

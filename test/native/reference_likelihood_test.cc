@@ -7,11 +7,13 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "comparison.h"
+#include "likelihood/likelihood.h"
 #include "support.h"
 
 namespace aevb::reference {
@@ -35,6 +37,13 @@ LikelihoodSpec spec_of(LikelihoodType type, DispersionType dispersion = Dispersi
   return spec;
 }
 
+LikelihoodSpec with_covariance(CovarianceType covariance, DispersionType dispersion) {
+  LikelihoodSpec spec = spec_of(LikelihoodType::gaussian, dispersion);
+  spec.covariance = covariance;
+  spec.rank = covariance == CovarianceType::lowRank ? 2 : 0;
+  return spec;
+}
+
 std::vector<Case> cases() {
   return {{"Bernoulli", spec_of(LikelihoodType::bernoulli)},
           {"ContinuousBernoulli", spec_of(LikelihoodType::continuousBernoulli)},
@@ -42,6 +51,14 @@ std::vector<Case> cases() {
           {"GaussianLearned", spec_of(LikelihoodType::gaussian, DispersionType::learned)},
           {"GaussianPerFeature", spec_of(LikelihoodType::gaussian, DispersionType::perFeature)},
           {"GaussianPerDatum", spec_of(LikelihoodType::gaussian, DispersionType::perDatum)},
+          {"FullFixed", with_covariance(CovarianceType::full, DispersionType::fixed)},
+          {"FullLearned", with_covariance(CovarianceType::full, DispersionType::learned)},
+          {"FullPerFeature", with_covariance(CovarianceType::full, DispersionType::perFeature)},
+          {"FullPerDatum", with_covariance(CovarianceType::full, DispersionType::perDatum)},
+          {"LowRankFixed", with_covariance(CovarianceType::lowRank, DispersionType::fixed)},
+          {"LowRankLearned", with_covariance(CovarianceType::lowRank, DispersionType::learned)},
+          {"LowRankPerFeature", with_covariance(CovarianceType::lowRank, DispersionType::perFeature)},
+          {"LowRankPerDatum", with_covariance(CovarianceType::lowRank, DispersionType::perDatum)},
           {"LaplaceFixed", spec_of(LikelihoodType::laplace)},
           {"LaplaceLearned", spec_of(LikelihoodType::laplace, DispersionType::learned)},
           {"LaplacePerFeature", spec_of(LikelihoodType::laplace, DispersionType::perFeature)},
@@ -91,6 +108,9 @@ TEST(ReferenceLikelihood, GradientsAreDifferencesOfTheLoss) {
     const bool per_datum = spec.dispersion == DispersionType::perDatum;
     std::vector<Vector> heads{random.vector(B * L * D, -2.5, 2.5)};
     if (per_datum) heads.push_back(random.vector(B * L * D, -4.0, 3.0));
+    if (spec.covariance != CovarianceType::diagonal) {
+      heads.push_back(random.vector(B * L * likelihood_head_units(spec, heads.size(), D), -0.8, 0.8));
+    }
     Vector raw;
     if (spec.dispersion == DispersionType::learned) raw = {0.3};
     if (spec.dispersion == DispersionType::perFeature) raw = random.vector(D, -4.0, 3.0);
@@ -155,6 +175,68 @@ TEST(ReferenceLikelihood, LaplaceIntegratesToOne) {
       return std::exp(-laplace_datum_forward({0.8}, {s}, -3.0, 2.0, {x}, 1, 1, 1)[0]);
     };
     EXPECT_NEAR(integral(datum, 0.8, 0.8 + 40.0 * bounded), 0.5, 1e-10);
+  }
+}
+
+// Of the whole matrix, by elimination: neither the determinant nor the inverse that the two forms make do without.
+TEST(ReferenceLikelihood, CovariancesAreThoseOfTheWholeMatrix) {
+  Random random(5);
+  for (const std::size_t features : {1, 2, 5, 9}) {
+    const Vector mean = random.vector(features, -2.0, 2.0), x = random.vector(features, -2.0, 2.0);
+    const Vector log_variance = random.vector(features, -3.0, 2.0);
+    const Vector regression = random.vector(features * (features - 1) / 2, -1.0, 1.0);
+    const Vector C = full_covariance_matrix(log_variance, regression, 0, features);
+    const double whole = gaussian_density_loss(mean, C, x);
+    EXPECT_NEAR(full_covariance_forward(mean, log_variance, regression, x, 1, 1, features)[0], whole,
+                1e-12 * (1.0 + std::abs(whole)));
+    // The dispersion is a feature's variance given those before it: det C is their product.
+    double product = 0.0;
+    for (const double value : log_variance) product += 0.5 * (value + std::log(2.0 * std::numbers::pi));
+    EXPECT_NEAR(gaussian_density_loss(mean, C, mean), product, 1e-12 * (1.0 + std::abs(product)));
+    for (std::size_t rank = 1; rank <= features; rank += 2) {
+      const Vector factor = random.vector(features * rank, -1.0, 1.0);
+      const Vector W = low_rank_matrix(log_variance, factor, 0, features, rank);
+      // Sylvester: det C = det Ψ det(I + Wᵀ Ψ⁻¹ W), here of one column.
+      if (rank > 1) continue;
+      double inner = 1.0, log_determinant = 0.0;
+      for (std::size_t i = 0; i < features; ++i) {
+        inner += factor[i] * factor[i] * std::exp(-log_variance[i]);
+        log_determinant += 0.5 * (log_variance[i] + std::log(2.0 * std::numbers::pi));
+      }
+      EXPECT_NEAR(gaussian_density_loss(mean, W, mean), log_determinant + 0.5 * std::log(inner), 1e-12);
+    }
+  }
+}
+
+TEST(ReferenceLikelihood, DensitiesWithACovarianceIntegrateToOneAndHaveIt) {
+  const Vector mean{0.7, -0.4}, log_variance{-0.6, 0.5};
+  LikelihoodSpec full = with_covariance(CovarianceType::full, DispersionType::perDatum);
+  LikelihoodSpec low_rank = with_covariance(CovarianceType::lowRank, DispersionType::perDatum);
+  low_rank.rank = 1;
+  const auto bounded = [&](double value) {
+    return soft_bound(value, full.log_dispersion_min, full.log_dispersion_max);
+  };
+  const Vector inside{bounded(log_variance[0]), bounded(log_variance[1])};
+  const Vector regression{-1.3}, factor{0.9, -1.1};
+  const std::pair<LikelihoodSpec, Vector> all[] = {{full, regression}, {low_rank, factor}};
+  for (const auto& [spec, own] : all) {
+    const Vector C = spec.covariance == CovarianceType::full ? full_covariance_matrix(inside, own, 0, 2)
+                                                             : low_rank_matrix(inside, own, 0, 2, 1);
+    EXPECT_LT(C[1], -0.5);  // that it is a covariance counts
+    double total = 0.0, moments[4] = {};
+    // The trapezoidal rule, which for a Gaussian is exact to double's last digits from a few points a deviation on.
+    constexpr double STEP = 0.1, REACH = 16.0;
+    for (double a = -REACH; a <= REACH; a += STEP) {
+      for (double b = -REACH; b <= REACH; b += STEP) {
+        const Vector x{mean[0] + a, mean[1] + b};
+        const double p = STEP * STEP * std::exp(-likelihood_loss(spec, {mean, log_variance, own}, {}, x, 1, 1, 2)[0]);
+        total += p;
+        const double distance[2] = {a, b};
+        for (int i = 0; i < 4; ++i) moments[i] += p * distance[i / 2] * distance[i % 2];
+      }
+    }
+    EXPECT_NEAR(total, 1.0, 1e-10);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(moments[i], C[i], 1e-10);
   }
 }
 

@@ -1,6 +1,6 @@
 // What the Gaussian and the Laplace likelihood share: a location and a dispersion, which all rows share or which the
-// decoder puts out for each datum and feature. Included after math/vector_math.h, once for each target, hence no
-// include guard here.
+// decoder puts out for each datum and feature. Included after math/vector_math.h and likelihood/gaussian.h, once for
+// each target, hence no include guard here.
 //
 // A family is a struct of functions of vectors, of the difference mean − x, and of e^−log(dispersion) as `inverse`:
 //   F32 constant(F32 log_dispersion)                                  what a term has beside the difference
@@ -84,6 +84,11 @@ constexpr std::size_t CHUNK = 12;
 struct Bounds {
   F32 min, max, shrink;
 };
+
+AEVB_INLINE Bounds bounds_of(float min, float max) {
+  const double shrink = soft_bound_shrink(static_cast<double>(min), static_cast<double>(max));
+  return {set(min), set(max), set(static_cast<float>(shrink))};
+}
 
 struct DatumChunk {
   F32 log_spread[CHUNK];  // bounded
@@ -175,9 +180,7 @@ AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_
 template <typename Family, bool BACKWARD>
 static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
                        ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  const Bounds bounds = {
-      set(min), set(max),
-      set(static_cast<float>(soft_bound_shrink(static_cast<double>(min), static_cast<double>(max))))};
+  const Bounds bounds = bounds_of(min, max);
   constexpr std::size_t RUN = CHUNK * F32::size;
   for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
   for (std::size_t p = 0; p < panel_count(D, mean.width); ++p) {

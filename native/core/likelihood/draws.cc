@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <vector>
 
 #include "likelihood/gaussian.h"
 #include "likelihood/poisson.h"
@@ -220,6 +221,44 @@ void gaussian_draw(Panels out, ConstPanels mean, const LogDispersion& log_varian
   draw_each(out, mean, R, D, seed, first_row, [&](Cell& cell, double m, std::size_t r, std::size_t d) {
     return m + std::exp(0.5 * log_dispersion_at(log_variance, r, d)) * normal(cell);
   });
+}
+
+void full_covariance_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, ConstPanels regression,
+                          std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
+  std::vector<double> distance(D);  // from the mean
+  for (std::size_t r = 0; r < R; ++r) {
+    std::size_t entry = 0;
+    for (std::size_t i = 0; i < D; ++i) {
+      Cell cell(seed, first_row + static_cast<std::uint32_t>(r), i);
+      distance[i] = std::exp(0.5 * log_dispersion_at(log_variance, r, i)) * normal(cell);
+      for (std::size_t j = 0; j < i; ++j, ++entry) {
+        distance[i] += static_cast<double>(regression.at(r, entry)) * distance[j];
+      }
+      out.at(r, i) = static_cast<float>(static_cast<double>(mean.at(r, i)) + distance[i]);
+    }
+    zero_padding(out, r, D);
+  }
+}
+
+void low_rank_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, ConstPanels factor, std::size_t R,
+                   std::size_t D, std::size_t rank, std::uint64_t seed, std::uint32_t first_row) {
+  std::vector<double> common(rank);
+  for (std::size_t r = 0; r < R; ++r) {
+    const std::uint32_t row = first_row + static_cast<std::uint32_t>(r);
+    for (std::size_t k = 0; k < rank; ++k) {
+      Cell cell(seed, row, D + k);
+      common[k] = normal(cell);
+    }
+    for (std::size_t i = 0; i < D; ++i) {
+      Cell cell(seed, row, i);
+      double distance = std::exp(0.5 * log_dispersion_at(log_variance, r, i)) * normal(cell);
+      for (std::size_t k = 0; k < rank; ++k) {
+        distance += static_cast<double>(factor.at(r, i * rank + k)) * common[k];
+      }
+      out.at(r, i) = static_cast<float>(static_cast<double>(mean.at(r, i)) + distance);
+    }
+    zero_padding(out, r, D);
+  }
 }
 
 void laplace_draw(Panels out, ConstPanels mean, const LogDispersion& log_scale, std::size_t R, std::size_t D,

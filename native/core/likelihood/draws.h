@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/log_dispersion.h"
 #include "math/panels.h"
 
 namespace aevb {
@@ -20,15 +21,14 @@ void bernoulli_draw(Panels out, ConstPanels logits, std::size_t R, std::size_t D
 void continuous_bernoulli_draw(Panels out, ConstPanels logits, std::size_t R, std::size_t D, std::uint64_t seed,
                                std::uint32_t first_row);
 
-// A logarithm of the dispersion (variance, scale) that rows share, or else the decoder's raw one, which is bounded here
-// by soft_bound.
-struct LogDispersion {
-  const float* shared;
-  ConstPanels raw;  // read where shared is null
-  double min, max;
-};
 void gaussian_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, std::size_t R, std::size_t D,
                    std::uint64_t seed, std::uint32_t first_row);
+// x = mean + L ε with the L of full_covariance.h, one feature after another: ε of feature c is that of lane c.
+void full_covariance_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, ConstPanels regression,
+                          std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row);
+// x = mean + W η + Ψ^½ ε with the W and Ψ of low_rank.h: η_k is that of lane D + k.
+void low_rank_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, ConstPanels factor, std::size_t R,
+                   std::size_t D, std::size_t rank, std::uint64_t seed, std::uint32_t first_row);
 void laplace_draw(Panels out, ConstPanels mean, const LogDispersion& log_scale, std::size_t R, std::size_t D,
                   std::uint64_t seed, std::uint32_t first_row);
 

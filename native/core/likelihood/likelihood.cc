@@ -7,8 +7,10 @@
 #include "likelihood/categorical.h"
 #include "likelihood/continuous_bernoulli.h"
 #include "likelihood/draws.h"
+#include "likelihood/full_covariance.h"
 #include "likelihood/gaussian.h"
 #include "likelihood/laplace.h"
+#include "likelihood/low_rank.h"
 #include "likelihood/multinomial.h"
 #include "likelihood/poisson.h"
 
@@ -29,6 +31,51 @@ bool is_per_datum(const LikelihoodSpec& spec) {
   return has_dispersion(spec) && spec.dispersion == DispersionType::perDatum;
 }
 
+bool has_covariance(const LikelihoodSpec& spec) {
+  return spec.type == LikelihoodType::gaussian && spec.covariance != CovarianceType::diagonal;
+}
+
+// Where the covariance's own head stands.
+std::size_t covariance_head(const LikelihoodSpec& spec) { return is_per_datum(spec) ? 2 : 1; }
+
+// Each row's gradient of a shared log-dispersion is kept.
+bool keeps_dispersion_gradient(const LikelihoodSpec& spec) {
+  return spec.type == LikelihoodType::laplace || has_covariance(spec);
+}
+
+LogDispersion log_dispersion_of(const LikelihoodSpec& spec, const Panels* heads, const float* shared) {
+  const bool per_datum = is_per_datum(spec);
+  return {per_datum ? nullptr : shared, per_datum ? ConstPanels(heads[1]) : ConstPanels{}, spec.log_dispersion_min,
+          spec.log_dispersion_max};
+}
+
+void covariance_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
+                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
+  const LogDispersion log_variance = log_dispersion_of(spec, heads, shared);
+  const Panels own = heads[covariance_head(spec)];
+  if (spec.covariance == CovarianceType::full) {
+    full_covariance_forward(loss, heads[0], log_variance, own, x, B, L, D);
+  } else {
+    low_rank_forward(loss, heads[0], log_variance, own, x, B, L, D, spec.rank);
+  }
+}
+
+void covariance_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
+                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  const LogDispersion log_variance = log_dispersion_of(spec, heads, shared);
+  const Panels own = heads[covariance_head(spec)];
+  const Panels dlog_variance = is_per_datum(spec)            ? heads[1]
+                               : is_learned_and_shared(spec) ? heads[likelihood_panels(spec) - 1]
+                                                             : Panels{};
+  if (spec.covariance == CovarianceType::full) {
+    full_covariance_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_variance, own, x, scale, B, L,
+                                     D);
+  } else {
+    low_rank_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_variance, own, x, scale, B, L, D,
+                              spec.rank);
+  }
+}
+
 }  // namespace
 
 std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
@@ -38,9 +85,13 @@ std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
     case LikelihoodType::categorical:
     case LikelihoodType::multinomial:
       return {"logits"};
-    case LikelihoodType::gaussian:
-      if (is_per_datum(spec)) return {"mean", "logVariance"};
-      return {"mean"};
+    case LikelihoodType::gaussian: {
+      std::vector<const char*> names{"mean"};
+      if (is_per_datum(spec)) names.push_back("logVariance");
+      if (spec.covariance == CovarianceType::full) names.push_back("regression");
+      if (spec.covariance == CovarianceType::lowRank) names.push_back("factor");
+      return names;
+    }
     case LikelihoodType::laplace:
       if (is_per_datum(spec)) return {"mean", "logScale"};
       return {"mean"};
@@ -48,6 +99,17 @@ std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
       return {"logRate"};
   }
   return {};
+}
+
+std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D) {
+  if (!has_covariance(spec) || head != covariance_head(spec)) return D;
+  return spec.covariance == CovarianceType::full ? full_covariance_entries(D) : D * spec.rank;
+}
+
+bool covariance_fits(const LikelihoodSpec& spec, std::size_t D) {
+  if (!has_covariance(spec)) return true;
+  if (spec.covariance == CovarianceType::full) return D >= 2 && D <= MOST_FULL_COVARIANCE_FEATURES;
+  return spec.rank >= 1 && spec.rank <= MOST_RANK && spec.rank <= D;
 }
 
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D) {
@@ -65,8 +127,8 @@ bool has_fixed_dispersion(const LikelihoodSpec& spec) {
 }
 
 std::size_t likelihood_panels(const LikelihoodSpec& spec) {
-  if (is_per_datum(spec)) return 2;
-  return spec.type == LikelihoodType::laplace && is_learned_and_shared(spec) ? 2 : 1;
+  const std::size_t heads = 1 + (is_per_datum(spec) ? 1 : 0) + (has_covariance(spec) ? 1 : 0);
+  return keeps_dispersion_gradient(spec) && is_learned_and_shared(spec) ? heads + 1 : heads;
 }
 
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D) {
@@ -101,7 +163,9 @@ void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* 
       continuous_bernoulli_forward(loss, heads[0], x, B, L, D);
       break;
     case LikelihoodType::gaussian:
-      if (is_per_datum(spec)) {
+      if (has_covariance(spec)) {
+        covariance_forward(loss, spec, heads, shared, x, B, L, D);
+      } else if (is_per_datum(spec)) {
         gaussian_datum_forward(loss, heads[0], heads[1], min, max, x, B, L, D);
       } else {
         gaussian_forward(loss, heads[0], shared, x, B, L, D);
@@ -138,7 +202,9 @@ void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const
       continuous_bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
       break;
     case LikelihoodType::gaussian:
-      if (is_per_datum(spec)) {
+      if (has_covariance(spec)) {
+        covariance_forward_backward(loss, spec, heads, shared, x, scale, B, L, D);
+      } else if (is_per_datum(spec)) {
         gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1], min, max, x, scale, B, L, D);
       } else {
         gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
@@ -197,7 +263,7 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
     const std::size_t cols = std::min({D - first, last.width - in_panel, std::size(part)});
     ConstPanels view = last.from_panel(first / last.width);
     view.data += in_panel;
-    if (spec.type == LikelihoodType::laplace) {
+    if (keeps_dispersion_gradient(spec)) {
       laplace_log_scale_backward(part, view, R, cols);
     } else if (scale == 0.0f) {
       std::fill_n(part, cols, 0.0f);  // the kernel would divide by it
@@ -243,11 +309,7 @@ void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_
 
 void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                      const double* trials, std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
-  LogDispersion log_dispersion{shared, {}, spec.log_dispersion_min, spec.log_dispersion_max};
-  if (is_per_datum(spec)) {
-    log_dispersion.shared = nullptr;
-    log_dispersion.raw = heads[1];
-  }
+  const LogDispersion log_dispersion = log_dispersion_of(spec, heads, shared);
   switch (spec.type) {
     case LikelihoodType::bernoulli:
       bernoulli_draw(out, heads[0], R, D, seed, first_row);
@@ -256,7 +318,13 @@ void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads
       continuous_bernoulli_draw(out, heads[0], R, D, seed, first_row);
       break;
     case LikelihoodType::gaussian:
-      gaussian_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
+      if (spec.covariance == CovarianceType::full) {
+        full_covariance_draw(out, heads[0], log_dispersion, heads[covariance_head(spec)], R, D, seed, first_row);
+      } else if (spec.covariance == CovarianceType::lowRank) {
+        low_rank_draw(out, heads[0], log_dispersion, heads[covariance_head(spec)], R, D, spec.rank, seed, first_row);
+      } else {
+        gaussian_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
+      }
       break;
     case LikelihoodType::laplace:
       laplace_draw(out, heads[0], log_dispersion, R, D, seed, first_row);

@@ -1,7 +1,7 @@
 // The registry of likelihoods: which heads the decoder ends in, and the loss of whole rows. A new likelihood is a file
 // pair beside this one and a case in each function here.
 //
-// B data, L draws of each, D features. heads[i] is the raw output [B L, D] of the i-th head.
+// B data, L draws of each, D features. heads[i] is the raw output [B L, likelihood_head_units] of the i-th head.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,15 @@
 
 namespace aevb {
 
-// The names of the decoder's heads, dense layers of D units without activation ("logits"; "mean", "logVariance";
-// "mean", "logScale"; "logRate").
+// The names of the decoder's heads, dense layers without activation ("logits"; "mean", "logVariance"; "mean",
+// "logScale"; "logRate"). A covariance's own stands behind those: "regression", "factor".
 std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec);
+// Outputs of the i-th: D, but for a covariance's own.
+std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D);
+
+// Whether so many features can have that covariance: see the limits in full_covariance.h and low_rank.h. A full one of
+// a single feature is a diagonal one, and is to be said so.
+bool covariance_fits(const LikelihoodSpec& spec, std::size_t D);
 
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
@@ -25,10 +31,10 @@ const char* shared_log_dispersion_name(const LikelihoodSpec& spec);
 // Whether the dispersion is a constant, which spec.fixed_dispersion says in the data's units.
 bool has_fixed_dispersion(const LikelihoodSpec& spec);
 
-// How many panels likelihood_forward_backward takes: the heads', and one more for a Laplace likelihood whose scale is
-// learned and shared, where each row's gradient of the log-scale is kept.
+// How many panels likelihood_forward_backward takes: the heads', and one more [B L, D] for a Laplace likelihood whose
+// scale, or a Gaussian with a covariance whose variance is learned and shared, where each row's gradient of it is kept.
 std::size_t likelihood_panels(const LikelihoodSpec& spec);
-inline constexpr std::size_t MOST_LIKELIHOOD_PANELS = 2;
+inline constexpr std::size_t MOST_LIKELIHOOD_PANELS = 3;
 
 // shared[D]: the log-dispersion of each feature, from the `count` raw parameters or from the constant. Nothing is
 // written where the likelihood has no use for it.

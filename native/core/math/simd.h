@@ -10,7 +10,7 @@
 //   less less_equal greater greater_equal is_nan first_lanes select any
 //   set_int iota load_int store_int + - & | ^ shift_left shift_right multiply_wide
 //   bits_of float_of (same bits) to_int from_int (same value) load_u8 load_u8_partial
-//   zero_double widen fma (F64) + store
+//   zero_double set_double widen narrow + - * / fma fnma sqrt store (F64)
 //   transpose_square
 // and AVX-512 alone, half an F32:
 //   HalfF32 zero_half set_half load_half store fma

@@ -24,12 +24,32 @@ export interface ContinuousBernoulliLikelihood {
   readonly type: 'continuousBernoulli'
 }
 
-/** p(x|z) = Π N(x; mean(z), variance), for any finite data (Kingma and Welling 2013, appendix C.2). */
+/**
+ * p(x|z) = N(x; mean(z), C), for any finite data (Kingma and Welling 2013, appendix C.2), with a covariance C that is
+ * diagonal, full, or of low rank plus a diagonal.
+ */
 export interface GaussianLikelihood {
   readonly type: 'gaussian'
   /**
-   * Where the variance comes from: a number is that constant, in the data's units; others are of the scaled columns: 'learned' is one parameter for all features;
-   * 'perFeature' one for each; 'perDatum' is put out by the decoder for each datum and feature. Default: 'learned'.
+   * How features vary together, given z. Default: 'diagonal'.
+   *
+   * 'diagonal': not at all; C is diag(variance).
+   *
+   * 'full': C = L Lᵀ with L = (I − Φ)⁻¹ diag(√variance), so that x_i = mean_i + Σ_{j<i} Φ_ij (x_j − mean_j) + √variance_i ε_i:
+   * the decoder puts out the coefficients of a regression of each feature on those before it, D (D − 1)/2 for D features,
+   * and `variance` is that of a feature given those before it (Pourahmadi 1999). Every C that is positive definite can be
+   * said so. For at most 512 features.
+   *
+   * 'lowRank': C = W Wᵀ + diag(variance) with a W [features, {@link rank}] that the decoder puts out, D · rank for D
+   * features (Monteiro et al. 2020).
+   */
+  readonly covariance?: 'diagonal' | 'lowRank' | 'full' | undefined
+  /** Columns of W, for a 'lowRank' covariance, which needs it: an integer from 1 to 24, and at most as many as features. */
+  readonly rank?: number | undefined
+  /**
+   * Where the variance comes from: a number is that constant, in the data's units; others are of the scaled columns:
+   * 'learned' is one parameter for all features; 'perFeature' one for each; 'perDatum' is put out by the decoder for each datum and feature. Default: 'learned', and
+   * 'perDatum' with a covariance that is not diagonal.
    */
   readonly variance?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
   /**
@@ -119,6 +139,8 @@ const kinds = byType<Likelihood>(
     continuousBernoulli: options<ContinuousBernoulliLikelihood>(what, { type: oneOf(['continuousBernoulli']) }),
     gaussian: options<GaussianLikelihood>(what, {
       type: oneOf(['gaussian']),
+      covariance: optional(oneOf(['diagonal', 'lowRank', 'full'])),
+      rank: optional(positive),
       variance: dispersion,
       logVarianceBounds: bounds,
     }),
@@ -152,18 +174,26 @@ const defaults = {
   classes: [],
   codes: false,
   trials: 1,
+  covariance: 'diagonal',
+  rank: 0,
 } as const satisfies Omit<LikelihoodSpec, 'type'>
 
-/** Everything but `classes`, which is as long as a row of data may be: see {@link classesOfVariables}. */
-export function likelihoodSpec(likelihood: Likelihood): LikelihoodSpec {
+/**
+ * Everything but `classes`, which is as long as a row of data may be: see {@link classesOfVariables}. `features`: columns
+ * of a row of data, where they are no classes.
+ */
+export function likelihoodSpec(likelihood: Likelihood, features: number): LikelihoodSpec {
   const { type } = likelihood
   switch (type) {
     case 'bernoulli':
       return { ...defaults, type, binarize: likelihood.binarize ?? 'none' }
-    case 'gaussian':
-      return { ...defaults, type, ...dispersionSpec('variance', likelihood.variance, likelihood.logVarianceBounds) }
+    case 'gaussian': {
+      const { covariance = 'diagonal', variance = covariance === 'diagonal' ? 'learned' : 'perDatum' } = likelihood
+      const dispersion = dispersionSpec('variance', variance, likelihood.logVarianceBounds)
+      return { ...defaults, type, ...dispersion, ...covarianceSpec(covariance, likelihood.rank, features) }
+    }
     case 'laplace':
-      return { ...defaults, type, ...dispersionSpec('scale', likelihood.scale, likelihood.logScaleBounds) }
+      return { ...defaults, type, ...dispersionSpec('scale', likelihood.scale ?? 'learned', likelihood.logScaleBounds) }
     case 'categorical':
       return { ...defaults, type, codes: likelihood.coding === 'codes' }
     case 'multinomial':
@@ -173,9 +203,36 @@ export function likelihoodSpec(likelihood: Likelihood): LikelihoodSpec {
   }
 }
 
+/** Limits of native/core/likelihood/full_covariance.h and low_rank.h. */
+const MOST_FULL_FEATURES = 512
+const MOST_RANK = 24
+
+function covarianceSpec(
+  covariance: LikelihoodSpec['covariance'],
+  rank: number | undefined,
+  features: number,
+): Pick<LikelihoodSpec, 'covariance' | 'rank'> {
+  if (covariance === 'lowRank') {
+    const most = Math.min(MOST_RANK, features)
+    if (rank !== undefined && rank <= most) return { covariance, rank }
+    const reason = most === MOST_RANK ? '' : `, the number of features,`
+    const what = `an integer from 1 to ${most}${reason} beside a covariance of 'lowRank'`
+    throw new (rank === undefined ? TypeError : RangeError)(expected(what, 'likelihood.rank', rank))
+  }
+  if (rank !== undefined)
+    throw new RangeError(expected(`no rank beside covariance '${covariance}'`, 'likelihood.rank', rank))
+  if (covariance === 'full' && features > MOST_FULL_FEATURES) {
+    const entries = (features * (features - 1)) / 2
+    const what = `'lowRank' or 'diagonal' beyond ${MOST_FULL_FEATURES} features, as ${features} have ${entries} covariances,`
+    throw new RangeError(expected(what, 'likelihood.covariance', covariance))
+  }
+  // A single feature has no covariances.
+  return { covariance: features === 1 ? 'diagonal' : covariance, rank: 0 }
+}
+
 function dispersionSpec(
   name: 'variance' | 'scale',
-  value: GaussianLikelihood['variance'] = 'learned',
+  value: NonNullable<GaussianLikelihood['variance']>,
   bounds: GaussianLikelihood['logVarianceBounds'],
 ): Pick<LikelihoodSpec, 'dispersion' | 'fixedDispersion' | 'logDispersionBounds'> {
   const field = name === 'variance' ? 'likelihood.logVarianceBounds' : 'likelihood.logScaleBounds'

@@ -138,10 +138,21 @@ AEVB_INLINE F64 zero_double() { return {_mm256_setzero_pd(), _mm256_setzero_pd()
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1))};
 }
+AEVB_INLINE F64 set_double(double value) { return {_mm256_set1_pd(value), _mm256_set1_pd(value)}; }
+AEVB_INLINE F32 narrow(F64 a) {
+  return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(a.low)), _mm256_cvtpd_ps(a.high), 1)};
+}
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator-(F64 a, F64 b) { return {_mm256_sub_pd(a.low, b.low), _mm256_sub_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator*(F64 a, F64 b) { return {_mm256_mul_pd(a.low, b.low), _mm256_mul_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator/(F64 a, F64 b) { return {_mm256_div_pd(a.low, b.low), _mm256_div_pd(a.high, b.high)}; }
 AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) {
   return {_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
 }
+AEVB_INLINE F64 fnma(F64 a, F64 b, F64 c) {
+  return {_mm256_fnmadd_pd(a.low, b.low, c.low), _mm256_fnmadd_pd(a.high, b.high, c.high)};
+}
+AEVB_INLINE F64 sqrt(F64 a) { return {_mm256_sqrt_pd(a.low), _mm256_sqrt_pd(a.high)}; }
 AEVB_INLINE void store(double* to, F64 a) {
   _mm256_storeu_pd(to, a.low);
   _mm256_storeu_pd(to + 4, a.high);

@@ -167,10 +167,21 @@ AEVB_INLINE F64 zero_double() { return {_mm512_setzero_pd(), _mm512_setzero_pd()
 AEVB_INLINE F64 widen(F32 a) {
   return {_mm512_cvtps_pd(lower_half(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1))};
 }
+AEVB_INLINE F64 set_double(double value) { return {_mm512_set1_pd(value), _mm512_set1_pd(value)}; }
+AEVB_INLINE F32 narrow(F64 a) {
+  return {_mm512_insertf32x8(_mm512_zextps256_ps512(_mm512_cvtpd_ps(a.low)), _mm512_cvtpd_ps(a.high), 1)};
+}
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator-(F64 a, F64 b) { return {_mm512_sub_pd(a.low, b.low), _mm512_sub_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator*(F64 a, F64 b) { return {_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)}; }
+AEVB_INLINE F64 operator/(F64 a, F64 b) { return {_mm512_div_pd(a.low, b.low), _mm512_div_pd(a.high, b.high)}; }
 AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) {
   return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
 }
+AEVB_INLINE F64 fnma(F64 a, F64 b, F64 c) {
+  return {_mm512_fnmadd_pd(a.low, b.low, c.low), _mm512_fnmadd_pd(a.high, b.high, c.high)};
+}
+AEVB_INLINE F64 sqrt(F64 a) { return {_mm512_sqrt_pd(a.low), _mm512_sqrt_pd(a.high)}; }
 AEVB_INLINE void store(double* to, F64 a) {
   _mm512_storeu_pd(to, a.low);
   _mm512_storeu_pd(to + 8, a.high);

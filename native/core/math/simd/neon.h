@@ -125,8 +125,17 @@ AEVB_INLINE void transpose_square(F32* square) {
 
 AEVB_INLINE F64 zero_double() { return {vdupq_n_f64(0.0), vdupq_n_f64(0.0)}; }
 AEVB_INLINE F64 widen(F32 a) { return {vcvt_f64_f32(vget_low_f32(a.v)), vcvt_high_f64_f32(a.v)}; }
+AEVB_INLINE F64 set_double(double value) { return {vdupq_n_f64(value), vdupq_n_f64(value)}; }
+AEVB_INLINE F32 narrow(F64 a) { return {vcvt_high_f32_f64(vcvt_f32_f64(a.low), a.high)}; }
 AEVB_INLINE F64 operator+(F64 a, F64 b) { return {vaddq_f64(a.low, b.low), vaddq_f64(a.high, b.high)}; }
+AEVB_INLINE F64 operator-(F64 a, F64 b) { return {vsubq_f64(a.low, b.low), vsubq_f64(a.high, b.high)}; }
+AEVB_INLINE F64 operator*(F64 a, F64 b) { return {vmulq_f64(a.low, b.low), vmulq_f64(a.high, b.high)}; }
+AEVB_INLINE F64 operator/(F64 a, F64 b) { return {vdivq_f64(a.low, b.low), vdivq_f64(a.high, b.high)}; }
 AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) { return {vfmaq_f64(c.low, a.low, b.low), vfmaq_f64(c.high, a.high, b.high)}; }
+AEVB_INLINE F64 fnma(F64 a, F64 b, F64 c) {
+  return {vfmsq_f64(c.low, a.low, b.low), vfmsq_f64(c.high, a.high, b.high)};
+}
+AEVB_INLINE F64 sqrt(F64 a) { return {vsqrtq_f64(a.low), vsqrtq_f64(a.high)}; }
 AEVB_INLINE void store(double* to, F64 a) {
   vst1q_f64(to, a.low);
   vst1q_f64(to + 2, a.high);

@@ -205,13 +205,38 @@ AEVB_INLINE void transpose_square(F32* square) {
 
 AEVB_INLINE F64 zero_double() { return {}; }
 AEVB_INLINE F64 widen(F32 a) { return {{a.v[0], a.v[1], a.v[2], a.v[3]}}; }
+AEVB_INLINE F64 set_double(double value) { return {{value, value, value, value}}; }
+AEVB_INLINE F32 narrow(F64 a) {
+  return {Floats{static_cast<float>(a.v[0]), static_cast<float>(a.v[1]), static_cast<float>(a.v[2]),
+                 static_cast<float>(a.v[3])}};
+}
 AEVB_INLINE F64 operator+(F64 a, F64 b) {
   for (int i = 0; i < F32::size; ++i) a.v[i] += b.v[i];
+  return a;
+}
+AEVB_INLINE F64 operator-(F64 a, F64 b) {
+  for (int i = 0; i < F32::size; ++i) a.v[i] -= b.v[i];
+  return a;
+}
+AEVB_INLINE F64 operator*(F64 a, F64 b) {
+  for (int i = 0; i < F32::size; ++i) a.v[i] *= b.v[i];
+  return a;
+}
+AEVB_INLINE F64 operator/(F64 a, F64 b) {
+  for (int i = 0; i < F32::size; ++i) a.v[i] /= b.v[i];
   return a;
 }
 AEVB_INLINE F64 fma(F64 a, F64 b, F64 c) {
   for (int i = 0; i < F32::size; ++i) c.v[i] += a.v[i] * b.v[i];
   return c;
+}
+AEVB_INLINE F64 fnma(F64 a, F64 b, F64 c) {
+  for (int i = 0; i < F32::size; ++i) c.v[i] -= a.v[i] * b.v[i];
+  return c;
+}
+AEVB_INLINE F64 sqrt(F64 a) {
+  for (int i = 0; i < F32::size; ++i) a.v[i] = std::sqrt(a.v[i]);
+  return a;
 }
 AEVB_INLINE void store(double* to, F64 a) {
   for (int i = 0; i < F32::size; ++i) to[i] = a.v[i];
