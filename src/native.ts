@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { availableMemory } from './memory.js'
 import type { FlatArray } from './tensor.js'
 
 export type ActivationName =
@@ -282,6 +283,15 @@ export interface Posteriors {
 export interface NativeAddon {
   readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
+  /**
+   * Whose answer, in bytes, everything here that allocates compares its need with, if that is not small; where it is
+   * less, code 'OUT_OF_MEMORY' is thrown before anything is allocated.
+   */
+  useAvailableMemory(available: () => number): void
+  /** Throws as everything else does where so many bytes are more than there are. */
+  afford(bytes: number): void
+  /** What making such a model takes at most, in bytes. */
+  modelBytes(spec: ModelSpec): number
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   backend(): {
     gemm: 'builtin' | 'cblas'
@@ -330,3 +340,4 @@ function packageRoot(from: string): string {
 }
 
 export const native: NativeAddon = load()
+native.useAvailableMemory(() => availableMemory())

@@ -101,7 +101,7 @@ describe('saving', () => {
   })
 
   test('and loading want a path', async () => {
-    for (const path of [undefined, '', 5, new URL('https://example.org/')]) {
+    for (const path of [undefined, "", 5, new URL("https://example.org/")] as never[]) {
       await expect(saveModel(path, config, table, parameters(1))).rejects.toThrow(TypeError)
       await expect(readModel(path)).rejects.toThrow(/^Expected the path or file URL of a folder for folder/)
     }

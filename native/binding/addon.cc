@@ -10,6 +10,8 @@
 #include "math/peak.h"
 #include "math/target.h"
 #include "math/thread_pool.h"
+#include "memory.h"
+#include "model.h"
 #include "model_wrap.h"
 #include "read_spec.h"
 
@@ -65,6 +67,16 @@ Napi::Value product(const Napi::CallbackInfo& info) {
   }
 }
 
+Napi::Value model_bytes(const Napi::CallbackInfo& info) {
+  try {
+    return Napi::Number::New(info.Env(), Model::bytes(read_model_spec(info[0].ToObject())));
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception&) {
+    throw_in_javascript(info.Env(), std::current_exception());
+  }
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData;
   env.SetInstanceData(data);
@@ -74,6 +86,11 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Dataset", dataset_class);
   exports.Set("Model", ModelWrap::define(env));
   exports.Set("backend", Napi::Function::New(env, backend));
+  exports.Set("useAvailableMemory", Napi::Function::New(env, use_available_memory));
+  exports.Set("afford", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                afford(info.Env(), info[0].ToNumber().DoubleValue());
+              }));
+  exports.Set("modelBytes", Napi::Function::New(env, model_bytes));
   exports.Set("peak", Napi::Function::New(env, peak));
   exports.Set("product", Napi::Function::New(env, product));
   return exports;

@@ -11,6 +11,7 @@ namespace aevb::binding {
 
 struct AddonData {
   Napi::FunctionReference dataset_class;
+  Napi::FunctionReference available_memory;
   std::unique_ptr<Executor> executor;  // for work that belongs to no model
 };
 

@@ -4,14 +4,17 @@
 #include <atomic>
 #include <chrono>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "array_view.h"
 #include "dataset_wrap.h"
 #include "errors.h"
+#include "memory.h"
 #include "read_spec.h"
 #include "refine.h"
 
@@ -116,6 +119,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
 ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {
   const ModelSpec spec = read_model_spec(options_of(info, 0));
   try {
+    afford(info.Env(), Model::bytes(spec));
     const FlushDenormals flush;
     live_ = std::make_shared<LiveModel>(spec);
     executor_ = std::make_unique<Executor>(info.Env(), [live = live_.get()] { live->pool = nullptr; });
@@ -163,6 +167,7 @@ void ModelWrap::refuse_while(bool busy, Napi::Env env) const {
 
 Napi::Value ModelWrap::read_parameters(const Napi::CallbackInfo& info) {
   refuse_while(training_jobs_ > 0, info.Env());
+  afford(info.Env(), static_cast<double>(arena_bytes(live_->model)));
   return tensors_object(info.Env(), live_->model, live_->model.parameters().data());
 }
 
@@ -242,6 +247,21 @@ struct Posteriors {
   float* mean;
 };
 
+std::size_t threads_for(const Model& model, std::size_t rows, std::size_t draws, std::size_t threads) {
+  return threads > 0 ? threads : sensible_threads(model, rows, draws);
+}
+
+double floats_of_posteriors(const Model& model, std::size_t rows) {
+  const std::vector<std::size_t> units = head_units(model);
+  // The facade takes the means of several groups apart.
+  const std::size_t means = model.latent_width * (model.latents.size() > 1 ? 2 : 1);
+  return static_cast<double>(rows) * static_cast<double>(std::accumulate(units.begin(), units.end(), means));
+}
+
+double floats_of_rows(std::size_t rows, std::size_t columns) {
+  return static_cast<double>(rows) * static_cast<double>(columns);
+}
+
 }  // namespace
 
 Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
@@ -258,6 +278,8 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   const std::size_t threads = read_size(options, "threads");
   const std::chrono::duration<double, std::milli> interval(read_number(options, "batchInterval"));
   refuse_while(training_jobs_ > 0, env);
+  // No job trains, so that nothing touches the trainer.
+  afford(env, live_->trainer.bytes_to_train(data.rows()));
 
   auto job = executor_->make_job(env);
   job->reads_only = false;
@@ -296,7 +318,7 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
     events.between_steps = [executor] { executor->run_waiting_readers(); };
     const std::size_t samples = live->model.spec().objective.samples;
     const std::size_t batch = std::min(data.rows(), live->trainer.batch_size());
-    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, batch, samples));
+    ThreadPool& pool = live->pool_of(threads_for(live->model, batch, samples, threads));
     const auto started = Clock::now();
     live->training_now = true;
     try {
@@ -324,6 +346,20 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   return handle;
 }
 
+template <typename Bytes>
+void ModelWrap::afford_work(Napi::Env env, double answer, std::size_t rows, std::size_t draws, std::size_t threads,
+                            Bytes work_bytes) const {
+  const auto bytes = [&](std::size_t workers) { return answer * sizeof(float) + work_bytes(live_->model, workers); };
+  // To count the usable cores takes longer than most calls.
+  if (bytes(threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency())) < ALWAYS_AFFORDED) return;
+  afford(env, bytes(threads_for(live_->model, rows, draws, threads)));
+}
+
+void ModelWrap::afford_rows(Napi::Env env, double answer, std::size_t rows, std::size_t threads) const {
+  afford_work(env, answer, rows, 1, threads,
+              [&](const Model& model, std::size_t workers) { return rows_bytes(model, rows, workers); });
+}
+
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                              std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result,
                              std::initializer_list<Napi::Object> kept) {
@@ -332,7 +368,7 @@ Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, s
   for (const Napi::Object& object : kept) job->keep(object);
   job->work = [live = live_, rows, draws, threads, work = std::move(work)](Job& self) {
     if (self.cancelled().load()) throw Cancelled();
-    ThreadPool& pool = live->pool_of(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
+    ThreadPool& pool = live->pool_of(threads_for(live->model, rows, draws, threads));
     work(Inference{live->model, pool, self.cancelled()});
   };
   job->result = std::move(result);
@@ -346,19 +382,25 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
+  const std::size_t threads = read_size(options, "threads");
   const auto terms = std::make_shared<Terms>();
+  afford_work(info.Env(), 0.0, data.rows(), samples, threads, [&](const Model& model, std::size_t workers) {
+    return evaluate_bytes(model, data.rows(), samples, workers);
+  });
   return infer(
-      info, data.rows(), samples, read_size(options, "threads"),
+      info, data.rows(), samples, threads,
       [data, samples, seed, terms](const Inference& inference) { *terms = inference.evaluate(data, samples, seed); },
       [terms](Napi::Env env) -> Napi::Value { return terms_object(env, *terms); }, {});
 }
 
 Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
+  const std::size_t threads = read_size(options_of(info, 1), "threads");
+  afford_rows(info.Env(), floats_of_posteriors(live_->model, data.rows()), data.rows(), threads);
   const Posteriors answer(info.Env(), live_->model, data.rows());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer.object));
   return infer(
-      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      info, data.rows(), 1, threads,
       [data, heads = answer.heads, mean = answer.mean](const Inference& inference) {
         inference.encode(heads, mean, data);
       },
@@ -387,6 +429,7 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   for (std::size_t i = 0; i < units.size(); ++i) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
+  if (count > 1) afford(env, rows_bytes(live_->model, count, 1));
   float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live_->model.latent_width);
   try {
     const FlushDenormals flush;
@@ -411,10 +454,12 @@ Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(spec, options.Get("condition"), z.rows());
   const Drawing drawing = drawing_of(options);
+  const std::size_t threads = read_size(options, "threads");
+  afford_rows(info.Env(), floats_of_rows(z.rows(), spec.input), z.rows(), threads);
   auto out = new_floats(info.Env(), z.rows(), spec.input);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
-      info, z.rows(), 1, read_size(options, "threads"),
+      info, z.rows(), 1, threads,
       [z, condition, drawing, to = out.Data()](const Inference& inference) {
         inference.decode(to, z, condition ? &*condition : nullptr, drawing);
       },
@@ -425,10 +470,12 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
-  auto out = new_floats(info.Env(), data.rows(), live_->model.spec().input);
+  const std::size_t threads = read_size(options, "threads"), columns = live_->model.spec().input;
+  afford_rows(info.Env(), floats_of_rows(data.rows(), columns), data.rows(), threads);
+  auto out = new_floats(info.Env(), data.rows(), columns);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(out.As<Napi::Object>()));
   return infer(
-      info, data.rows(), 1, read_size(options, "threads"),
+      info, data.rows(), 1, threads,
       [data, drawing, to = out.Data()](const Inference& inference) { inference.reconstruct(to, data, drawing); },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }
@@ -440,13 +487,15 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(model.spec(), options.Get("condition"), count);
   const Drawing drawing = drawing_of(options);
+  const std::size_t threads = read_size(options, "threads");
+  afford_rows(env, floats_of_rows(count, model.spec().input + model.latent_width), count, threads);
   auto x = new_floats(env, count, model.spec().input), z = new_floats(env, count, model.latent_width);
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("x", x);
   answer.Set("z", z);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
-      info, count, 1, read_size(options, "threads"),
+      info, count, 1, threads,
       [count, condition, drawing, to = x.Data(), to_z = z.Data()](const Inference& inference) {
         inference.sample(to, to_z, count, condition ? &*condition : nullptr, drawing.seed, drawing);
       },
@@ -459,6 +508,12 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const Refinement refinement{read_size(options, "steps"), read_number(options, "learningRate"),
                               read_size(options, "samples"), read_size(options, "seed")};
+  const std::size_t threads = read_size(options, "threads"), draws = refinement.samples * refinement.steps;
+  // Two doubles a row beside the posteriors.
+  afford_work(env, floats_of_posteriors(live_->model, data.rows()) + floats_of_rows(data.rows(), 4), data.rows(), draws,
+              threads, [&](const Model& model, std::size_t workers) {
+                return refine_bytes(model, data.rows(), refinement.samples, workers);
+              });
   const Posteriors answer(env, live_->model, data.rows());
   auto before = new_doubles(env, data.rows()), after = new_doubles(env, data.rows());
   Napi::Object object = answer.object;
@@ -466,7 +521,7 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   object.Set("after", after);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(object));
   return infer(
-      info, data.rows(), refinement.samples * refinement.steps, read_size(options, "threads"),
+      info, data.rows(), draws, threads,
       [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(), to_after = after.Data()](
           const Inference& inference) { aevb::refine(inference, heads, mean, to_before, to_after, data, refinement); },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
@@ -476,6 +531,12 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
+  const std::size_t threads = read_size(options, "threads");
+  // Two doubles a row.
+  afford_work(info.Env(), floats_of_rows(data.rows(), 4), data.rows(), samples, threads,
+              [&](const Model& model, std::size_t workers) {
+                return log_likelihood_bytes(model, data.rows(), samples, workers);
+              });
   auto per_example = new_doubles(info.Env(), data.rows());
   auto variance = new_doubles(info.Env(), data.rows());
   Napi::Object answer = Napi::Object::New(info.Env());
@@ -483,7 +544,7 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   answer.Set("variance", variance);
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(answer));
   return infer(
-      info, data.rows(), samples, read_size(options, "threads"),
+      info, data.rows(), samples, threads,
       [data, samples, seed, to = per_example.Data(), to_variance = variance.Data()](const Inference& inference) {
         inference.log_likelihood(to, to_variance, data, samples, seed);
       },
@@ -492,10 +553,12 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
+  const std::size_t threads = read_size(options_of(info, 1), "threads");
+  afford_rows(info.Env(), floats_of_rows(data.rows(), 2), data.rows(), threads);
   auto score = new_doubles(info.Env(), data.rows());
   const auto kept = std::make_shared<Napi::ObjectReference>(Napi::Persistent(score.As<Napi::Object>()));
   return infer(
-      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      info, data.rows(), 1, threads,
       [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); },
       [kept](Napi::Env) -> Napi::Value { return kept->Value(); }, {});
 }

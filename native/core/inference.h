@@ -58,6 +58,12 @@ struct Inference {
                       std::uint64_t seed) const;
 };
 
+// What these allocate while they run on so many threads, in bytes, beside the answer, whose memory the caller brings.
+// rows_bytes: of encode, decode, reconstruct, sample and anomaly_score.
+double rows_bytes(const Model& model, std::size_t rows, std::size_t threads);
+double evaluate_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads);
+double log_likelihood_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads);
+
 // Inference::encode of one row, for whom an answer is waited for: the workspace is kept from call to call. Each thread
 // wants one of its own.
 class RowEncoder {

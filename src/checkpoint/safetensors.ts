@@ -13,7 +13,7 @@
 import { cut, quote } from '../errors.js'
 import { elements, type ParameterShape } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
-import { isObject, parseObject } from './json.js'
+import { endOfString, isObject, parseObject } from './json.js'
 
 /** The bytes before the header, which hold its length. */
 export const LENGTH_BYTES = 8
@@ -37,6 +37,26 @@ const dtypeBytes: Readonly<Record<string, number>> = {
   I64: 8,
   U64: 8,
 }
+
+/** For what a header holds beside the model's tensors: a copy of config.json, and what other programs note. */
+const METADATA_BYTES = 1024 * 1024
+const METADATA_PARTS = 256 * 1024
+
+/** What a header may be, given the tensors that it is to name. What reading it costs grows with it: see SECURITY.md. */
+export interface HeaderLimits {
+  readonly bytes: number
+  /** Objects, arrays and commas. */
+  readonly parts: number
+}
+
+/** Twice what the tensors need in this package's own writing, so that another's has room for its spaces. */
+export function headerLimits(table: readonly ParameterShape[]): HeaderLimits {
+  const own = table.reduce((bytes, { name, shape }) => bytes + 3 * name.length + 64 + 16 * (shape.length + 2), 0)
+  return { bytes: Math.min(LONGEST_HEADER, METADATA_BYTES + 2 * own), parts: METADATA_PARTS + 16 * table.length }
+}
+
+/** Bytes of a header within which `metadataAtStart` looks. */
+export const LONGEST_START = 2 * METADATA_BYTES
 
 /** Where a tensor lies, in bytes from the end of the header. */
 export interface TensorPlace {
@@ -63,9 +83,27 @@ export function headerLength(start: Uint8Array, fileLength: number, from: string
   return Number(claimed)
 }
 
+/**
+ * The metadata of a header that begins with them, as most writers have it, from its first bytes; undefined where it does
+ * not. For a header that is too long to be read before it is known what it may hold.
+ */
+export function metadataAtStart(start: Uint8Array, from: string): ReadonlyMap<string, string> | undefined {
+  const text = new TextDecoder().decode(start)
+  const begin = /^\{\s*"__metadata__"\s*:\s*(?=\{)/.exec(text)?.[0].length
+  if (begin === undefined) return undefined
+  // Nothing but strings is in it, so that the first brace outside of them ends it.
+  for (let i = begin + 1; i < text.length; i++) {
+    const character = text[i] as string
+    if (character === '"') i = endOfString(text, i)
+    else if (character === '}') return parseMetadata(parseObject(Buffer.from(text.slice(begin, i + 1)), from), from)
+    else if (!/[\s:,]/.test(character)) return undefined
+  }
+  return undefined
+}
+
 /** Reads a header before `dataLength` bytes of data. The tensors' places cover these without gap or overlap. */
-export function parseHeader(bytes: Uint8Array, dataLength: number, from: string): Header {
-  const json = parseObject(bytes, from)
+export function parseHeader(bytes: Uint8Array, dataLength: number, from: string, most?: number): Header {
+  const json = parseObject(bytes, from, most)
   const tensors = new Map<string, TensorPlace>()
   let metadata = new Map<string, string>()
   // A Map, because a hostile name such as __proto__ is only a name in it.
@@ -88,6 +126,7 @@ export function encodeHeader(table: readonly ParameterShape[], metadata: Readonl
   const json = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }))
   const length = Math.ceil(json.length / 8) * 8
   const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
+  if (length > LONGEST_HEADER) throw new Error(`its header takes ${length} bytes, more than the format allows`)
   header.writeBigUInt64LE(BigInt(length))
   json.copy(header, LENGTH_BYTES)
   return header
