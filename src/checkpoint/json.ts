@@ -10,11 +10,7 @@ const DEEPEST = 32
  * A JSON object in strict UTF-8, no key of which is there twice. `from` names the file in messages. `most`: objects,
  * arrays and commas that it may have, which are counted before anything is made of them.
  */
-export function parseObject(
-  bytes: Uint8Array,
-  from: string,
-  most = Number.POSITIVE_INFINITY,
-): Record<string, unknown> {
+export function parseObject(bytes: Uint8Array, from: string, most = Number.POSITIVE_INFINITY): Record<string, unknown> {
   let json: unknown
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
