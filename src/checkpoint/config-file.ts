@@ -3,7 +3,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VAEError } from '../errors.js'
-import { parameterTable } from '../options/parameter-table.js'
 import { LONGEST_DOCUMENT, type ModelDocument, parseDocument } from './document.js'
 import { readInto, withFile } from './files.js'
 import { invalid } from './invalid.js'
@@ -14,6 +13,7 @@ const MOST_ATTEMPTS = 20
 
 export interface ConfigFile {
   readonly document: ModelDocument
+  readonly bytes: Uint8Array
   /** Which file it was, and of which moment. */
   readonly version: string
 }
@@ -34,7 +34,7 @@ export async function readConfig(folder: string): Promise<ConfigFile | VAEError>
       if (length > LONGEST_DOCUMENT) throw invalid(path, `it has ${length} bytes, too many for a config`)
       const bytes = new Uint8Array(length)
       await readInto(file, path, bytes, 0)
-      return { document: parseDocument(withoutMark(bytes), path), version: await versionOf(file) }
+      return { document: parseDocument(withoutMark(bytes), path), bytes, version: await versionOf(file) }
     })
   } catch (error) {
     if (error instanceof VAEError && error.code === 'CHECKPOINT_MISSING') return error
@@ -60,11 +60,8 @@ export async function withPair<T>(
     const result = await withTensorFile(
       path,
       {
-        table: document && parameterTable(document.spec),
-        tableOf: (metadata) => {
-          const copy = copyWithin(metadata, path)
-          return copy && parameterTable(copy.spec)
-        },
+        table: document?.table,
+        tableOf: (metadata) => copyWithin(metadata, path, config)?.table,
         proceed: async () => {
           if (document && document.sha256 === undefined) steady = await isStill(folder, config as ConfigFile)
           return steady
@@ -77,10 +74,17 @@ export async function withPair<T>(
   throw invalid(configPath(folder), 'it was replaced again and again while it was read')
 }
 
-/** The copy of config.json in a header's metadata. */
-export function copyWithin(metadata: ReadonlyMap<string, string>, path: string): ModelDocument | undefined {
+/** The copy of config.json in a header's metadata. `beside`: config.json itself, of which it usually is a copy indeed. */
+export function copyWithin(
+  metadata: ReadonlyMap<string, string>,
+  path: string,
+  beside: ConfigFile | VAEError,
+): ModelDocument | undefined {
   const text = metadata.get('aevb')
-  return text === undefined ? undefined : parseDocument(Buffer.from(text), `${path} (its copy of config.json)`)
+  if (text === undefined) return undefined
+  const bytes = Buffer.from(text)
+  if (!(beside instanceof VAEError) && bytes.equals(beside.bytes)) return beside.document
+  return parseDocument(bytes, `${path} (its copy of config.json)`)
 }
 
 async function isStill(folder: string, { version }: ConfigFile): Promise<boolean> {

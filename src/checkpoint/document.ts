@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { cut, quote, VAEError } from '../errors.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from '../options/config.js'
+import { type ParameterShape, parameterTable } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
 import { isObject, parseObject } from './json.js'
 
@@ -21,6 +22,8 @@ export interface ModelDocument extends ParsedConfig {
   readonly sha256: string | undefined
   /** Whether it has a checksum of its own, which folders of the first days lack. A wrong one is refused at once. */
   readonly checked: boolean
+  /** The tensors of the model. */
+  readonly table: readonly ParameterShape[]
   /** Everything in it but that checksum, as JSON. */
   readonly fields: Readonly<Record<string, unknown>>
 }
@@ -58,7 +61,8 @@ export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
     throw invalid(from, `it does not have the checksum that was noted when it was saved; ${EDITED}`)
   }
   try {
-    return { ...parseConfig(config), sha256, checked: checksum !== undefined, fields }
+    const parsed = parseConfig(config)
+    return { ...parsed, table: parameterTable(parsed.spec), sha256, checked: checksum !== undefined, fields }
   } catch (error) {
     throw invalid(from, error instanceof Error ? error.message : String(error), error)
   }

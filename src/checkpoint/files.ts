@@ -66,7 +66,7 @@ export async function stage(path: string, pieces: Iterable<Uint8Array>): Promise
   try {
     const file = await open(temporary, 'wx')
     try {
-      for (const piece of pieces) await file.writeFile(piece)
+      for (const piece of together(pieces)) await file.writeFile(piece)
       // On the disk before its name is: a power cut leaves the old file or the new one.
       await file.sync()
     } finally {
@@ -77,6 +77,27 @@ export async function stage(path: string, pieces: Iterable<Uint8Array>): Promise
     throw error
   }
   return { commit: () => rename(temporary, path), discard }
+}
+
+/** Small pieces joined, so that a model of many small tensors is not written number by number. */
+function* together(pieces: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  let small: Uint8Array[] = []
+  let bytes = 0
+  for (const piece of pieces) {
+    if (bytes + piece.length > CHUNK_BYTES) {
+      yield joined(small)
+      small = []
+      bytes = 0
+    }
+    small.push(piece)
+    bytes += piece.length
+  }
+  yield joined(small)
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only, ...others] = pieces
+  return only && others.length === 0 ? only : Buffer.concat(pieces)
 }
 
 /** Makes renames in a folder last through a power cut, where the system can. */

@@ -2,10 +2,10 @@
 
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { VAEError } from '../errors.js'
 import { native } from '../native.js'
 import type { VAEConfig } from '../options/config.js'
-import { parameterTable } from '../options/parameter-table.js'
 import { pathOf } from '../paths.js'
 import { configPath, copyWithin, tensorsPath, withPair } from './config-file.js'
 import { EDITED, isSameDocument, type ModelDocument } from './document.js'
@@ -24,9 +24,9 @@ export async function readModel(folder: string | URL): Promise<SavedModel> {
   const from = tensorsPath(path)
   return withPair(path, async (config, file) => {
     const beside = config instanceof VAEError ? config : config.document
-    const within = copyWithin(file.header.metadata, from)
+    const within = copyWithin(file.header.metadata, from, config)
     const document = choose(beside, within, configPath(path))
-    checkTable(file.header, parameterTable(document.spec), from)
+    checkTable(file.header, document.table, from)
     // The bytes of the file, and the model that they become.
     native.afford(file.dataLength + native.modelBytes(document.spec))
     const { tensors, sha256 } = await file.read()
@@ -35,8 +35,8 @@ export async function readModel(folder: string | URL): Promise<SavedModel> {
       const hint = within ? '' : `; ${EDITED}`
       throw invalid(from, `its tensors do not have the sha256 that was noted when they were saved${hint}`)
     }
-    const parameters = Object.entries(tensors).map(([name, { data }]) => [name, data])
-    return { config: document.config, parameters: Object.fromEntries(parameters) }
+    await setImmediate()
+    return { config: document.config, parameters: tensors }
   })
 }
 

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { ParameterShape } from '../options/parameter-table.js'
-import type { Tensor } from '../tensor.js'
 import { CHUNK_BYTES, readInto, withFile } from './files.js'
 import { invalid } from './invalid.js'
 import {
@@ -28,7 +28,7 @@ export interface TensorFile {
 }
 
 export interface Tensors {
-  readonly tensors: Record<string, Tensor<Float32Array>>
+  readonly tensors: Record<string, Float32Array>
   /** Of their bytes, in hexadecimal. */
   readonly sha256: string
 }
@@ -60,6 +60,7 @@ export function withTensorFile<T>(
     const dataLength = length - dataStart
     const header = parseHeader(json, dataLength, path, parts)
     checkFloat32(header, path)
+    await setImmediate()
     return use({
       header,
       dataLength,
@@ -96,9 +97,9 @@ async function readTensors(
     hash.update(piece)
     checkFinite(piece, offset, header, path)
   })
-  const tensors = [...header.tensors].map(([name, { shape, begin, end }]) => [
+  const tensors = Array.from(header.tensors, ([name, { begin, end }]) => [
     name,
-    { data: new Float32Array(data.buffer, begin, (end - begin) / 4), shape },
+    new Float32Array(data.buffer, begin, (end - begin) / 4),
   ])
   return { tensors: Object.fromEntries(tensors), sha256: hash.digest('hex') }
 }
