@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VAEError } from './errors.js'
 import { here } from './here.js'
+import { availableMemory } from './memory.js'
 import type { FlatArray } from './tensor.js'
 
 export type ActivationName =
@@ -337,6 +338,15 @@ export interface NativeAddon {
   readonly Model: new (spec: ModelSpec) => NativeModel
   /** What `checkNow` of a Dataset of these rows would say. Blocks. */
   checkArray(rows: FlatArray, columns: number, domain: DomainName, classes: readonly number[]): BadCell | null
+  /**
+   * Whose answer, in bytes, everything here that allocates compares its need with, if that is not small; if it is less,
+   * code 'OUT_OF_MEMORY' is thrown before anything is allocated.
+   */
+  useAvailableMemory(available: () => number): void
+  /** Throws as everything else does if so many bytes are more than there are. */
+  afford(bytes: number): void
+  /** What making such a model takes at most, in bytes. */
+  modelBytes(spec: ModelSpec): number
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   backend(): {
     gemm: 'builtin' | 'cblas'
@@ -413,3 +423,4 @@ function advice(): string {
 }
 
 export const native: NativeAddon = load()
+native.useAvailableMemory(() => availableMemory())

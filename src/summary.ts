@@ -8,14 +8,19 @@ export function summarise(table: readonly ParameterShape[]): string {
   const total = sizes.reduce((sum, size) => sum + size, 0)
   const rows = table.map(({ name, shape }, i) => [name, `[${shape.join(', ')}]`, grouped(sizes[i] as number)])
   const cells = [['parameter', 'shape', 'count'], ...rows, ['total', '', grouped(total)]] as [string, string, string][]
-  const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => (row[column] as string).length)))
+  // Not Math.max(...), which has no room for the arguments of 100,000 layers.
+  const widths = [0, 1, 2].map((column) =>
+    cells.reduce((width, row) => Math.max(width, (row[column] as string).length), 0),
+  )
   const [name = 0, shape = 0, count = 0] = widths
   const lines = cells.map((row) => `${row[0].padEnd(name)}  ${row[1].padEnd(shape)}  ${row[2].padStart(count)}`)
   const rule = '─'.repeat(name + shape + count + 4)
   return [lines[0], rule, ...lines.slice(1, -1), rule, lines.at(-1)].join('\n')
 }
 
+const format = new Intl.NumberFormat('en-US')
+
 /** 318004 → '318,004' */
 function grouped(count: number): string {
-  return count.toLocaleString('en-US')
+  return format.format(count)
 }

@@ -3,6 +3,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { readModel } from '../src/checkpoint/load.js'
 import { saveModel } from '../src/checkpoint/save.js'
@@ -101,11 +102,49 @@ describe('saving', () => {
   })
 
   test('and loading want a path', async () => {
-    for (const path of [undefined, '', 5, new URL('https://example.org/')]) {
+    const wrong = [undefined, '', 5, {}, 'a\0b', 'https://example.org/a', 'file://elsewhere/a', 'file:///a%2Fb']
+    for (const path of [...wrong, new URL('https://example.org/'), new URL('data:,a')] as never[]) {
       await expect(saveModel(path, config, table, parameters(1))).rejects.toThrow(TypeError)
-      await expect(readModel(path)).rejects.toThrow(/^Expected the path or file URL of a folder for folder/)
+      await expect(readModel(path)).rejects.toThrow(/^Expected a path or file URL for folder/)
     }
   })
+})
+
+describe('a folder may be named', () => {
+  test.each<[string, () => string | URL]>([
+    ['by its path', () => folder.path],
+    ['by a URL', () => pathToFileURL(folder.path)],
+    ['by the text of a URL', () => pathToFileURL(folder.path).href],
+    ['by a URL from another realm', () => runInNewContext('url', { url: { ...urlLike(folder.path) } }) as URL],
+  ])('%s', async (_name, named) => {
+    folder.path = join(folder.path, 'a folder, 100 %')
+    await saveModel(named(), config, table, parameters(3))
+    expect((await readdir(folder.path)).sort()).toEqual(['config.json', 'model.safetensors'])
+    expect((await readModel(named())).parameters['latent.mean.bias']?.[0]).toBe(3)
+  })
+
+  test('by one of its files, where it is read', async () => {
+    await folder.save(3)
+    expect(await readModel(folder.config)).toEqual(await readModel(folder.path))
+    expect(await readModel(pathToFileURL(folder.tensors).href)).toEqual(await readModel(folder.path))
+  })
+
+  test('but not by another file', async () => {
+    const path = join(folder.path, 'notes.txt')
+    await writeFile(path, 'mine')
+    await expect(readModel(path)).rejects.toMatchObject({
+      code: 'CHECKPOINT_MISSING',
+      message: `${path} is a file, not the folder of a model`,
+    })
+    await expect(saveModel(path, config, table, parameters(1))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNWRITABLE',
+    })
+  })
+
+  const urlLike = (path: string) => {
+    const { href, protocol } = pathToFileURL(path)
+    return { href, protocol }
+  }
 })
 
 describe('a save cut short leaves a model that loads', () => {
@@ -158,9 +197,9 @@ describe('config.json may be written by hand', () => {
     expect((await readModel(folder.path)).config).toEqual({ ...config, scale: 'none' })
   })
 
-  test('and edited: it goes before the copy within the tensors', async () => {
+  test('and edited, without its checksums: it goes before the copy within the tensors', async () => {
     await folder.save(1)
-    const edited = JSON.parse(await readFile(folder.config, 'utf8'))
+    const { sha256: _, checksum: __, ...edited } = JSON.parse(await readFile(folder.config, 'utf8'))
     edited.config.seed = 77
     await writeFile(folder.config, JSON.stringify(edited))
     expect((await readModel(folder.path)).config.seed).toBe(77)

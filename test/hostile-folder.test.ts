@@ -1,12 +1,23 @@
 /** Model folders that are missing, damaged, or made to do harm. */
 
-import { mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readModel } from '../src/checkpoint/load.js'
+import { saveModel } from '../src/checkpoint/save.js'
 import { parseConfig } from '../src/options/config.js'
 import { elements, parameterTable } from '../src/options/parameter-table.js'
-import { dataLength, document, encode, freshFolders, goodHeader, type Place } from './helpers/model-folder.js'
+import {
+  config,
+  dataLength,
+  document,
+  encode,
+  freshFolders,
+  goodHeader,
+  type Place,
+  parameters,
+  table,
+} from './helpers/model-folder.js'
 
 const folder = freshFolders()
 
@@ -107,6 +118,48 @@ describe('a config.json that is not right is refused', () => {
   })
 })
 
+describe('a header that is larger than its model needs is refused before it is read', () => {
+  const tooLong = 'bytes, but a header of its model at most'
+  test.each<[string, () => string, string]>([
+    ['empty objects', () => `{"a":[${'{},'.repeat(4e6)}{}]}`, tooLong],
+    ['tensors without elements', () => `{${manyTensors(1e5)}}`, tooLong],
+    ['dimensions', () => `{"a":{"dtype":"F32","data_offsets":[0,0],"shape":[${'1,'.repeat(1e6)}0]}}`, tooLong],
+    ['spaces', () => `{${' '.repeat(1e7)}}`, tooLong],
+    ['metadata', () => `{"__metadata__":{"a":"${'x'.repeat(1e7)}"}}`, tooLong],
+    [
+      'metadata that tell of a small model',
+      () => `{"__metadata__":${JSON.stringify({ aevb: document({}) })},${manyTensors(1e5)}}`,
+      tooLong,
+    ],
+    ['empty objects, but few bytes', () => `{"a":[${'{},'.repeat(2e5)}{}]}`, 'parts that its model needs'],
+  ])('by %s', async (_name, header, why) => {
+    await writeFile(folder.config, document({}))
+    await writeFile(folder.tensors, encode(Buffer.from(header()), Buffer.alloc(0)))
+    await expect(readModel(folder.path)).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+      message: expect.stringContaining(why),
+    })
+  })
+
+  const manyTensors = (count: number) =>
+    Array.from({ length: count }, (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join()
+
+  test('unless it tells of a large model itself, beside the config.json of a small one', async () => {
+    const large = { ...config, encoder: new Array<number>(20_000).fill(1) }
+    const shapes = parameterTable(parseConfig(large).spec)
+    const values = Object.fromEntries(shapes.map(({ name, shape }) => [name, new Float32Array(elements(shape))]))
+    await saveModel(folder.path, large, shapes, values)
+    expect((await readFile(folder.tensors)).readBigUInt64LE()).toBeGreaterThan(2e6)
+    // As a save leaves it that was cut short between its two moves, or before config.json was there.
+    const other = join(folder.path, 'other')
+    await saveModel(other, config, table, parameters(1))
+    await copyFile(join(other, 'config.json'), folder.config)
+    expect((await readModel(folder.path)).config).toEqual(large)
+    await rm(folder.config)
+    expect((await readModel(folder.path)).config).toEqual(large)
+  })
+})
+
 describe('a hostile model.safetensors is refused', () => {
   const first = 'latent.mean.weight'
   const second = 'latent.mean.bias'
@@ -170,7 +223,7 @@ describe('a hostile model.safetensors is refused', () => {
     ],
     [
       'with a header nested without end',
-      () => encode(Buffer.from(`{"a":${'{"a":'.repeat(1e6)}`)),
+      () => encode(Buffer.from(`{"a":${'{"a":'.repeat(1e5)}`)),
       'its JSON nests more than 32 deep',
     ],
     [

@@ -10,6 +10,8 @@
 #include "math/peak.h"
 #include "math/target.h"
 #include "math/thread_pool.h"
+#include "memory.h"
+#include "model.h"
 #include "model_wrap.h"
 #include "read_spec.h"
 
@@ -67,8 +69,14 @@ Napi::Value check_array(const Napi::CallbackInfo& info) {
   return DatasetWrap::bad_cell(DatasetWrap::of_array(info[0], columns, false), info[2], info[3]);
 }
 
+void afford_bytes(const Napi::CallbackInfo& info) { afford(info.Env(), info[0].ToNumber().DoubleValue()); }
+
+Napi::Value model_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), Model::bytes(read_model_spec(info[0].ToObject())));
+}
+
 template <auto FUNCTION>
-Napi::Value coded(const Napi::CallbackInfo& info) {
+auto coded(const Napi::CallbackInfo& info) {
   return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
 }
 
@@ -99,6 +107,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", ModelWrap::define(env));
   exports.Set("checkArray", Napi::Function::New(env, coded<check_array>));
   exports.Set("backend", Napi::Function::New(env, coded<backend>));
+  exports.Set("useAvailableMemory", Napi::Function::New(env, coded<use_available_memory>));
+  exports.Set("afford", Napi::Function::New(env, coded<afford_bytes>));
+  exports.Set("modelBytes", Napi::Function::New(env, coded<model_bytes>));
   exports.Set("peak", Napi::Function::New(env, coded<peak>));
   exports.Set("product", Napi::Function::New(env, coded<product>));
   return exports;

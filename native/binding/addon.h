@@ -12,6 +12,7 @@ namespace aevb::binding {
 struct AddonData {
   std::shared_ptr<Environment> environment;
   Napi::FunctionReference dataset_class;
+  Napi::FunctionReference available_memory;
   Executor executor;  // for work that belongs to no model
 };
 

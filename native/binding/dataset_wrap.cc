@@ -10,6 +10,7 @@
 #include "addon.h"
 #include "array_view.h"
 #include "errors.h"
+#include "memory.h"
 
 namespace aevb::binding {
 
@@ -151,6 +152,10 @@ Dataset DatasetWrap::of_array(const Napi::Value& value, double columns, bool cop
   const auto width = static_cast<std::size_t>(columns);
   const std::size_t rows = array.length / width;
   if (rows > UINT32_MAX) throw Napi::RangeError::New(env, "Expected fewer than 2^32 rows");
+  if (copy || array.type == napi_float64_array) {
+    const bool bytes = array.type == napi_uint8_array || array.type == napi_uint8_clamped_array;
+    afford(env, elements * (bytes ? sizeof(std::uint8_t) : sizeof(float)));
+  }
   try {
     switch (array.type) {
       case napi_float32_array: {

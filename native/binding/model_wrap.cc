@@ -4,8 +4,10 @@
 #include <atomic>
 #include <chrono>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "discrete.h"
 #include "errors.h"
 #include "log_likelihood.h"
+#include "memory.h"
 #include "read_spec.h"
 #include "refine.h"
 
@@ -115,6 +118,7 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info)
   or_throw_in_javascript(info.Env(), [&] {
     const ModelSpec spec = read_model_spec(options_of(info, 0));
     environment_->make_room();
+    afford(info.Env(), Model::bytes(spec));
     const FlushDenormals flush;
     live_ = std::make_shared<LiveModel>(spec);
   });
@@ -187,6 +191,7 @@ void ModelWrap::refuse_while(bool busy, Napi::Env env) const {
 
 Napi::Value ModelWrap::read_parameters(const Napi::CallbackInfo& info) {
   refuse_while(training_jobs_ > 0, info.Env());
+  afford(info.Env(), static_cast<double>(arena_bytes(live().model)));
   return tensors_object(info.Env(), live().model, live().model.parameters().data());
 }
 
@@ -287,6 +292,21 @@ std::function<Napi::Value(Napi::Env)> filled(const Napi::Object& answer) {
   return [held](Napi::Env) -> Napi::Value { return held->Value(); };
 }
 
+std::size_t threads_for(const Model& model, std::size_t rows, std::size_t draws, std::size_t threads) {
+  return threads > 0 ? threads : sensible_threads(model, rows, draws);
+}
+
+double floats_of_posteriors(const Model& model, std::size_t rows) {
+  const std::vector<std::size_t> units = head_units(model);
+  // The facade takes the means of several groups apart.
+  const std::size_t means = model.latent_width * (model.latents.size() > 1 ? 2 : 1);
+  return static_cast<double>(rows) * static_cast<double>(std::accumulate(units.begin(), units.end(), means));
+}
+
+double floats_of_rows(std::size_t rows, std::size_t columns) {
+  return static_cast<double>(rows) * static_cast<double>(columns);
+}
+
 }  // namespace
 
 Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
@@ -303,6 +323,8 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   const std::size_t threads = read_size(options, "threads");
   const std::chrono::duration<double, std::milli> interval(read_number(options, "batchInterval"));
   refuse_while(training_jobs_ > 0, env);
+  // No job trains, so that nothing touches the trainer.
+  afford(env, live().trainer.bytes_to_train(data.rows()));
 
   auto job = environment_->make_job();
   job->disposed = disposed_;
@@ -340,7 +362,7 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
     events.between_steps = [&self] { self.run_waiting_readers(); };
     const std::size_t samples = live->model.spec().objective.samples;
     const std::size_t batch = std::min(data.rows(), live->trainer.batch_size());
-    ThreadPool& pool = self.worker().pool(threads > 0 ? threads : sensible_threads(live->model, batch, samples));
+    ThreadPool& pool = self.worker().pool(threads_for(live->model, batch, samples, threads));
     const auto started = Clock::now();
     epoch->first = live->trainer.epoch(data, pool, self.cancelled(), events);
     epoch->second = std::chrono::duration<double>(Clock::now() - started).count();
@@ -361,6 +383,20 @@ Napi::Value ModelWrap::train_epoch(const Napi::CallbackInfo& info) {
   return handle;
 }
 
+template <typename Bytes>
+void ModelWrap::afford_work(Napi::Env env, double answer, std::size_t rows, std::size_t draws, std::size_t threads,
+                            Bytes work_bytes) const {
+  const auto bytes = [&](std::size_t workers) { return answer * sizeof(float) + work_bytes(live().model, workers); };
+  // To count the usable cores takes longer than most calls.
+  if (bytes(threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency())) < ALWAYS_AFFORDED) return;
+  afford(env, bytes(threads_for(live().model, rows, draws, threads)));
+}
+
+void ModelWrap::afford_rows(Napi::Env env, double answer, std::size_t rows, std::size_t threads) const {
+  afford_work(env, answer, rows, 1, threads,
+              [&](const Model& model, std::size_t workers) { return rows_bytes(model, rows, workers); });
+}
+
 Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                              std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result) {
   auto job = environment_->make_job();
@@ -368,7 +404,7 @@ Napi::Value ModelWrap::infer(const Napi::CallbackInfo& info, std::size_t rows, s
   job->keep(info.This().As<Napi::Object>());
   job->task->work = [live = live_, rows, draws, threads, work = std::move(work)](Task& self) {
     if (self.cancelled().load()) throw Cancelled();
-    ThreadPool& pool = self.worker().pool(threads > 0 ? threads : sensible_threads(live->model, rows, draws));
+    ThreadPool& pool = self.worker().pool(threads_for(live->model, rows, draws, threads));
     work(Inference{live->model, pool, self.cancelled()});
   };
   job->result = std::move(result);
@@ -382,9 +418,13 @@ Napi::Value ModelWrap::evaluate(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const std::size_t samples = read_size(options, "samples"), seed = read_size(options, "seed");
+  const std::size_t threads = read_size(options, "threads");
   const auto terms = std::make_shared<Terms>();
+  afford_work(info.Env(), 0.0, data.rows(), samples, threads, [&](const Model& model, std::size_t workers) {
+    return evaluate_bytes(model, data.rows(), samples, workers);
+  });
   return infer(
-      info, data.rows(), samples, read_size(options, "threads"),
+      info, data.rows(), samples, threads,
       [data, samples, seed, terms](const Inference& inference) { *terms = inference.evaluate(data, samples, seed); },
       [terms](Napi::Env env) -> Napi::Value { return terms_object(env, *terms); });
 }
@@ -393,6 +433,9 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
+  const std::size_t threads = read_size(options, "threads");
+  const double drawn = drawing.draw ? floats_of_rows(data.rows(), live().model.latent_width) : 0.0;
+  afford_rows(info.Env(), floats_of_posteriors(live().model, data.rows()) + drawn, data.rows(), threads);
   const Posteriors answer(info.Env(), live().model, data.rows());
   Napi::Object object = answer.object;
   PosteriorDraws draws{nullptr, drawing.seed};
@@ -402,7 +445,7 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
     object.Set("z", z);
   }
   return infer(
-      info, data.rows(), 1, read_size(options, "threads"),
+      info, data.rows(), 1, threads,
       [data, draws, heads = answer.heads, mean = answer.mean](const Inference& inference) {
         inference.encode(heads, mean, data, draws);
       },
@@ -428,6 +471,7 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   for (std::size_t i = 0; i < units.size(); ++i) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
+  if (count > 1) afford(env, rows_bytes(live().model, count, 1));
   float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.latent_width);
   PosteriorDraws draws;
   if (info[6].IsTypedArray()) {
@@ -453,9 +497,11 @@ Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(spec, options.Get("condition"), z.rows());
   const Drawing drawing = drawing_of(options);
+  const std::size_t threads = read_size(options, "threads");
+  afford_rows(info.Env(), floats_of_rows(z.rows(), spec.input), z.rows(), threads);
   auto out = new_floats(info.Env(), z.rows(), spec.input);
   return infer(
-      info, z.rows(), 1, read_size(options, "threads"),
+      info, z.rows(), 1, threads,
       [z, condition, drawing, to = out.Data()](const Inference& inference) {
         inference.decode(to, z, condition ? &*condition : nullptr, drawing);
       },
@@ -467,9 +513,11 @@ Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
   const LatentChoice latent = read_bool(options, "drawLatent") ? LatentChoice::draw : LatentChoice::center;
-  auto out = new_floats(info.Env(), data.rows(), live().model.spec().input);
+  const std::size_t threads = read_size(options, "threads"), columns = live().model.spec().input;
+  afford_rows(info.Env(), floats_of_rows(data.rows(), columns), data.rows(), threads);
+  auto out = new_floats(info.Env(), data.rows(), columns);
   return infer(
-      info, data.rows(), 1, read_size(options, "threads"),
+      info, data.rows(), 1, threads,
       [data, drawing, latent, to = out.Data()](const Inference& inference) {
         inference.reconstruct(to, data, drawing, latent);
       },
@@ -483,12 +531,14 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(model.spec(), options.Get("condition"), count);
   const Drawing drawing = drawing_of(options);
+  const std::size_t threads = read_size(options, "threads");
+  afford_rows(env, floats_of_rows(count, model.spec().input + model.latent_width), count, threads);
   auto x = new_floats(env, count, model.spec().input), z = new_floats(env, count, model.latent_width);
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("x", x);
   answer.Set("z", z);
   return infer(
-      info, count, 1, read_size(options, "threads"),
+      info, count, 1, threads,
       [count, condition, drawing, to = x.Data(), to_z = z.Data()](const Inference& inference) {
         inference.sample(to, to_z, count, condition ? &*condition : nullptr, drawing);
       },
@@ -504,13 +554,19 @@ Napi::Value ModelWrap::refine(const Napi::CallbackInfo& info) {
   refinement.learning_rate = read_number(options, "learningRate");
   refinement.samples = read_size(options, "samples");
   refinement.seed = read_size(options, "seed");
+  const std::size_t threads = read_size(options, "threads"), draws = refinement.samples * refinement.steps;
+  // Two doubles a row beside the posteriors.
+  afford_work(env, floats_of_posteriors(live().model, data.rows()) + floats_of_rows(data.rows(), 4), data.rows(), draws,
+              threads, [&](const Model& model, std::size_t workers) {
+                return refine_bytes(model, data.rows(), refinement.samples, workers);
+              });
   const Posteriors answer(env, live().model, data.rows());
   auto before = new_doubles(env, data.rows()), after = new_doubles(env, data.rows());
   Napi::Object object = answer.object;
   object.Set("before", before);
   object.Set("after", after);
   return infer(
-      info, data.rows(), refinement.samples * refinement.steps, read_size(options, "threads"),
+      info, data.rows(), draws, threads,
       [data, refinement, heads = answer.heads, mean = answer.mean, to_before = before.Data(), to_after = after.Data()](
           const Inference& inference) { aevb::refine(inference, heads, mean, to_before, to_after, data, refinement); },
       filled(object));
@@ -522,6 +578,12 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const LikelihoodSampling sampling{read_size(options, "samples"), read_size(options, "mostSamples"),
                                     read_proposal(options), read_size(options, "seed")};
+  const std::size_t threads = read_size(options, "threads");
+  // Five doubles a row and a byte.
+  afford_work(env, floats_of_rows(data.rows(), 11), data.rows(), sampling.samples, threads,
+              [&](const Model& model, std::size_t workers) {
+                return log_likelihood_bytes(model, data.rows(), sampling, workers);
+              });
   Napi::Object answer = Napi::Object::New(env);
   const auto doubles = [&](const char* name) {
     auto values = new_doubles(env, data.rows());
@@ -533,7 +595,7 @@ Napi::Value ModelWrap::log_likelihood(const Napi::CallbackInfo& info) {
   const LikelihoodEstimates estimates{doubles("perExample"), doubles("variance"), doubles("effectiveSamples"),
                                       doubles("paretoK"),    doubles("samples"),  reliable.Data()};
   return infer(
-      info, data.rows(), sampling.samples, read_size(options, "threads"),
+      info, data.rows(), sampling.samples, threads,
       [data, sampling, estimates](const Inference& inference) {
         estimate_log_likelihood(inference, estimates, data, sampling);
       },
@@ -545,9 +607,14 @@ Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const std::size_t states = discrete_states(live().model), seed = read_size(options, "seed");
   if (states == NOT_DISCRETE) throw Napi::TypeError::New(info.Env(), "Expected a model whose z is discrete");
+  const std::size_t threads = read_size(options, "threads");
+  // A double a row.
+  afford_work(
+      info.Env(), floats_of_rows(data.rows(), 2), data.rows(), states, threads,
+      [&](const Model& model, std::size_t workers) { return exact_log_likelihood_bytes(model, data.rows(), workers); });
   auto per_example = new_doubles(info.Env(), data.rows());
   return infer(
-      info, data.rows(), states, read_size(options, "threads"),
+      info, data.rows(), states, threads,
       [data, seed, to = per_example.Data()](const Inference& inference) {
         aevb::exact_log_likelihood(inference, to, data, seed);
       },
@@ -556,9 +623,11 @@ Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
   const Examples data = examples_of(info);
+  const std::size_t threads = read_size(options_of(info, 1), "threads");
+  afford_rows(info.Env(), floats_of_rows(data.rows(), 2), data.rows(), threads);
   auto score = new_doubles(info.Env(), data.rows());
   return infer(
-      info, data.rows(), 1, read_size(options_of(info, 1), "threads"),
+      info, data.rows(), 1, threads,
       [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); }, filled(score));
 }
 

@@ -64,6 +64,13 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   void refuse_while(bool busy, Napi::Env env) const;
   // Tells the garbage collector what this model holds of the core's memory.
   void tell_memory(std::int64_t bytes);
+  // Throws if the answer of so many numbers of 4 bytes and what `work_bytes` says of so many threads are more than
+  // there is memory for. rows, draws, threads: as for infer.
+  template <typename Bytes>
+  void afford_work(Napi::Env env, double answer, std::size_t rows, std::size_t draws, std::size_t threads,
+                   Bytes work_bytes) const;
+  // The same of what encode, decode and those like them do.
+  void afford_rows(Napi::Env env, double answer, std::size_t rows, std::size_t threads) const;
   // A job that calls `work` with what inference needs; `rows` and `draws` decide how many threads pay.
   Napi::Value infer(const Napi::CallbackInfo& info, std::size_t rows, std::size_t draws, std::size_t threads,
                     std::function<void(const Inference&)> work, std::function<Napi::Value(Napi::Env)> result);

@@ -101,6 +101,10 @@ void score_states(double* out, const Model& model, Workspace& workspace, const s
   for (std::size_t i = 0; i < workspace.draws(); ++i) out[i] = -infinite_unless_finite(workspace.reconstruction[i]);
 }
 
+double exact_log_likelihood_bytes(const Model& model, std::size_t rows, std::size_t threads) {
+  return for_rows_bytes(model, rows, 1, std::min(discrete_states(model), STATES_PER_PASS), false, threads);
+}
+
 void exact_log_likelihood(const Inference& inference, double* log_likelihood, const Examples& examples,
                           std::uint64_t seed) {
   const Model& model = inference.model;

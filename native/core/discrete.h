@@ -53,4 +53,7 @@ void score_states(double* out, const Model& model, Workspace& workspace, const s
 void exact_log_likelihood(const Inference& inference, double* log_likelihood, const Examples& examples,
                           std::uint64_t seed);
 
+// What that allocates on so many threads, in bytes, beside its answer.
+double exact_log_likelihood_bytes(const Model& model, std::size_t rows, std::size_t threads);
+
 }  // namespace aevb

@@ -15,6 +15,14 @@ namespace aevb {
 
 inline constexpr std::size_t ROWS_PER_TASK = 64;
 
+// What for_rows takes on so many threads: a workspace for each that has a task.
+inline double for_rows_bytes(const Model& model, std::size_t rows, std::size_t rows_per_task, std::size_t draws,
+                             bool training, std::size_t threads) {
+  const std::size_t tasks = (rows + rows_per_task - 1) / rows_per_task;
+  return static_cast<double>(std::min(tasks, threads)) *
+         Workspace::bytes(model, std::min(rows, rows_per_task), draws, training);
+}
+
 // Calls body(workspace, first, count) for stretches of at most `rows_per_task` rows, each worker with a workspace of
 // its own that holds one stretch. Throws Cancelled where the work was cancelled.
 template <typename Body>

@@ -33,6 +33,14 @@ void for_rows(const Inference& inference, std::size_t rows, std::size_t rows_per
   aevb::for_rows(inference, inference.model, rows, rows_per_task, draws, false, body);
 }
 
+// Draws that evaluate takes through the decoder together, and its rows of a task: as many as keep the decoder's part of
+// it in the cache. A row of many draws passes them through the decoder part by part.
+std::size_t draws_of_pass(std::size_t samples) { return std::min(samples, DRAWS_PER_PASS); }
+std::size_t rows_to_evaluate(std::size_t samples) {
+  const std::size_t draws = draws_of_pass(samples);
+  return samples > draws ? 1 : std::max<std::size_t>(1, ROWS_PER_TASK / draws);
+}
+
 // The decoded rows [0, count) as the mean of p(x|z), or as draws, to row-major memory. row: the first one's number.
 // trials: of a multinomial's draws or, where `draw` is false, what its mean is multiplied with; null for its own.
 void write_decoded(const Model& model, Workspace& workspace, float* out, const Drawing& drawing, const double* trials,
@@ -130,6 +138,16 @@ Terms terms_of_rows(const ObjectiveSpec& objective, const Step& step, const std:
 
 }  // namespace
 
+double rows_bytes(const Model& model, std::size_t rows, std::size_t threads) {
+  return for_rows_bytes(model, rows, ROWS_PER_TASK, 1, false, threads);
+}
+
+double evaluate_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads) {
+  // Terms and bound of each row.
+  return 3.0 * sizeof(double) * static_cast<double>(rows) +
+         for_rows_bytes(model, rows, rows_to_evaluate(samples), draws_of_pass(samples), false, threads);
+}
+
 void write_posterior(const Model& model, const Workspace& workspace, const std::vector<float*>& heads, float* mean,
                      std::size_t first, std::size_t count) {
   std::size_t head = 0;
@@ -164,33 +182,31 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
   std::vector<double> reconstruction(rows), kl(rows), bound(importance ? rows : 0);
   Step step(model);
   step.begin(spec, 1, std::numeric_limits<double>::infinity());
-  // Rows share a task with their draws: as many rows as keep the decoder's part of it in the cache. A row of many draws
-  // passes them through the decoder part by part.
-  const std::size_t draws = std::min(samples, DRAWS_PER_PASS);
-  const std::size_t rows_per_task = samples > draws ? 1 : std::max<std::size_t>(1, ROWS_PER_TASK / draws);
-  for_rows(*this, rows, rows_per_task, draws, [&](Workspace& workspace, std::size_t first, std::size_t count) {
-    load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, first, 0, count);
-    encode_rows(model, workspace, 0, count);
-    if (!densities) divergence_rows(model, workspace, 0, count);
-    std::vector<DrawSums> sums(count);
-    for (std::size_t pass = 0; pass < samples && !cancelled.load(std::memory_order_relaxed); pass += draws) {
-      const std::uint64_t index = static_cast<std::uint64_t>(first) * samples + pass;
-      score_draws(
-          model, workspace, count,
-          {seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32), static_cast<std::uint32_t>(index)});
-      // The last pass may need fewer draws than it makes: what is beyond is dropped.
-      const std::size_t wanted = std::min(draws, samples - pass);
-      add_reconstruction(&sums, workspace, wanted);
-      if (densities) add_divergence(&sums, model, workspace, wanted);
-      if (importance) add_weights(&sums, workspace, step.beta, wanted);
-    }
-    for (std::size_t row = 0; row < count; ++row) {
-      const double divergence = densities ? sums[row].divergence / draws_of_row : workspace.kl[row];
-      reconstruction[first + row] = infinite_unless_finite(sums[row].reconstruction / draws_of_row);
-      kl[first + row] = infinite_unless_finite(divergence);
-      if (importance) bound[first + row] = sums[row].weights.log_sum() - std::log(draws_of_row);
-    }
-  });
+  const std::size_t draws = draws_of_pass(samples);
+  for_rows(
+      *this, rows, rows_to_evaluate(samples), draws, [&](Workspace& workspace, std::size_t first, std::size_t count) {
+        load_rows(model, workspace, examples, {seed, true, 0, false, 0}, nullptr, first, 0, count);
+        encode_rows(model, workspace, 0, count);
+        if (!densities) divergence_rows(model, workspace, 0, count);
+        std::vector<DrawSums> sums(count);
+        for (std::size_t pass = 0; pass < samples && !cancelled.load(std::memory_order_relaxed); pass += draws) {
+          const std::uint64_t index = static_cast<std::uint64_t>(first) * samples + pass;
+          score_draws(
+              model, workspace, count,
+              {seed, Purpose::evaluate, static_cast<std::uint32_t>(index >> 32), static_cast<std::uint32_t>(index)});
+          // The last pass may need fewer draws than it makes: what is beyond is dropped.
+          const std::size_t wanted = std::min(draws, samples - pass);
+          add_reconstruction(&sums, workspace, wanted);
+          if (densities) add_divergence(&sums, model, workspace, wanted);
+          if (importance) add_weights(&sums, workspace, step.beta, wanted);
+        }
+        for (std::size_t row = 0; row < count; ++row) {
+          const double divergence = densities ? sums[row].divergence / draws_of_row : workspace.kl[row];
+          reconstruction[first + row] = infinite_unless_finite(sums[row].reconstruction / draws_of_row);
+          kl[first + row] = infinite_unless_finite(divergence);
+          if (importance) bound[first + row] = sums[row].weights.log_sum() - std::log(draws_of_row);
+        }
+      });
   return terms_of_rows(spec.objective, step, reconstruction, kl, bound);
 }
 

@@ -64,6 +64,11 @@ struct Inference {
   void anomaly_score(double* score, const Examples& examples) const;
 };
 
+// What these allocate while they run on so many threads, in bytes, beside the answer, whose memory the caller brings.
+// rows_bytes: of encode, decode, reconstruct, sample and anomaly_score.
+double rows_bytes(const Model& model, std::size_t rows, std::size_t threads);
+double evaluate_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads);
+
 // Inference::encode of one row, for whom an answer is waited for: the workspace is kept from call to call. Each thread
 // wants one of its own.
 class RowEncoder {

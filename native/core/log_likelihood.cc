@@ -159,6 +159,20 @@ class RowSampler {
 
 }  // namespace
 
+double log_likelihood_bytes(const Model& model, std::size_t rows, const LikelihoodSampling& sampling,
+                            std::size_t threads) {
+  const double passes = for_rows_bytes(model, rows, 1, std::min(sampling.samples, DRAWS_PER_PASS), false, threads);
+  if (sampling.proposal != Proposal::refined) return passes;
+  // The heads of all rows, and their bounds before and after.
+  double row = 2.0 * sizeof(double);
+  for (const LatentGroup& group : model.latents) {
+    for (const DenseLayer& head : group.heads)
+      row += static_cast<double>(sizeof(float)) * static_cast<double>(head.out);
+  }
+  const Refinement refinement = refinement_of(model, sampling.seed, {});
+  return passes + row * static_cast<double>(rows) + refine_bytes(model, rows, refinement.samples, threads);
+}
+
 void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates, const Examples& examples,
                              const LikelihoodSampling& sampling) {
   const Model& model = inference.model;

@@ -42,4 +42,8 @@ struct LikelihoodEstimates {
 void estimate_log_likelihood(const Inference& inference, const LikelihoodEstimates& estimates, const Examples& examples,
                              const LikelihoodSampling& sampling);
 
+// What that allocates on so many threads, in bytes, beside its answer.
+double log_likelihood_bytes(const Model& model, std::size_t rows, const LikelihoodSampling& sampling,
+                            std::size_t threads);
+
 }  // namespace aevb

@@ -36,7 +36,30 @@ Panels view(float* data, std::size_t rows, std::size_t cols) {
 
 }  // namespace
 
-Model::Model(const ModelSpec& spec) : spec_(spec) {
+Model::Model(const ModelSpec& spec) : Model(spec, LayoutOnly{}) {
+  parameters_ = AlignedFloats(arena_size_);
+  transposed_ = AlignedFloats(transposed_floats());
+  initialize();
+  refresh_transposed();
+}
+
+std::size_t Model::transposed_floats() const { return wants_transposed_copy() ? transposed_size_ : 0; }
+
+double Model::layout_bytes() const {
+  // initialize() holds one layer's weight and bias beside the arenas.
+  std::size_t largest = 0;
+  for_each_dense(*this,
+                 [&](const DenseLayer& layer) { largest = std::max(largest, layer.in * layer.out + layer.out); });
+  double names = 0.0;
+  for (const ParameterInfo& info : table_) {
+    names += static_cast<double>(sizeof(ParameterInfo) + info.name.capacity() + sizeof(DenseLayer));
+  }
+  return names +
+         static_cast<double>(sizeof(float)) * (static_cast<double>(arena_size_) +
+                                               static_cast<double>(transposed_floats()) + static_cast<double>(largest));
+}
+
+Model::Model(const ModelSpec& spec, LayoutOnly) : spec_(spec) {
   if (spec.input == 0 || spec.latents.empty() || spec.objective.samples == 0) {
     throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }
@@ -84,10 +107,6 @@ Model::Model(const ModelSpec& spec) : spec_(spec) {
     table_.push_back({"scale.shift", {scaled_columns}, scale_shift});
     table_.push_back({"scale.factor", {scaled_columns}, scale_factor});
   }
-  parameters_ = AlignedFloats(arena_size_);
-  transposed_ = AlignedFloats(wants_transposed_copy() ? transposed_size_ : 0);
-  initialize();
-  refresh_transposed();
 }
 
 void Model::add_latents(std::size_t encoded) {
@@ -109,6 +128,7 @@ void Model::add_latents(std::size_t encoded) {
     }
     group.prior_parameters = latent_prior_parameters(group.spec);
     group.prior = take(cache_lines(group.prior_parameters));
+    group.prior_tensor = table_.size();
     std::size_t offset = group.prior;
     for (const PriorTensor& tensor : latent_prior_tensors(group.spec)) {
       table_.push_back({name + "prior." + tensor.name, tensor.shape, offset});
@@ -144,6 +164,7 @@ void Model::add_dense(DenseLayer& layer, const std::string& name, std::size_t in
   layer.backward_input = backward_input;
   layer.weight = take(panel_floats(in, out));
   layer.bias = take(padded_cols(out));
+  layer.tensor = table_.size();
   if (backward_input) {
     layer.transposed = transposed_size_;
     transposed_size_ += panel_floats(out, in);
@@ -152,24 +173,10 @@ void Model::add_dense(DenseLayer& layer, const std::string& name, std::size_t in
   table_.push_back({name + ".bias", {out}, layer.bias});
 }
 
-template <typename Visit>
-void Model::for_each_dense(Visit visit) {
-  for (DenseLayer& layer : encoder) visit(layer);
-  for (LatentGroup& group : latents) {
-    for (DenseLayer& layer : group.heads) visit(layer);
-  }
-  for (DenseLayer& layer : decoder) visit(layer);
-  for (DenseLayer& layer : heads) visit(layer);
-}
-
 void Model::initialize() {
-  const auto place = [&](std::size_t offset) {
-    const auto at = std::find_if(table_.begin(), table_.end(), [&](const auto& info) { return info.offset == offset; });
-    return static_cast<std::uint32_t>(at - table_.begin());
-  };
   std::vector<float> weight, bias;
-  for_each_dense([&](const DenseLayer& layer) {
-    const std::uint32_t tensor = place(layer.weight);
+  for_each_dense(*this, [&](const DenseLayer& layer) {
+    const auto tensor = static_cast<std::uint32_t>(layer.tensor);
     weight.resize(layer.in * layer.out);
     bias.resize(layer.out);
     initialize_dense(weight.data(), bias.data(), layer.in, layer.out, spec_.initializer, spec_.seed, tensor);
@@ -178,7 +185,8 @@ void Model::initialize() {
   });
   for (const LatentGroup& group : latents) {
     if (group.prior_parameters == 0) continue;
-    latent_prior_initialize(parameters_.data() + group.prior, group.spec, spec_.seed, place(group.prior));
+    latent_prior_initialize(parameters_.data() + group.prior, group.spec, spec_.seed,
+                            static_cast<std::uint32_t>(group.prior_tensor));
   }
 }
 
@@ -237,7 +245,7 @@ void Model::refresh_scale() {
 void Model::refresh_transposed() {
   refresh_scale();
   if (transposed_.size() == 0) return;
-  for_each_dense([&](const DenseLayer& layer) {
+  for_each_dense(*this, [&](const DenseLayer& layer) {
     if (layer.backward_input) transpose(transposed(layer), weight(layer), layer.in, layer.out);
   });
 }

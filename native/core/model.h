@@ -30,6 +30,7 @@ struct DenseLayer {
   Activation activation = Activation::identity;
   std::size_t weight = 0, bias = 0;  // offsets in the arena
   std::size_t transposed = 0;        // offset of the weight's transpose in its own arena
+  std::size_t tensor = 0;            // the weight's place in the model's table; the bias comes next
   bool backward_input = true;        // false where the input is the data
 };
 
@@ -40,12 +41,17 @@ struct LatentGroup {
   std::size_t first = 0, width = 0;              // columns of z
   std::size_t first_noise = 0, noise_width = 0;  // columns of epsilon
   std::size_t prior = 0, prior_parameters = 0;   // a learned prior's: offset in the arena, and how many
+  std::size_t prior_tensor = 0;                  // and the place of the first of its tensors in the model's table
 };
 
 class Model {
  public:
   // Initialised parameters. Throws std::invalid_argument for sizes that are zero, std::bad_alloc for too large ones.
   explicit Model(const ModelSpec& spec);
+
+  // What the constructor takes at most, its own scratch with it. Allocates no parameters; throws as the constructor
+  // does.
+  static double bytes(const ModelSpec& spec) { return Model(spec, LayoutOnly{}).layout_bytes(); }
 
   // The same parameters under another objective, and with clean input.
   Model with_objective(const ObjectiveSpec& objective) const;
@@ -106,13 +112,17 @@ class Model {
   std::uint32_t steps_trained = 0;
 
  private:
+  // Knows where everything lies, and has no parameters.
+  struct LayoutOnly {};
+  Model(const ModelSpec& spec, LayoutOnly);
+  double layout_bytes() const;
+
   void add_dense(DenseLayer& layer, const std::string& name, std::size_t in, std::size_t out, Activation activation,
                  bool backward_input);
   void add_latents(std::size_t encoded);
   std::size_t take(std::size_t floats);
   void initialize();
-  template <typename Visit>
-  void for_each_dense(Visit visit);
+  std::size_t transposed_floats() const;
 
   ModelSpec spec_;
   std::vector<ParameterInfo> table_;
@@ -121,5 +131,16 @@ class Model {
   bool scale_learned_ = false, scales_target_ = false, scales_counts_ = false;
   double log_volume_ = 0.0;
 };
+
+// Calls visit(layer) for every dense layer, in the order of the forward pass.
+template <typename Visit>
+void for_each_dense(const Model& model, Visit visit) {
+  for (const DenseLayer& layer : model.encoder) visit(layer);
+  for (const LatentGroup& group : model.latents) {
+    for (const DenseLayer& layer : group.heads) visit(layer);
+  }
+  for (const DenseLayer& layer : model.decoder) visit(layer);
+  for (const DenseLayer& layer : model.heads) visit(layer);
+}
 
 }  // namespace aevb

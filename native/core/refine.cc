@@ -93,8 +93,7 @@ class Ascent {
     weighted_step_.begin(weighted.spec(), 1, std::numeric_limits<double>::infinity());
     for (const LatentGroup& group : model.latents) {
       for (const DenseLayer& head : group.heads) {
-        const std::size_t size =
-            panel_count(head.out, matrix_width(head.out)) * matrix_width(head.out) * workspace.rows();
+        const std::size_t size = head_floats(head, workspace.rows());
         moments_.push_back({AlignedFloats(size), AlignedFloats(size)});
       }
     }
@@ -104,6 +103,15 @@ class Ascent {
         std::copy_n(layer.out.data, start.size(), start.data());
       }
     }
+  }
+
+  // What one takes for so many rows: two moments and the start of each head.
+  static double bytes(const Model& model, std::size_t rows) {
+    double floats = 0.0;
+    for (const LatentGroup& group : model.latents) {
+      for (const DenseLayer& head : group.heads) floats += static_cast<double>(head_floats(head, rows));
+    }
+    return 3.0 * sizeof(float) * floats;
   }
 
   // Puts the heads of a row back to what they were when this was made.
@@ -147,6 +155,10 @@ class Ascent {
         update(activity, moments_[head], panels, count, step);
       }
     }
+  }
+
+  static std::size_t head_floats(const DenseLayer& head, std::size_t rows) {
+    return panel_count(head.out, matrix_width(head.out)) * matrix_width(head.out) * rows;
   }
 
   AdamStep adam_step(std::size_t index) const {
@@ -201,6 +213,13 @@ void refine_few_states(const Inference& inference, const Model& model, const std
 }
 
 }  // namespace
+
+double refine_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads) {
+  const std::size_t tasks = (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+  // A copy of the model under another objective, which adds nothing to what a plain one's pass takes.
+  return Model::bytes(model.spec()) + for_rows_bytes(model, rows, ROWS_PER_TASK, samples, true, threads) +
+         static_cast<double>(std::min(tasks, threads)) * Ascent::bytes(model, std::min(rows, ROWS_PER_TASK));
+}
 
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
             const Examples& examples, const Refinement& asked) {

@@ -36,4 +36,7 @@ inline constexpr std::size_t REFINE_EVALUATION_DRAWS = 256, REFINE_DISCRETE_EVAL
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
             const Examples& examples, const Refinement& refinement);
 
+// What refine allocates on so many threads, in bytes, beside its answer.
+double refine_bytes(const Model& model, std::size_t rows, std::size_t samples, std::size_t threads);
+
 }  // namespace aevb

@@ -96,10 +96,13 @@ void Trainer::prepare(std::size_t batch_rows) {
 void Trainer::make_workspace(std::size_t batch_rows) {
   if (gradients_.size() == 0) gradients_ = AlignedFloats(model_.parameters().size());
   const std::size_t draws = model_.spec().objective.samples;
-  if (workspace_ != nullptr && workspace_->rows() >= batch_rows) {
+  if (has_workspace(batch_rows)) {
     refresh_likelihood(model_, *workspace_);
     return;
   }
+  // Before another is made, so that there are never two.
+  workspace_ = nullptr;
+  coupling_ = nullptr;
   workspace_ = std::make_unique<Workspace>(model_, batch_rows, draws, true);
   if (couples_rows(model_.spec().objective)) coupling_ = std::make_unique<Coupling>(model_, batch_rows, draws);
   tiles_.clear();
@@ -137,10 +140,37 @@ void Trainer::make_workspace(std::size_t batch_rows) {
   squares_.assign(tiles_.size(), 0.0);
 }
 
+std::size_t Trainer::tile_rows(const DenseLayer& layer) {
+  return active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
+}
+
+double Trainer::bytes_to_train(std::size_t rows) const {
+  const std::size_t batch = std::min(spec_.batch_size, rows), draws = model_.spec().objective.samples;
+  const std::size_t size = model_.parameters().size();
+  double bytes = static_cast<double>(rows) * sizeof(std::uint32_t);  // shuffled()
+  const double arena = static_cast<double>(size) * sizeof(float);
+  if (gradients_.size() == 0) bytes += arena;
+  if (!has_workspace(batch)) {
+    bytes += Workspace::bytes(model_, batch, draws, true);
+    if (couples_rows(model_.spec().objective)) bytes += Coupling::bytes(model_, batch, draws);
+    double tiles = 0.0;
+    for_each_dense(model_, [&](const DenseLayer& layer) {
+      const std::size_t step = tile_rows(layer), width = matrix_width(layer.out);
+      tiles += static_cast<double>((layer.in + step - 1) / step) * static_cast<double>((layer.out + width - 1) / width);
+    });
+    // A vector that grows holds what it had beside twice of it.
+    bytes += tiles * static_cast<double>(3 * sizeof(Tile) + sizeof(double));
+  }
+  if (optimizer_prepared_) return bytes;
+  if (snapshot_.parameters.size() == 0) bytes += arena;
+  return bytes + optimizer_.bytes_to_configure(spec_.optimizer, size) +
+         snapshot_.optimizer.bytes_to_configure(spec_.optimizer, size);
+}
+
 void Trainer::add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
                         std::size_t draws) {
   const std::size_t width = matrix_width(layer.out);
-  const std::size_t step = active_gemm() == Gemm::builtin ? matrix_width(layer.in) : WIDE_TILE_ROWS;
+  const std::size_t step = tile_rows(layer);
   for (std::size_t first = 0; first < layer.in; first += step) {
     for (std::size_t panel = 0; panel * width < layer.out; ++panel) {
       tiles_.push_back({.kind = Tile::Kind::weight,

@@ -45,6 +45,9 @@ class Trainer {
   // Begins a fit: see NativeModel.beginFit in src/native.ts. Costs nothing; memory is taken by the first epoch.
   void begin_fit(const TrainSpec& spec);
 
+  // What the next epoch over so many rows allocates, at most: memory that the one before it has taken is kept.
+  double bytes_to_train(std::size_t rows) const;
+
   // One epoch over the data, from which a model that has not learned its columns' scale learns it. Throws Diverged,
   // Cancelled or UnsuitableColumn; without a step of this fit, and where the epoch to return to is the one that has
   // learned the scale, that is forgotten again.
@@ -76,6 +79,8 @@ class Trainer {
   void forget_new_scale();
   void prepare(std::size_t batch_rows);
   void make_workspace(std::size_t batch_rows);
+  bool has_workspace(std::size_t batch_rows) const { return workspace_ != nullptr && workspace_->rows() >= batch_rows; }
+  static std::size_t tile_rows(const DenseLayer& layer);
   void prepare_optimizer();
   void add_tiles(const DenseLayer& layer, ConstPanels inp, const ZerosTable* zeros, ConstPanels dout,
                  std::size_t draws);

@@ -1,6 +1,7 @@
 #include "workspace.h"
 
 #include <cmath>
+#include <new>
 
 #include "latent/latent.h"
 #include "layers/activation.h"
@@ -10,28 +11,43 @@
 
 namespace aevb {
 
-namespace {
-
-// Hands out panels of one stretch of memory; counts only, as long as there is none.
-class Carver {
+// Hands out panels of one stretch of memory, and makes what lies beside it; counts only, as long as there is none.
+class Workspace::Carver {
  public:
   explicit Carver(float* memory) : memory_(memory) {}
 
   Panels panels(std::size_t rows, std::size_t cols) {
     const std::size_t width = matrix_width(cols);
-    return {floats(panel_count(cols, width) * width * rows), rows * width, width};
+    const std::size_t padded = panel_count(cols, width) * width;
+    // Where the product is beyond what can be counted there is no memory, and the count says so.
+    counted_ += static_cast<double>(padded) * static_cast<double>(rows) - static_cast<double>(padded * rows);
+    return {floats(padded * rows), rows * width, width};
   }
   float* floats(std::size_t count) {
     float* data = memory_ == nullptr ? nullptr : memory_ + used_;
     used_ += cache_lines(count);
+    counted_ += static_cast<double>(cache_lines(count));
     return data;
   }
+  void doubles(std::vector<double>& values, std::size_t count) {
+    beside_ += static_cast<double>(sizeof(double)) * static_cast<double>(count);
+    if (memory_ != nullptr) values.resize(count);
+  }
+  ZerosTable zeros(std::size_t rows, std::size_t cols, bool training) {
+    beside_ += ZerosTable::bytes(rows, cols, training);
+    return memory_ == nullptr ? ZerosTable() : ZerosTable(rows, cols, training);
+  }
   std::size_t used() const { return used_; }
+  double bytes() const { return static_cast<double>(sizeof(float)) * counted_ + beside_; }
 
  private:
   float* memory_;
   std::size_t used_ = 0;
+  double counted_ = 0.0;  // used_, but without a largest value
+  double beside_ = 0.0;   // bytes of what lies beside it
 };
+
+namespace {
 
 // Outputs of the layers behind a ReLU from which on they save more by leaving its zeros out than finding them takes.
 constexpr std::size_t WIDTH_WORTH_ZEROS = 64;
@@ -45,7 +61,10 @@ std::size_t total_width(const std::vector<DenseLayer>& layers) {
 // Stretches of rows that work at the same time, each with scratch of its own.
 std::size_t stretches(std::size_t rows) { return (rows + ZEROS_RUN - 1) / ZEROS_RUN; }
 
-void carve(Workspace& workspace, const Model& model, Carver& carver, bool training) {
+}  // namespace
+
+void Workspace::carve(const Model& model, Carver& carver, bool training) {
+  Workspace& workspace = *this;
   const ModelSpec& spec = model.spec();
   const std::size_t rows = workspace.rows(), draws = workspace.draws();
   const std::size_t D = spec.input, C = spec.condition.width;
@@ -55,10 +74,18 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
     if (training && activation_reads_input(layer.activation)) activity.pre = carver.panels(layer_rows, layer.out);
     if (training) activity.dout = carver.panels(layer_rows, layer.out);
     if (layer.activation == Activation::relu && next_width >= WIDTH_WORTH_ZEROS) {
-      activity.zeros = ZerosTable(layer_rows, layer.out, training);
+      activity.zeros = carver.zeros(layer_rows, layer.out, training);
     }
     return activity;
   };
+  carver.doubles(workspace.reconstruction, rows * draws);
+  carver.doubles(workspace.kl, rows);
+  carver.doubles(workspace.log_weight, rows * draws);
+  if (training && spec.objective.estimator == Estimator::scoreFunction) {
+    carver.doubles(workspace.draw_loss, rows * draws);
+  }
+  carver.doubles(workspace.bound, rows);
+  workspace.zeros = carver.zeros(rows, D + C, training);
   workspace.input = carver.panels(rows, D + C);
   // As wide as the input, for panels of the same width.
   const bool corrupts = training && spec.corruption.type != CorruptionType::none;
@@ -81,6 +108,9 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   for (std::size_t i = 0; i < model.latents.size(); ++i) {
     const LatentGroup& group = model.latents[i];
     LatentActivity& activity = workspace.latents[i];
+    carver.doubles(activity.kl, rows * latent_dimensions(group.spec));
+    carver.doubles(activity.log_posterior, rows * draws);
+    carver.doubles(activity.log_prior, rows * draws);
     activity.heads.clear();
     for (const DenseLayer& layer : group.heads) activity.heads.push_back(layer_activity(layer, rows, 0));
     activity.epsilon = carver.panels(rows * draws, group.noise_width);
@@ -109,30 +139,28 @@ void carve(Workspace& workspace, const Model& model, Carver& carver, bool traini
   workspace.shared_log_dispersion = carver.floats(panel_count(D, width) * width);
 }
 
-}  // namespace
+Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws)
+    : latents(model.latents.size()), rows_(rows), draws_(draws) {
+  if (model.spec().condition.classes) condition_classes = {model.spec().condition.width};
+}
 
 Workspace::Workspace(const Model& model, std::size_t rows, std::size_t draws, bool training)
-    : zeros(rows, model.spec().input + model.spec().condition.width, training),
-      latents(model.latents.size()),
-      reconstruction(rows * draws),
-      kl(rows),
-      rows_(rows),
-      draws_(draws) {
-  for (std::size_t i = 0; i < latents.size(); ++i) {
-    latents[i].kl.resize(rows * latent_dimensions(model.latents[i].spec));
-    latents[i].log_posterior.resize(rows * draws);
-    latents[i].log_prior.resize(rows * draws);
-  }
-  if (model.spec().condition.classes) condition_classes = {model.spec().condition.width};
-  log_weight.resize(rows * draws);
-  if (training && model.spec().objective.estimator == Estimator::scoreFunction) draw_loss.resize(rows * draws);
-  bound.resize(rows);
+    : Workspace(model, rows, draws) {
   Carver count(nullptr);
-  carve(*this, model, count, training);
+  carve(model, count, training);
+  // A double counts exactly up to here, and no machine has as much.
+  if (!(count.bytes() < 0x1p53)) throw std::bad_alloc();
   memory_ = AlignedFloats(count.used());
   Carver give(memory_.data());
-  carve(*this, model, give, training);
+  carve(model, give, training);
   refresh_likelihood(model, *this);
+}
+
+double Workspace::bytes(const Model& model, std::size_t rows, std::size_t draws, bool training) {
+  Workspace workspace(model, rows, draws);
+  Carver count(nullptr);
+  workspace.carve(model, count, training);
+  return count.bytes();
 }
 
 void refresh_likelihood(const Model& model, Workspace& workspace) {

@@ -36,7 +36,10 @@ struct LatentActivity {
 // Activations of up to `rows` data with `draws` draws of z each; the decoder's matrices have rows · draws rows.
 class Workspace {
  public:
+  // Throws std::bad_alloc where that is more than can be counted.
   Workspace(const Model& model, std::size_t rows, std::size_t draws, bool training);
+  // What such a workspace takes: the constructor's own count, and nothing is allocated.
+  static double bytes(const Model& model, std::size_t rows, std::size_t draws, bool training);
 
   std::size_t rows() const { return rows_; }
   std::size_t draws() const { return draws_; }
@@ -70,6 +73,11 @@ class Workspace {
   float* shared_log_dispersion = nullptr;  // [D], bounded; see likelihood.h
 
  private:
+  class Carver;
+  // Without memory.
+  Workspace(const Model& model, std::size_t rows, std::size_t draws);
+  void carve(const Model& model, Carver& carver, bool training);
+
   std::size_t rows_, draws_;
   AlignedFloats memory_;
 };

@@ -1,7 +1,10 @@
 /** `config.json`: which format, which version, which model. */
 
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { cut, quote, VAEError } from '../errors.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from '../options/config.js'
+import { type ParameterShape, parameterTable } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
 import { isObject, parseObject } from './json.js'
 
@@ -12,17 +15,41 @@ import { isObject, parseObject } from './json.js'
 const VERSION = 2
 const OLDEST = 1
 
+/**
+ * Bytes that a document may have. A config that a person wrote has a few hundred, one of 100,000 layers
+ * a few hundred thousand. What reading it costs grows with it: see SECURITY.md.
+ */
+export const LONGEST_DOCUMENT = 1024 * 1024
+
 export interface ModelDocument extends ParsedConfig {
   /** Of the tensors' bytes in model.safetensors; absent where a person wrote the document, who vouches for them. */
   readonly sha256: string | undefined
+  /** Whether it has a checksum of its own, which folders of the first days lack. A wrong one is refused at once. */
+  readonly checked: boolean
+  /** The tensors of the model. */
+  readonly table: readonly ParameterShape[]
+  /** Everything in it but that checksum, as JSON. */
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** What to do where a document was changed on purpose. */
+export const EDITED = 'where it was changed on purpose, take "sha256" and "checksum" out of config.json'
+
+/** `checksum` is of everything else in it. Throws an Error where it is longer than a reader takes. */
 export function encodeDocument(config: VAEConfig, sha256: string): string {
-  return `${JSON.stringify({ format: 'aevb', version: VERSION, config, sha256 }, null, 2)}\n`
+  const fields = { format: 'aevb', version: VERSION, config, sha256 }
+  // Of what a reader will see: JSON has no undefined, for instance.
+  const document = { ...fields, checksum: checksumOf(JSON.parse(JSON.stringify(fields))) }
+  const readable = `${JSON.stringify(document, null, 2)}\n`
+  const text = readable.length > LONGEST_DOCUMENT ? `${JSON.stringify(document)}\n` : readable
+  const length = Buffer.byteLength(text)
+  if (length <= LONGEST_DOCUMENT) return text
+  throw new Error(`its config takes ${length} bytes, more than the ${LONGEST_DOCUMENT} that can be loaded again`)
 }
 
 export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
-  const { format, version, config, sha256, ...others } = parseObject(bytes, from)
+  const { checksum, ...fields } = parseObject(bytes, from)
+  const { format, version, config, sha256, ...others } = fields
   if (format !== 'aevb') throw invalid(from, `its "format" is ${shown(format)}, not "aevb"`)
   if (!Number.isSafeInteger(version)) throw invalid(from, `its "version" is ${shown(version)}, not a whole number`)
   if ((version as number) > VERSION || (version as number) < OLDEST) {
@@ -31,15 +58,37 @@ export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
   }
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw invalid(from, `it has an unknown field ${quote(unknown)}`)
-  if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256))) {
-    throw invalid(from, 'its "sha256" is not 64 hexadecimal digits')
-  }
+  checkDigest(sha256, 'sha256', from)
+  checkDigest(checksum, 'checksum', from)
   if (config === undefined) throw invalid(from, 'it has no "config"')
+  if (checksum !== undefined && checksum !== checksumOf(fields)) {
+    throw invalid(from, `it does not have the checksum that was noted when it was saved; ${EDITED}`)
+  }
   try {
-    return { ...parseConfig(version === 1 && isObject(config) ? { scale: 'none', ...config } : config), sha256 }
+    const parsed = parseConfig(version === 1 && isObject(config) ? { scale: 'none', ...config } : config)
+    return { ...parsed, table: parameterTable(parsed.spec), sha256, checked: checksum !== undefined, fields }
   } catch (error) {
     throw invalid(from, error instanceof Error ? error.message : String(error), error)
   }
+}
+
+/** Whether two documents say the same, in whatever order. */
+export function isSameDocument(a: ModelDocument, b: ModelDocument): boolean {
+  return isDeepStrictEqual(a.fields, b.fields)
+}
+
+/** Of what the fields say, whatever an editor of JSON makes of their order and the space between them. */
+function checksumOf(fields: object): string {
+  const sorted = JSON.stringify(fields, (_key, value: unknown) => {
+    if (isObject(value)) return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    return Object.is(value, -0) ? '-0' : value
+  })
+  return createHash('sha256').update(sorted).digest('hex')
+}
+
+function checkDigest(value: unknown, name: string, from: string): asserts value is string | undefined {
+  if (value === undefined || (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value))) return
+  throw invalid(from, `its "${name}" is not 64 hexadecimal digits`)
 }
 
 function shown(value: unknown): string {

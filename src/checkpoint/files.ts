@@ -1,21 +1,13 @@
 /** Files that are read within bounds and written all or not at all. */
 
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { expected, VAEError } from '../errors.js'
+import { VAEError } from '../errors.js'
 import { invalid } from './invalid.js'
+import { temporaryName } from './temporary.js'
 
 /** Files pass in pieces of this many bytes, so that no piece keeps the event loop for long. */
 export const CHUNK_BYTES = 4 * 1024 * 1024
-
-export function folderPath(folder: unknown): string {
-  if (folder instanceof URL && folder.protocol === 'file:') return fileURLToPath(folder)
-  if (typeof folder === 'string' && folder !== '') return folder
-  throw new TypeError(expected('the path or file URL of a folder', 'folder', folder))
-}
 
 /** Opens a regular file, hands it over with its length, and closes it. */
 export async function withFile<T>(path: string, use: (file: FileHandle, length: number) => Promise<T>): Promise<T> {
@@ -69,12 +61,12 @@ export interface Staged {
 
 /** Writes the pieces to the disk under another name in the same folder. */
 export async function stage(path: string, pieces: Iterable<Uint8Array>): Promise<Staged> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = temporaryName(path)
   const discard = () => rm(temporary, { force: true })
   try {
     const file = await open(temporary, 'wx')
     try {
-      for (const piece of pieces) await file.writeFile(piece)
+      for (const piece of together(pieces)) await file.writeFile(piece)
       // On the disk before its name is: a power cut leaves the old file or the new one.
       await file.sync()
     } finally {
@@ -85,6 +77,27 @@ export async function stage(path: string, pieces: Iterable<Uint8Array>): Promise
     throw error
   }
   return { commit: () => rename(temporary, path), discard }
+}
+
+/** Small pieces joined, so that a model of many small tensors is not written number by number. */
+function* together(pieces: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  let small: Uint8Array[] = []
+  let bytes = 0
+  for (const piece of pieces) {
+    if (bytes + piece.length > CHUNK_BYTES) {
+      yield joined(small)
+      small = []
+      bytes = 0
+    }
+    small.push(piece)
+    bytes += piece.length
+  }
+  yield joined(small)
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [only, ...others] = pieces
+  return only && others.length === 0 ? only : Buffer.concat(pieces)
 }
 
 /** Makes renames in a folder last through a power cut, where the system can. */

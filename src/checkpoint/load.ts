@@ -1,42 +1,44 @@
 /** Reading a model's folder: everything is checked before anything is given. See save.ts for why there are two configs. */
 
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { VAEError } from '../errors.js'
+import { native } from '../native.js'
 import type { VAEConfig } from '../options/config.js'
-import { parameterTable } from '../options/parameter-table.js'
-import { type ModelDocument, parseDocument } from './document.js'
-import { folderPath, readInto, withFile } from './files.js'
+import { pathOf } from '../paths.js'
+import { configPath, copyWithin, tensorsPath, withPair } from './config-file.js'
+import { EDITED, isSameDocument, type ModelDocument } from './document.js'
 import { invalid } from './invalid.js'
-import { checkTable, type Header } from './safetensors.js'
-import { readTensorFile } from './tensor-file.js'
-
-/** A config that a person wrote is a few hundred bytes. */
-const LONGEST_CONFIG = 1024 * 1024
+import { checkTable } from './safetensors.js'
+import { removeLeftovers } from './temporary.js'
 
 export interface SavedModel {
   readonly config: VAEConfig
   readonly parameters: Record<string, Float32Array>
 }
 
-export async function readModel(folder: unknown): Promise<SavedModel> {
-  const path = folderPath(folder)
-  const beside = await readConfig(join(path, 'config.json'))
-  const tensorsPath = join(path, 'model.safetensors')
-  const { accepted, tensors, sha256 } = await readTensorFile(tensorsPath, (header) => {
-    const within = copyWithin(header, tensorsPath)
-    const document = choose(beside, within)
-    checkTable(header, parameterTable(document.spec), tensorsPath)
-    return { document, within }
+export async function readModel(folder: string | URL): Promise<SavedModel> {
+  const path = await folderOf(pathOf(folder, 'folder'))
+  await removeLeftovers(path)
+  const from = tensorsPath(path)
+  return withPair(path, async (config, file) => {
+    const beside = config instanceof VAEError ? config : config.document
+    const within = copyWithin(file.header.metadata, from, config)
+    const document = choose(beside, within, configPath(path))
+    checkTable(file.header, document.table, from)
+    // The bytes of the file, and the model that they become.
+    native.afford(file.dataLength + native.modelBytes(document.spec))
+    const { tensors, sha256 } = await file.read()
+    const expected = (within ?? document).sha256
+    if (expected !== undefined && sha256 !== expected) {
+      const hint = within ? '' : `; ${EDITED}`
+      throw invalid(from, `its tensors do not have the sha256 that was noted when they were saved${hint}`)
+    }
+    checkFactors(tensors['scale.factor'], from)
+    await setImmediate()
+    return { config: document.config, parameters: tensors }
   })
-  const { document, within } = accepted
-  const expected = (within ?? document).sha256
-  if (expected !== undefined && sha256 !== expected) {
-    const hint = within ? '' : '; where another program wrote them on purpose, take "sha256" out of config.json'
-    throw invalid(tensorsPath, `its tensors do not have the sha256 that was noted when they were saved${hint}`)
-  }
-  checkFactors(tensors['scale.factor']?.data, tensorsPath)
-  const parameters = Object.entries(tensors).map(([name, { data }]) => [name, data])
-  return { config: document.config, parameters: Object.fromEntries(parameters) }
 }
 
 /** The columns' factors are all learned, and above 0, or none is. */
@@ -47,35 +49,35 @@ function checkFactors(factors: Float32Array | undefined, path: string): void {
   }
 }
 
-/** config.json, or the error that it is missing. */
-export async function readConfig(path: string): Promise<ModelDocument | VAEError> {
-  try {
-    return await withFile(path, async (file, length) => {
-      if (length > LONGEST_CONFIG) throw invalid(path, `it has ${length} bytes, too many for a config`)
-      const bytes = new Uint8Array(length)
-      await readInto(file, path, bytes, 0)
-      return parseDocument(bytes, path)
-    })
-  } catch (error) {
-    if (error instanceof VAEError && error.code === 'CHECKPOINT_MISSING') return error
-    throw error
-  }
-}
-
-function copyWithin({ metadata }: Header, path: string): ModelDocument | undefined {
-  const text = metadata.get('aevb')
-  return text === undefined ? undefined : parseDocument(Buffer.from(text), `${path} (its copy of config.json)`)
+/** The folder, also where one of its two files is named. */
+async function folderOf(path: string): Promise<string> {
+  const isFile = await stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  )
+  if (!isFile) return path
+  if (['config.json', 'model.safetensors'].includes(basename(path))) return dirname(path)
+  throw new VAEError('CHECKPOINT_MISSING', `${path} is a file, not the folder of a model`)
 }
 
 /**
  * The copy within the tensors' file, where config.json has the checksum of other tensors than these: a save was cut
- * short. Else config.json, which a person may have edited or written.
+ * short. Else config.json, which a person may have written. One that was edited is told from one that is damaged by its
+ * checksum, or where it has none, by the copy: it says the same, unless the checksums were taken out.
  */
-function choose(beside: ModelDocument | VAEError, within: ModelDocument | undefined): ModelDocument {
+function choose(
+  beside: ModelDocument | VAEError,
+  within: ModelDocument | undefined,
+  besidePath: string,
+): ModelDocument {
   if (beside instanceof VAEError) {
     if (within) return within
     throw beside
   }
-  const torn = within && beside.sha256 !== undefined && beside.sha256 !== within.sha256
-  return torn ? within : beside
+  if (!within || beside.sha256 === undefined) return beside
+  if (beside.sha256 !== within.sha256) return within
+  if (!beside.checked && !isSameDocument(beside, within)) {
+    throw invalid(besidePath, `it does not say what the copy that was saved with the tensors says; ${EDITED}`)
+  }
+  return beside
 }

@@ -13,7 +13,7 @@
 import { cut, quote } from '../errors.js'
 import { elements, type ParameterShape } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
-import { isObject, parseObject } from './json.js'
+import { endOfString, isObject, parseObject } from './json.js'
 
 /** The bytes before the header, which hold its length. */
 export const LENGTH_BYTES = 8
@@ -37,6 +37,26 @@ const dtypeBytes: Readonly<Record<string, number>> = {
   I64: 8,
   U64: 8,
 }
+
+/** For what a header holds beside the model's tensors: a copy of config.json, and what other programs note. */
+const METADATA_BYTES = 1024 * 1024
+const METADATA_PARTS = 256 * 1024
+
+/** What a header may be, given the tensors that it is to name. What reading it costs grows with it: see SECURITY.md. */
+export interface HeaderLimits {
+  readonly bytes: number
+  /** Objects, arrays and commas. */
+  readonly parts: number
+}
+
+/** Twice what the tensors need in this package's own writing, so that another's has room for its spaces. */
+export function headerLimits(table: readonly ParameterShape[]): HeaderLimits {
+  const own = table.reduce((bytes, { name, shape }) => bytes + 3 * name.length + 64 + 16 * (shape.length + 2), 0)
+  return { bytes: Math.min(LONGEST_HEADER, METADATA_BYTES + 2 * own), parts: METADATA_PARTS + 16 * table.length }
+}
+
+/** Bytes of a header within which `metadataAtStart` looks. */
+export const LONGEST_START = 2 * METADATA_BYTES
 
 /** Where a tensor lies, in bytes from the end of the header. */
 export interface TensorPlace {
@@ -63,15 +83,33 @@ export function headerLength(start: Uint8Array, fileLength: number, from: string
   return Number(claimed)
 }
 
+/**
+ * The metadata of a header that begins with them, as most writers have it, from its first bytes; undefined where it does
+ * not. For a header that is too long to be read before it is known what it may hold.
+ */
+export function metadataAtStart(start: Uint8Array, from: string): ReadonlyMap<string, string> | undefined {
+  const text = new TextDecoder().decode(start)
+  const begin = /^\{\s*"__metadata__"\s*:\s*(?=\{)/.exec(text)?.[0].length
+  if (begin === undefined) return undefined
+  // Nothing but strings is in it, so that the first brace outside of them ends it.
+  for (let i = begin + 1; i < text.length; i++) {
+    const character = text[i] as string
+    if (character === '"') i = endOfString(text, i)
+    else if (character === '}') return parseMetadata(parseObject(Buffer.from(text.slice(begin, i + 1)), from), from)
+    else if (!/[\s:,]/.test(character)) return undefined
+  }
+  return undefined
+}
+
 /** Reads a header before `dataLength` bytes of data. The tensors' places cover these without gap or overlap. */
-export function parseHeader(bytes: Uint8Array, dataLength: number, from: string): Header {
-  const json = parseObject(bytes, from)
+export function parseHeader(bytes: Uint8Array, dataLength: number, from: string, most?: number): Header {
+  const json = parseObject(bytes, from, most)
   const tensors = new Map<string, TensorPlace>()
   let metadata = new Map<string, string>()
   // A Map, because a hostile name such as __proto__ is only a name in it.
-  for (const [name, value] of Object.entries(json)) {
-    if (name === '__metadata__') metadata = parseMetadata(value, from)
-    else tensors.set(name, parsePlace(value, dataLength, `tensor ${quote(name)}`, from))
+  for (const name of Object.keys(json)) {
+    if (name === '__metadata__') metadata = parseMetadata(json[name], from)
+    else tensors.set(name, parsePlace(json[name], dataLength, name, from))
   }
   checkCover(tensors, dataLength, from)
   return { metadata, tensors }
@@ -88,6 +126,7 @@ export function encodeHeader(table: readonly ParameterShape[], metadata: Readonl
   const json = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }))
   const length = Math.ceil(json.length / 8) * 8
   const header = Buffer.alloc(LENGTH_BYTES + length, ' ')
+  if (length > LONGEST_HEADER) throw new Error(`its header takes ${length} bytes, more than the format allows`)
   header.writeBigUInt64LE(BigInt(length))
   json.copy(header, LENGTH_BYTES)
   return header
@@ -102,7 +141,6 @@ export function checkFloat32({ tensors }: Header, from: string): void {
 
 /** Throws where the tensors are not exactly those of the model. */
 export function checkTable(header: Header, table: readonly ParameterShape[], from: string): void {
-  const expected = new Set(table.map(({ name }) => name))
   for (const { name, shape } of table) {
     const found = header.tensors.get(name)
     if (!found) throw invalid(from, `the tensor ${name} of the model is missing`)
@@ -110,6 +148,8 @@ export function checkTable(header: Header, table: readonly ParameterShape[], fro
       throw invalid(from, `${name} has shape [${cut(found.shape.join())}], but the model's is [${shape}]`)
     }
   }
+  if (header.tensors.size === table.length) return
+  const expected = new Set(table.map(({ name }) => name))
   for (const name of header.tensors.keys()) {
     if (!expected.has(name)) throw invalid(from, `the model has no tensor ${quote(name)}`)
   }
@@ -123,24 +163,26 @@ function parseMetadata(value: unknown, from: string): Map<string, string> {
   return new Map(pairs as [string, string][])
 }
 
-function parsePlace(value: unknown, dataLength: number, what: string, from: string): TensorPlace {
-  const fields = isObject(value) ? Object.keys(value).sort().join() : ''
-  if (!isObject(value) || fields !== 'data_offsets,dtype,shape') {
-    throw invalid(from, `${what} is not an object of dtype, shape and data_offsets`)
+function parsePlace(value: unknown, dataLength: number, name: string, from: string): TensorPlace {
+  // There are many tensors, and few messages.
+  const wrong = (why: string) => invalid(from, `tensor ${quote(name)} ${why}`)
+  const isPlace = isObject(value) && ['dtype', 'shape', 'data_offsets'].every((field) => Object.hasOwn(value, field))
+  if (!isPlace || Object.keys(value).length !== 3) {
+    throw wrong('is not an object of dtype, shape and data_offsets')
   }
   const { dtype, shape, data_offsets: offsets } = value
   const width = typeof dtype === 'string' && Object.hasOwn(dtypeBytes, dtype) ? dtypeBytes[dtype] : undefined
-  if (width === undefined) throw invalid(from, `${what} has an unknown dtype`)
-  if (!isCounts(shape)) throw invalid(from, `${what} has a shape that is not an array of integers of at least 0`)
+  if (width === undefined) throw wrong('has an unknown dtype')
+  if (!isCounts(shape)) throw wrong('has a shape that is not an array of integers of at least 0')
   if (!isCounts(offsets) || offsets.length !== 2) {
-    throw invalid(from, `${what} has data_offsets that are not two integers of at least 0`)
+    throw wrong('has data_offsets that are not two integers of at least 0')
   }
   const [begin, end] = offsets as [number, number]
-  if (begin > end) throw invalid(from, `${what} ends before it begins`)
-  if (end > dataLength) throw invalid(from, `${what} ends at byte ${end} of ${dataLength}`)
+  if (begin > end) throw wrong('ends before it begins')
+  if (end > dataLength) throw wrong(`ends at byte ${end} of ${dataLength}`)
   // A product beyond 2^53 is rounded, but is then no length that a file has.
   const size = elements(shape) * width
-  if (size !== end - begin) throw invalid(from, `${what} has ${end - begin} bytes, but its shape needs ${size}`)
+  if (size !== end - begin) throw wrong(`has ${end - begin} bytes, but its shape needs ${size}`)
   return { dtype: dtype as string, shape, begin, end }
 }
 
@@ -148,9 +190,8 @@ function checkCover(tensors: ReadonlyMap<string, TensorPlace>, dataLength: numbe
   const places = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let covered = 0
   for (const [name, { begin, end }] of places) {
-    const what = `tensor ${quote(name)}`
-    if (begin < covered) throw invalid(from, `${what} overlaps another`)
-    if (begin > covered) throw invalid(from, `there is a gap before ${what}`)
+    if (begin < covered) throw invalid(from, `tensor ${quote(name)} overlaps another`)
+    if (begin > covered) throw invalid(from, `there is a gap before tensor ${quote(name)}`)
     covered = end
   }
   if (covered !== dataLength) throw invalid(from, `${dataLength - covered} bytes follow the last tensor`)

@@ -8,33 +8,34 @@
 
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { VAEError } from '../errors.js'
 import type { VAEConfig } from '../options/config.js'
 import type { ParameterShape } from '../options/parameter-table.js'
+import { pathOf } from '../paths.js'
+import { configPath, readConfig, tensorsPath, withPair } from './config-file.js'
 import { encodeDocument } from './document.js'
-import { CHUNK_BYTES, folderPath, type Staged, stage, syncFolder } from './files.js'
-import { readConfig } from './load.js'
+import { CHUNK_BYTES, type Staged, stage, syncFolder } from './files.js'
 import { encodeHeader } from './safetensors.js'
-import { readTensorFile } from './tensor-file.js'
+import { removeLeftovers } from './temporary.js'
 
 export async function saveModel(
-  folder: unknown,
+  folder: string | URL,
   config: VAEConfig,
   table: readonly ParameterShape[],
   parameters: Readonly<Record<string, Float32Array>>,
 ): Promise<void> {
-  const path = folderPath(folder)
+  const path = pathOf(folder, 'folder')
   const pieces = table.flatMap(({ name }) => chunks(parameters[name] as Float32Array))
-  const document = encodeDocument(config, await hash(pieces))
-  // 'pt' tells other readers that names and layouts are PyTorch's.
-  const header = encodeHeader(table, { format: 'pt', aevb: document })
   const staged: Staged[] = []
   try {
+    const document = encodeDocument(config, await hash(pieces))
+    // 'pt' tells other readers that names and layouts are PyTorch's.
+    const header = encodeHeader(table, { format: 'pt', aevb: document })
     await mkdir(path, { recursive: true })
-    staged.push(await stage(join(path, 'model.safetensors'), [header, ...pieces]))
-    staged.push(await stage(join(path, 'config.json'), [Buffer.from(document)]))
+    await removeLeftovers(path)
+    staged.push(await stage(tensorsPath(path), [header, ...pieces]))
+    staged.push(await stage(configPath(path), [Buffer.from(document)]))
     const tied = await tieConfig(path)
     if (tied) staged.unshift(tied)
     for (const file of staged) await file.commit()
@@ -49,13 +50,14 @@ export async function saveModel(
 
 /** The config.json of the folder with the checksum of the tensors beside it, where it has none. */
 async function tieConfig(folder: string): Promise<Staged | undefined> {
-  const path = join(folder, 'config.json')
-  const old = await readConfig(path).catch(() => undefined)
-  if (!old || old instanceof VAEError || old.sha256 !== undefined) return undefined
-  const tensors = readTensorFile(join(folder, 'model.safetensors'), () => undefined)
-  // Beside tensors that cannot be read it told of no model, and any checksum will do.
-  const { sha256 } = await tensors.catch(() => ({ sha256: '0'.repeat(64) }))
-  return stage(path, [Buffer.from(encodeDocument(old.config, sha256))])
+  const old = await readConfig(folder).catch(() => undefined)
+  if (!old || old instanceof VAEError || old.document.sha256 !== undefined) return undefined
+  const tied = await withPair(folder, async (config, file) => {
+    if (config instanceof VAEError || config.document.sha256 !== undefined) return undefined
+    return { config: config.document.config, sha256: await file.hash() }
+    // Beside tensors that cannot be read it told of no model, and any checksum will do.
+  }).catch(() => ({ config: old.document.config, sha256: '0'.repeat(64) }))
+  return tied && stage(configPath(folder), [Buffer.from(encodeDocument(tied.config, tied.sha256))])
 }
 
 function chunks({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {

@@ -2,6 +2,7 @@
 
 import { types } from 'node:util'
 import { expected, translate } from '../errors.js'
+import { native } from '../native.js'
 import type { FlatArray, Tensor } from '../tensor.js'
 
 /** Rows of numbers, in any of these forms; a typed array without a shape holds whole rows one after another. */
@@ -109,6 +110,8 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
 
 function newDoubles(length: number): Float64Array {
   try {
+    // And the core's copy of them.
+    native.afford(length * (Float64Array.BYTES_PER_ELEMENT + Float32Array.BYTES_PER_ELEMENT))
     return new Float64Array(length)
   } catch (error) {
     throw translate(error)

@@ -56,8 +56,22 @@ export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return v.optional(schema) as Schema<T | undefined>
 }
 
+/** Items of a list that may all be looked at, whatever is wrong with them. */
+const FEW = 1000
+
+/** What is wrong with a long list ends with its first wrong item: a file may hold a million of them. */
 export function list<T>(what: string, item: Schema<T>): Schema<readonly T[]> {
-  return v.array(item, what)
+  const all = v.array(item, what)
+  return pick((input) => {
+    if (!Array.isArray(input) || input.length <= FEW) return all
+    const wrong = input.findIndex((value) => !v.safeParse(item, value).success)
+    if (wrong < 0) return all
+    return v.pipe(
+      v.unknown(),
+      v.transform(() => input.slice(0, wrong + 1)),
+      all,
+    )
+  }) as Schema<readonly T[]>
 }
 
 /** [a, b]; a third entry, or none, is refused. */

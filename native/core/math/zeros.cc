@@ -26,17 +26,32 @@ Zeros Zeros::from_panel(std::size_t panel, std::size_t width) const {
   return part;
 }
 
+ZerosTable::Sizes ZerosTable::sizes(std::size_t rows, std::size_t cols, bool with_columns) {
+  if (active_gemm() != Gemm::builtin) return {};
+  if (matrix_width(cols) < static_cast<std::size_t>(panel_width(active_target()))) return {};
+  const std::size_t runs = (rows + ZEROS_RUN - 1) / ZEROS_RUN;
+  // A word a row is more than a word a group, but lets every stretch of rows have its own words.
+  const std::size_t words = panel_count(cols, matrix_width(cols)) * rows;
+  if (!with_columns) return {words, 0, 0};
+  return {words, builtin_column_groups(cols) * runs, runs};
+}
+
+double ZerosTable::bytes(std::size_t rows, std::size_t cols, bool with_columns) {
+  const Sizes entries = sizes(rows, cols, with_columns);
+  return static_cast<double>(sizeof(std::uint64_t)) *
+             (static_cast<double>(entries.rows) + static_cast<double>(entries.columns)) +
+         static_cast<double>(sizeof(Share)) * static_cast<double>(entries.of_columns);
+}
+
 ZerosTable::ZerosTable(std::size_t rows, std::size_t cols, bool with_columns) {
-  if (active_gemm() != Gemm::builtin) return;
-  if (matrix_width(cols) < static_cast<std::size_t>(panel_width(active_target()))) return;
+  const Sizes entries = sizes(rows, cols, with_columns);
+  if (entries.rows == 0) return;
   rows_capacity_ = rows;
   cols_ = cols;
   runs_ = (rows + ZEROS_RUN - 1) / ZEROS_RUN;
-  // A word a row is more than a word a group, but lets every stretch of rows have its own words.
-  rows_.resize(panel_count(cols, matrix_width(cols)) * rows);
-  if (!with_columns) return;
-  columns_.resize(builtin_column_groups(cols) * runs_);
-  of_columns_.resize(runs_);
+  rows_.resize(entries.rows);
+  columns_.resize(entries.columns);
+  of_columns_.resize(entries.of_columns);
 }
 
 Zeros ZerosTable::find(ConstPanels x, std::size_t first, std::size_t count) {

@@ -38,6 +38,8 @@ class ZerosTable {
   ZerosTable() = default;
   // with_columns: also what multiply_transposed needs.
   ZerosTable(std::size_t rows, std::size_t cols, bool with_columns);
+  // What such a table takes.
+  static double bytes(std::size_t rows, std::size_t cols, bool with_columns);
 
   // Looks at rows [first, first + count) of x. With a columns' table `first` is a multiple of ZEROS_RUN. Different rows
   // may be looked at by different threads. Returns what the product of these rows needs: nothing where so little is
@@ -51,6 +53,11 @@ class ZerosTable {
   struct Share {
     std::size_t terms = 0, all = 0;
   };
+  // Entries of rows_, columns_ and of_columns_.
+  struct Sizes {
+    std::size_t rows = 0, columns = 0, of_columns = 0;
+  };
+  static Sizes sizes(std::size_t rows, std::size_t cols, bool with_columns);
 
   std::size_t rows_capacity_ = 0, cols_ = 0, runs_ = 0;
   std::vector<std::uint64_t> rows_, columns_;

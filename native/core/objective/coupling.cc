@@ -22,24 +22,42 @@ constexpr std::size_t STRETCH = ZEROS_RUN;
 
 }  // namespace
 
-Coupling::Coupling(const Model& model, std::size_t rows, std::size_t draws) : model_(model), draws_(draws) {
+Coupling::Sizes Coupling::sizes(const Model& model, std::size_t rows, std::size_t draws) {
   const ObjectiveSpec& objective = model.spec().objective;
-  const std::size_t R = rows * draws, Z = model.latent_width;
+  const bool discrepancy = objective.mmd > 0.0, correlation = objective.total_correlation > 0.0;
+  if (!discrepancy && !correlation) return {};
+  const std::size_t R = rows * draws, Z = model.latent_width, width = matrix_width(Z);
+  return {cache_lines(panel_count(Z, width) * width * R), discrepancy ? cache_lines(mmd_table_floats(R, Z)) : 0,
+          correlation ? cache_lines(total_correlation_table_floats(R, rows, Z)) : 0,
+          cache_lines(std::max(discrepancy ? mmd_scratch_floats(R) : 0,
+                               correlation ? total_correlation_scratch_floats(R, rows, Z) : 0)),
+          (R + STRETCH - 1) / STRETCH};
+}
+
+double Coupling::Sizes::floats() const {
+  return 2.0 * static_cast<double>(panels) + static_cast<double>(mmd_tables) + static_cast<double>(tables) +
+         static_cast<double>(stretches) * static_cast<double>(scratch);
+}
+
+double Coupling::bytes(const Model& model, std::size_t rows, std::size_t draws) {
+  const double value = static_cast<double>(rows) * static_cast<double>(draws);
+  return static_cast<double>(sizeof(double)) * value +
+         static_cast<double>(sizeof(float)) * sizes(model, rows, draws).floats();
+}
+
+Coupling::Coupling(const Model& model, std::size_t rows, std::size_t draws) : model_(model), draws_(draws) {
+  const std::size_t R = rows * draws, Z = model.latent_width, width = matrix_width(Z);
   for (const LatentGroup& group : model.latents) mean_kl_.emplace_back(latent_dimensions(group.spec));
   value_.resize(R);
-  const bool discrepancy = objective.mmd > 0.0, correlation = objective.total_correlation > 0.0;
-  const std::size_t width = matrix_width(Z), panels = cache_lines(panel_count(Z, width) * width * R);
-  const std::size_t mmd_tables = discrepancy ? cache_lines(mmd_table_floats(R, Z)) : 0;
-  const std::size_t tables = correlation ? cache_lines(total_correlation_table_floats(R, rows, Z)) : 0;
-  scratch_floats_ = cache_lines(std::max(discrepancy ? mmd_scratch_floats(R) : 0,
-                                         correlation ? total_correlation_scratch_floats(R, rows, Z) : 0));
-  if (!discrepancy && !correlation) return;
-  memory_ = AlignedFloats(2 * panels + mmd_tables + tables + (R + STRETCH - 1) / STRETCH * scratch_floats_);
+  const Sizes floats = sizes(model, rows, draws);
+  scratch_floats_ = floats.scratch;
+  if (floats.panels == 0) return;
+  memory_ = AlignedFloats(static_cast<std::size_t>(floats.floats()));
   dz_ = {memory_.data(), R * width, width};
-  prior_ = {memory_.data() + panels, R * width, width};
-  tables_ = memory_.data() + 2 * panels;
-  correlation_tables_ = tables_ + mmd_tables;
-  scratch_ = correlation_tables_ + tables;
+  prior_ = {memory_.data() + floats.panels, R * width, width};
+  tables_ = memory_.data() + 2 * floats.panels;
+  correlation_tables_ = tables_ + floats.mmd_tables;
+  scratch_ = correlation_tables_ + floats.tables;
 }
 
 template <typename Body>

@@ -24,6 +24,8 @@ class Coupling {
  public:
   // Memory for batches of up to `rows` data with `draws` draws each.
   Coupling(const Model& model, std::size_t rows, std::size_t draws);
+  // What that takes.
+  static double bytes(const Model& model, std::size_t rows, std::size_t draws);
 
   // Between the rows' forward pass and their backward pass: the KL divergence's weights in `step`, and what is added to
   // the loss. data_rows: of the data set. training_step decides the prior's draws.
@@ -39,6 +41,14 @@ class Coupling {
   void backward_heads(const Panels* dheads, std::size_t first, std::size_t count) const;
 
  private:
+  // Floats of each part of the memory, in their order there.
+  struct Sizes {
+    std::size_t panels = 0, mmd_tables = 0, tables = 0,
+                scratch = 0;  // panels: of dz and of prior; scratch: a stretch's
+    std::size_t stretches = 0;
+    double floats() const;
+  };
+  static Sizes sizes(const Model& model, std::size_t rows, std::size_t draws);
   void weigh_divergence(const Workspace& workspace, Step& step, std::size_t rows);
   void discrepancy(const Workspace& workspace, std::size_t R, std::uint32_t training_step, ThreadPool& pool);
   void total_correlation(const Workspace& workspace, std::size_t rows, std::size_t data_rows, ThreadPool& pool);

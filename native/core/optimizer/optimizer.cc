@@ -27,19 +27,29 @@ bool needs_second(const OptimizerSpec& spec) { return spec.type != OptimizerType
 
 }  // namespace
 
-void Optimizer::configure(const OptimizerSpec& spec, std::size_t size) {
+Optimizer::Moments Optimizer::moments(const OptimizerSpec& spec, std::size_t size) const {
   // The same kind of optimiser goes on where it was, whatever its rate; another kind begins anew.
-  const bool goes_on = steps_ > 0 && spec.type == spec_.type;
-  const std::size_t first_size = needs_first(spec) ? size : 0;
-  const std::size_t second_size = needs_second(spec) ? size : 0;
-  if (!goes_on || first_.size() != first_size) first_ = AlignedFloats(first_size);
-  if (!goes_on || second_.size() != second_size) {
-    second_ = AlignedFloats(second_size);
+  const std::size_t first = needs_first(spec) ? size : 0, second = needs_second(spec) ? size : 0;
+  return {first, second, goes_on(spec) && first_.size() == first, goes_on(spec) && second_.size() == second};
+}
+
+double Optimizer::bytes_to_configure(const OptimizerSpec& spec, std::size_t size) const {
+  const Moments wanted = moments(spec, size);
+  const double first = wanted.keeps_first ? 0.0 : static_cast<double>(wanted.first);
+  const double second = wanted.keeps_second ? 0.0 : static_cast<double>(wanted.second);
+  return static_cast<double>(sizeof(float)) * (first + second);
+}
+
+void Optimizer::configure(const OptimizerSpec& spec, std::size_t size) {
+  const Moments wanted = moments(spec, size);
+  if (!wanted.keeps_first) first_ = AlignedFloats(wanted.first);
+  if (!wanted.keeps_second) {
+    second_ = AlignedFloats(wanted.second);
     if (spec.type == OptimizerType::adagrad) {
-      std::fill_n(second_.data(), second_size, static_cast<float>(spec.initial_accumulator));
+      std::fill_n(second_.data(), wanted.second, static_cast<float>(spec.initial_accumulator));
     }
   }
-  if (!goes_on) steps_ = 0;
+  if (!goes_on(spec)) steps_ = 0;
   spec_ = spec;
 }
 

@@ -13,6 +13,8 @@ class Optimizer {
  public:
   // Moments for an arena of `size` floats. Begins with no step taken.
   void configure(const OptimizerSpec& spec, std::size_t size);
+  // What configure would allocate, beside what is there until then.
+  double bytes_to_configure(const OptimizerSpec& spec, std::size_t size) const;
 
   // Once a step, before the updates: `rate_factor` is the schedule's, gradient_scale is what clipping by norm wants.
   void begin_step(double rate_factor);
@@ -26,6 +28,14 @@ class Optimizer {
   void copy_state_from(const Optimizer& other);
 
  private:
+  // Floats of each moment, and whether what is there stays.
+  struct Moments {
+    std::size_t first, second;
+    bool keeps_first, keeps_second;
+  };
+  Moments moments(const OptimizerSpec& spec, std::size_t size) const;
+  bool goes_on(const OptimizerSpec& spec) const { return steps_ > 0 && spec.type == spec_.type; }
+
   OptimizerSpec spec_;
   AlignedFloats first_;   // velocity, or Adam's m
   AlignedFloats second_;  // sums of squares, or Adam's v
