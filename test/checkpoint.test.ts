@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
+import { parseDocument } from '../src/checkpoint/document.js'
 import { readModel } from '../src/checkpoint/load.js'
 import { saveModel } from '../src/checkpoint/save.js'
 import {
@@ -194,7 +195,10 @@ describe('config.json may be written by hand', () => {
   test('in version 1, which knew no scale', async () => {
     await writeFile(folder.config, document({ version: 1 }))
     await writeFile(folder.tensors, encode({ __metadata__: { format: 'pt' }, ...goodHeader() }))
-    expect((await readModel(folder.path)).config).toEqual({ ...config, scale: 'none' })
+    expect((await readModel(folder.path)).config).toEqual(config)
+    const gaussian = { ...config, likelihood: { type: 'gaussian', variance: 1 } } as const
+    const parsed = parseDocument(Buffer.from(document({ version: 1, config: gaussian })), 'config.json')
+    expect(parsed.config).toEqual({ ...gaussian, scale: 'none' })
   })
 
   test('and edited, without its checksums: it goes before the copy within the tensors', async () => {

@@ -65,11 +65,18 @@ export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
     throw invalid(from, `it does not have the checksum that was noted when it was saved; ${EDITED}`)
   }
   try {
-    const parsed = parseConfig(version === 1 && isObject(config) ? { scale: 'none', ...config } : config)
+    const parsed = parseVersioned(config, version as number)
     return { ...parsed, table: parameterTable(parsed.spec), sha256, checked: checksum !== undefined, fields }
   } catch (error) {
     throw invalid(from, error instanceof Error ? error.message : String(error), error)
   }
+}
+
+/** A config of version 1 whose data would be scaled now says that they are not. */
+function parseVersioned(config: unknown, version: number): ParsedConfig {
+  const parsed = parseConfig(config)
+  if (version > 1 || parsed.spec.scale === 'none' || parsed.config.scale !== undefined) return parsed
+  return parseConfig({ ...parsed.config, scale: 'none' })
 }
 
 /** Whether two documents say the same, in whatever order. */
