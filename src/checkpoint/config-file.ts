@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { VAEError } from '../errors.js'
+import { isVAEError, type VAEError } from '../errors.js'
 import { LONGEST_DOCUMENT, type ModelDocument, parseDocument } from './document.js'
 import { readInto, withFile } from './files.js'
 import { invalid } from './invalid.js'
@@ -37,7 +37,7 @@ export async function readConfig(folder: string): Promise<ConfigFile | VAEError>
       return { document: parseDocument(withoutMark(bytes), path), bytes, version: await versionOf(file) }
     })
   } catch (error) {
-    if (error instanceof VAEError && error.code === 'CHECKPOINT_MISSING') return error
+    if (isVAEError(error) && error.code === 'CHECKPOINT_MISSING') return error
     throw error
   }
 }
@@ -55,7 +55,7 @@ export async function withPair<T>(
   const path = tensorsPath(folder)
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     const config = await readConfig(folder)
-    const document = config instanceof VAEError ? undefined : config.document
+    const document = isVAEError(config) ? undefined : config.document
     let steady = true
     const result = await withTensorFile(
       path,
@@ -83,7 +83,7 @@ export function copyWithin(
   const text = metadata.get('aevb')
   if (text === undefined) return undefined
   const bytes = Buffer.from(text)
-  if (!(beside instanceof VAEError) && bytes.equals(beside.bytes)) return beside.document
+  if (!isVAEError(beside) && bytes.equals(beside.bytes)) return beside.document
   return parseDocument(bytes, `${path} (its copy of config.json)`)
 }
 

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { cut, quote, VAEError } from '../errors.js'
+import { cut, messageOf, quote, VAEError } from '../errors.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from '../options/config.js'
 import { type ParameterShape, parameterTable } from '../options/parameter-table.js'
 import { invalid } from './invalid.js'
@@ -68,7 +68,7 @@ export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
     const parsed = parseVersioned(config, version as number)
     return { ...parsed, table: parameterTable(parsed.spec), sha256, checked: checksum !== undefined, fields }
   } catch (error) {
-    throw invalid(from, error instanceof Error ? error.message : String(error), error)
+    throw invalid(from, messageOf(error), error)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { VAEError } from '../errors.js'
+import { isVAEError, messageOf, VAEError } from '../errors.js'
 import { invalid } from './invalid.js'
 import { temporaryName } from './temporary.js'
 
@@ -19,12 +19,12 @@ export async function withFile<T>(path: string, use: (file: FileHandle, length: 
     if (!stats.isFile()) throw invalid(path, 'it is not a file')
     return await use(file, stats.size)
   } catch (error) {
-    if (error instanceof VAEError) throw error
+    if (isVAEError(error)) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new VAEError('CHECKPOINT_MISSING', `There is no ${path}`, { cause: error })
     }
-    throw invalid(path, error instanceof Error ? error.message : String(error), error)
+    throw invalid(path, messageOf(error), error)
   } finally {
     await file?.close()
   }

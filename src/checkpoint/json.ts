@@ -1,6 +1,6 @@
 /** JSON that came from a file. */
 
-import { quote, VAEError } from '../errors.js'
+import { isVAEError, quote } from '../errors.js'
 import { invalid } from './invalid.js'
 
 /** A config nests four deep, a header three. What recurses over a value would not survive a hostile one. */
@@ -17,7 +17,7 @@ export function parseObject(bytes: Uint8Array, from: string, most = Number.POSIT
     checkForm(text, from, most)
     json = JSON.parse(text)
   } catch (error) {
-    if (error instanceof VAEError) throw error
+    if (isVAEError(error)) throw error
     throw invalid(from, 'its JSON is damaged', error)
   }
   if (!isObject(json)) throw invalid(from, 'its JSON is not an object')

@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { VAEError } from '../errors.js'
+import { isVAEError, VAEError } from '../errors.js'
 import { native } from '../native.js'
 import type { VAEConfig } from '../options/config.js'
 import { pathOf } from '../paths.js'
@@ -23,7 +23,7 @@ export async function readModel(folder: string | URL): Promise<SavedModel> {
   await removeLeftovers(path)
   const from = tensorsPath(path)
   return withPair(path, async (config, file) => {
-    const beside = config instanceof VAEError ? config : config.document
+    const beside = isVAEError(config) ? config : config.document
     const within = copyWithin(file.header.metadata, from, config)
     const document = choose(beside, within, configPath(path))
     checkTable(file.header, document.table, from)
@@ -70,7 +70,7 @@ function choose(
   within: ModelDocument | undefined,
   besidePath: string,
 ): ModelDocument {
-  if (beside instanceof VAEError) {
+  if (isVAEError(beside)) {
     if (within) return within
     throw beside
   }

@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
-import { VAEError } from '../errors.js'
+import { isVAEError, messageOf, VAEError } from '../errors.js'
 import type { VAEConfig } from '../options/config.js'
 import type { ParameterShape } from '../options/parameter-table.js'
 import { pathOf } from '../paths.js'
@@ -41,7 +41,7 @@ export async function saveModel(
     for (const file of staged) await file.commit()
     await syncFolder(path)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     throw new VAEError('CHECKPOINT_UNWRITABLE', `The model cannot be saved in ${path}: ${why}`, { cause: error })
   } finally {
     for (const file of staged) await file.discard()
@@ -51,9 +51,9 @@ export async function saveModel(
 /** The config.json of the folder with the checksum of the tensors beside it, where it has none. */
 async function tieConfig(folder: string): Promise<Staged | undefined> {
   const old = await readConfig(folder).catch(() => undefined)
-  if (!old || old instanceof VAEError || old.document.sha256 !== undefined) return undefined
+  if (!old || isVAEError(old) || old.document.sha256 !== undefined) return undefined
   const tied = await withPair(folder, async (config, file) => {
-    if (config instanceof VAEError || config.document.sha256 !== undefined) return undefined
+    if (isVAEError(config) || config.document.sha256 !== undefined) return undefined
     return { config: config.document.config, sha256: await file.hash() }
     // Beside tensors that cannot be read it told of no model, and any checksum will do.
   }).catch(() => ({ config: old.document.config, sha256: '0'.repeat(64) }))

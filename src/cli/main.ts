@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
-import { AbortError } from '../errors.js'
+import { AbortError, messageOf } from '../errors.js'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
@@ -20,7 +20,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   const interrupted = error instanceof AbortError
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   process.stderr.write(`${interrupted ? 'Interrupted.' : `aevb: ${message}`}\n`)
   process.exitCode = interrupted ? 130 : 1
 }

@@ -7,8 +7,9 @@ import type { FlatArray } from '../tensor.js'
 import {
   asDataset,
   checkedRows,
-  Dataset,
+  type Dataset,
   type Domain,
+  datasetOf,
   type MatrixLike,
   real,
   refuseBadCell,
@@ -54,7 +55,7 @@ export function conditionRows(
   const read = readCondition(spec, condition, rows, name)
   if (!read) return undefined
   const { given, columns, domain, what, forms } = read
-  const dataset = given instanceof Dataset ? given : asDataset(given, name, columns, forms)
+  const dataset = datasetOf(given) ?? asDataset(given, name, columns, forms)
   if (dataset.columns !== columns) throw new RangeError(expected(what, name, condition))
   if (dataset.rows !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
   return { dataset, domain }
@@ -154,7 +155,8 @@ export function conditionNow(
   const read = readCondition(spec, condition, rows, name, true)
   if (!read) return undefined
   const { given, columns, domain, what, forms } = read
-  if (given instanceof Dataset && given.columns !== columns) throw new RangeError(expected(what, name, condition))
+  const held = datasetOf(given)
+  if (held && held.columns !== columns) throw new RangeError(expected(what, name, condition))
   const { native: cells, rows: found } = rowsNow(given, name, columns, domain, forms)
   if (found !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
   if (ArrayBuffer.isView(cells)) {

@@ -55,6 +55,10 @@ class Held {
 }
 
 let heldBy: (dataset: Dataset) => Held
+let isOwn: (value: object) => boolean
+
+/** Where a Dataset of another copy of this module, which a test runner may load for each file, gives what it holds. */
+const heldKey = Symbol.for('aevb.Dataset')
 
 /**
  * A matrix held by the core, so that many calls share one copy and one check of its cells. What it was made from may
@@ -66,6 +70,12 @@ export class Dataset {
 
   static {
     heldBy = (dataset) => dataset.#held
+    isOwn = (value) => #kept in value
+    Object.defineProperty(Dataset.prototype, heldKey, {
+      get(this: Dataset): Held {
+        return this.#held
+      },
+    })
     // Not a method, whose name would make the package's types those of Node's.
     Object.defineProperty(Dataset.prototype, inspect.custom, {
       value(this: Dataset): string {
@@ -136,13 +146,23 @@ function wrap(held: Held): Dataset {
   return new Dataset(held as unknown as Matrix)
 }
 
+/** The Dataset that `value` is, also if another copy of this module made it. */
+export function datasetOf(value: unknown): Dataset | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (isOwn(value)) return value as Dataset
+  const held = (value as { [heldKey]?: Held })[heldKey]
+  if (held === undefined || !(held.native instanceof native.Dataset)) return undefined
+  return wrap(new Held(held.native, held.bytes, held.checked))
+}
+
 /** The rows of `value`, each of `columns` numbers. `name` is the argument's, and `what` the forms that it may have. */
 export function asDataset(value: unknown, name: string, columns: number, what = forms): Dataset {
-  if (!(value instanceof Dataset)) return wrap(Held.copy(value, name, columns, what))
-  if (value.columns !== columns) {
-    throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.columns`, value.columns))
+  const dataset = datasetOf(value)
+  if (!dataset) return wrap(Held.copy(value, name, columns, what))
+  if (dataset.columns !== columns) {
+    throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.columns`, dataset.columns))
   }
-  return value
+  return dataset
 }
 
 /** The core's rows, once every cell is known to lie in the domain. Throws a RangeError that names the first that does not. */
@@ -171,7 +191,7 @@ export interface RowsNow {
  * anything else are not: a native Dataset made for them would cost as much as encoding a row.
  */
 export function rowsNow(value: unknown, name: string, columns: number, domain: Domain, what = forms): RowsNow {
-  if (!(value instanceof Dataset)) {
+  if (!datasetOf(value)) {
     const matrix = flatten(value, name, columns, what)
     refuseTooLarge(value, matrix, name)
     return { native: matrix.data, rows: matrix.rows }

@@ -2,6 +2,7 @@
 
 import type { ConditionLike } from '../data/condition.js'
 import { expected } from '../errors.js'
+import { isSignal } from '../signals.js'
 import {
   boolean,
   instance,
@@ -100,12 +101,7 @@ export interface LogLikelihoodOptions extends SeedOptions {
 
 export type Proposal = 'posterior' | 'defensive' | 'refined'
 
-export const signalSchema = optional(
-  instance<AbortSignal>('an AbortSignal', (value) => {
-    const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
-    return typeof aborted === 'boolean' && typeof addEventListener === 'function'
-  }),
-)
+export const signalSchema = optional(instance<AbortSignal>('an AbortSignal', isSignal))
 
 export const threadsSchema = optional(integer('an integer from 0 to 1024', 0, 1024))
 
