@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
+import { VAEError } from './errors.js'
 
 /** What is asked of the system. */
 export interface System {
@@ -44,6 +45,18 @@ export function availableMemory(system: System = machine): number {
   if (ofMachine === undefined) return system.free()
   const { memory, swap } = ofMachine
   return Math.min(memory + swap, addressSpace(system), ...groupsOf(system).map((group) => group(swap)))
+}
+
+/** Needs of fewer bytes are not looked at, as in the core. */
+const ALWAYS_AFFORDED = 64 * 1024 * 1024
+
+/** @throws VAEError 'OUT_OF_MEMORY' if so many bytes are more than there are. */
+export function afford(bytes: number): void {
+  if (bytes < ALWAYS_AFFORDED) return
+  const available = availableMemory()
+  if (!(bytes > available)) return
+  const [needed, found] = [bytes, available].map((value) => `${(value / 1e9).toFixed(2)} GB`)
+  throw new VAEError('OUT_OF_MEMORY', `Too little memory: this needs ${needed}, but ${found} are available`)
 }
 
 function availableOfMachine({ read }: System): { memory: number; swap: number } | undefined {

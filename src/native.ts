@@ -174,7 +174,10 @@ export interface BadCell {
   readonly value: number
 }
 
-/** What the cells of rows may be: see Domain in native/core/dataset.h. */
+/**
+ * What the cells of rows may be: any finite number; one within [0, 1]; integers of at least 0; 0 or 1, with one 1 among
+ * each variable's columns; class numbers. See Domain in native/core/dataset.h.
+ */
 export type DomainName = 'real' | 'unit' | 'counts' | 'oneHot' | 'codes'
 
 /** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
@@ -339,14 +342,15 @@ export interface NativeAddon {
   /** What `checkNow` of a Dataset of these rows would say. Blocks. */
   checkArray(rows: FlatArray, columns: number, domain: DomainName, classes: readonly number[]): BadCell | null
   /**
+   * Fills `out`, of the kind of `from`, with number [i, j, ...] of the shape, row-major: from[offset + i · strides[0] +
+   * j · strides[1] + ...].
+   */
+  gather(out: FlatArray, from: FlatArray, shape: readonly number[], strides: readonly number[], offset: number): void
+  /**
    * Whose answer, in bytes, everything here that allocates compares its need with, if that is not small; if it is less,
    * code 'OUT_OF_MEMORY' is thrown before anything is allocated.
    */
   useAvailableMemory(available: () => number): void
-  /** Throws as everything else does if so many bytes are more than there are. */
-  afford(bytes: number): void
-  /** What making such a model takes at most, in bytes. */
-  modelBytes(spec: ModelSpec): number
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   backend(): {
     gemm: 'builtin' | 'cblas'

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The class that users hold: checks what it is given, hands the work to the core, wraps what comes back. */
 
+import { type InspectOptions, inspect } from 'node:util'
 import { backend } from './backend.js'
 import { type ConditionRows, checkedCondition, conditionNow, conditionRows } from './data/condition.js'
 import {
@@ -47,6 +48,7 @@ import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
 import { Gate } from './training/gate.js'
 import { type Examples, train } from './training/training.js'
+import { refuseCloning } from './uncloneable.js'
 
 /** The losses over all rows that were given, nats per example: see {@link VAE.evaluate}. */
 export interface Evaluation extends Losses {
@@ -68,6 +70,10 @@ export interface Refinement {
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
 }
+
+const cannotClone = Symbol(
+  'A VAE, whose parameters are in memory of the core: save it, and load it in the other thread',
+)
 
 /** Draws from the model, and what they were decoded from. */
 export interface Samples {
@@ -102,6 +108,15 @@ export class VAE {
   /** By number, because an epoch is recorded when it is trained, and again when it is validated. */
   readonly #epochs = new Map<number, EpochRecord>()
 
+  static {
+    // Not a method, whose name would make the package's types those of Node's.
+    Object.defineProperty(VAE.prototype, inspect.custom, {
+      value(this: VAE, _depth: number, options: InspectOptions): string {
+        return `VAE ${inspect(this.config, options)}`
+      },
+    })
+  }
+
   /**
    * A model with fresh parameters, which `seed` decides.
    *
@@ -117,6 +132,7 @@ export class VAE {
     } catch (error) {
       throw translate(error)
     }
+    refuseCloning(this, cannotClone)
   }
 
   /**

@@ -107,7 +107,7 @@ describe.each(methods)('%s refuses', (_name, call) => {
   })
 
   test('what is no matrix', async () => {
-    const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
+    const forms = 'a Tensor, a typed array of numbers, number[][], an array of typed arrays or a Dataset'
     await refused('x', new TypeError(`Expected ${forms} for x but received 'x' of type string`))
     await refused(null, new TypeError(`Expected ${forms} for x but received null of type null`))
   })
@@ -122,7 +122,7 @@ describe('a Dataset', () => {
 
   test('is no form that another can be made from', () => {
     expect(() => new Dataset(new Dataset([[1]]) as never)).toThrow(
-      /^Expected a Tensor, Float32Array, Float64Array, Uint8Array or number\[\]\[\] for data but received Dataset/,
+      /^Expected a Tensor, a typed array of numbers, number\[\]\[\] or an array of typed arrays for data but received Dataset/,
     )
   })
 

@@ -71,9 +71,23 @@ describe('a condition', () => {
     [byClass, Number.NaN, /condition.* but received NaN /],
     [byClass, 'two', /condition/],
     [byClass, [[0, 1]], /condition/],
-    [byNumbers, undefined, /^Expected a row of 2 numbers for each row for condition but received undefined/],
+    [
+      byNumbers,
+      undefined,
+      /^Expected a row of 2 numbers for each row, or one for all, for condition but received undefined/,
+    ],
     [byNumbers, 1, /condition/],
-    [byNumbers, [[1, 2]], /^Expected a row of 2 numbers for each row, 6 in all, for condition/],
+    [
+      byNumbers,
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      /^Expected a row of 2 numbers for each row, 6 in all, for condition/,
+    ],
+    [byNumbers, [1, 2, 3], /condition/],
+    [byNumbers, [[1, 2, 3]], /condition/],
+    [byNumbers, new Dataset([[1, 2]]), /condition/],
     [byNumbers, Array(ROWS).fill([1, 2, 3]), /condition/],
     [byNumbers, Array(ROWS).fill([1, Number.NaN]), /condition.* but received NaN /],
     [byNumbers, new Dataset(Array(ROWS).fill([1, 2, 3])), /condition/],
@@ -104,12 +118,14 @@ describe('a condition', () => {
     expect(vae.history.epochs).toEqual([])
   })
 
-  test('that is missing is asked for with one for all, where a class number may be that', () => {
+  test('that is missing is asked for, for each row or one for all', () => {
     expect(() => byClass.encodeSync(x)).toThrow(
       new TypeError(`Expected ${classes}, or one for all, for condition but received undefined of type undefined`),
     )
     expect(() => byNumbers.encodeSync(x)).toThrow(
-      new TypeError('Expected a row of 2 numbers for each row for condition but received undefined of type undefined'),
+      new TypeError(
+        'Expected a row of 2 numbers for each row, or one for all, for condition but received undefined of type undefined',
+      ),
     )
   })
 

@@ -33,7 +33,7 @@ describe('options are spelled out', () => {
       validationData: undefined,
       callbacks: [],
       signal: undefined,
-      verbose: true,
+      verbose: 1,
       threads: 0,
     })
     expect(fitPlan({ epochs: undefined, optimizer: undefined })).toEqual(fitPlan())
@@ -196,7 +196,8 @@ describe('a wrong value is named by its path', () => {
       'Expected no split beside validationData for validationSplit but received 0.1 of type number',
     ],
     [{ signal: {} }, TypeError, 'Expected an AbortSignal for signal but received {} of type object'],
-    [{ verbose: 1 }, TypeError, 'Expected true or false for verbose but received 1 of type number'],
+    [{ verbose: 3 }, RangeError, 'Expected one of 0, 1, 2 for verbose but received 3 of type number'],
+    [{ verbose: 'yes' }, TypeError, "Expected true or false for verbose but received 'yes' of type string"],
     [{ shuffle: 'batch' }, TypeError, "Expected true or false for shuffle but received 'batch' of type string"],
     [
       { precision: 'float16' },

@@ -11,7 +11,7 @@ const rows = (value: unknown, columns?: number) => {
 }
 const failure = (value: unknown, columns?: number) => () => flatten(value, 'x', columns)
 
-const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array or number[][]'
+const forms = 'a Tensor, a typed array of numbers, number[][] or an array of typed arrays'
 
 describe('every form gives the same rows', () => {
   const wanted = { data: [0, 1, 0.5, 0.25, 1, 0], rows: 2, columns: 3 }
@@ -63,7 +63,14 @@ describe('what is no matrix is a TypeError', () => {
     [undefined, `Expected ${forms} for x but received undefined of type undefined`],
     [{ epochs: 1 }, `Expected ${forms} for x but received { epochs: 1 } of type object`],
     ['rows', `Expected ${forms} for x but received 'rows' of type string`],
-    [new Int32Array(3), `Expected ${forms} for x but received Int32Array(3) [ 0, 0, 0 ] of type Int32Array`],
+    [
+      new BigInt64Array(3),
+      `Expected ${forms} for x but received BigInt64Array(3) [ 0n, 0n, 0n ] of type BigInt64Array`,
+    ],
+    [
+      [new BigInt64Array(3)],
+      'Expected an array of numbers for x[0] but received BigInt64Array(3) [ 0n, 0n, 0n ] of type BigInt64Array',
+    ],
     [new Map(), `Expected ${forms} for x but received Map(0) {} of type Map`],
     [[1, 2, 3], 'Expected an array of rows, number[][], for x but received [ 1, 2, 3 ] of type Array'],
     [[[1, 2, 3], 'abc'], "Expected an array of numbers for x[1] but received 'abc' of type string"],
@@ -81,9 +88,10 @@ describe('what is no matrix is a TypeError', () => {
       ],
       'Expected a number for x[1][1] but received undefined of type undefined',
     ],
+    [{ data: [1, '2', 3], shape: [1, 3] }, "Expected a number for x.data[1] but received '2' of type string"],
     [
-      { data: [1, 2, 3], shape: [1, 3] },
-      'Expected a Float32Array, Float64Array or Uint8Array for x.data but received [ 1, 2, 3 ] of type Array',
+      JSON.parse(JSON.stringify({ data: new Float32Array(1), shape: [1, 1] })),
+      "Expected a typed array or number[] (JSON makes an object of a typed array: write Array.from(data)) for x.data but received { '0': 0 } of type object",
     ],
     [
       { data: new Float32Array(3), shape: 3 },

@@ -100,7 +100,7 @@ describe('reconstructionGrid refuses', () => {
       new TypeError('Expected an object of options for reconstructionGrid but received undefined of type undefined'),
     )
     await expect(reconstructionGrid(new Dataset([[1]]) as never, [[1]], one)).rejects.toThrow(
-      /^Expected a Tensor, Float32Array, Float64Array, Uint8Array or number\[\]\[\] for observations/,
+      /^Expected a Tensor, a typed array of numbers, number\[\]\[\] or an array of typed arrays for observations/,
     )
   })
 })

@@ -6,12 +6,12 @@
 
 #include "dataset_wrap.h"
 #include "errors.h"
+#include "gather.h"
 #include "math/gemm.h"
 #include "math/peak.h"
 #include "math/target.h"
 #include "math/thread_pool.h"
 #include "memory.h"
-#include "model.h"
 #include "model_wrap.h"
 #include "read_spec.h"
 
@@ -69,12 +69,6 @@ Napi::Value check_array(const Napi::CallbackInfo& info) {
   return DatasetWrap::bad_cell(DatasetWrap::of_array(info[0], columns, false), info[2], info[3]);
 }
 
-void afford_bytes(const Napi::CallbackInfo& info) { afford(info.Env(), info[0].ToNumber().DoubleValue()); }
-
-Napi::Value model_bytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), Model::bytes(read_model_spec(info[0].ToObject())));
-}
-
 template <auto FUNCTION>
 auto coded(const Napi::CallbackInfo& info) {
   return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
@@ -107,9 +101,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", ModelWrap::define(env));
   exports.Set("checkArray", Napi::Function::New(env, coded<check_array>));
   exports.Set("backend", Napi::Function::New(env, coded<backend>));
+  exports.Set("gather", Napi::Function::New(env, coded<gather>));
   exports.Set("useAvailableMemory", Napi::Function::New(env, coded<use_available_memory>));
-  exports.Set("afford", Napi::Function::New(env, coded<afford_bytes>));
-  exports.Set("modelBytes", Napi::Function::New(env, coded<model_bytes>));
   exports.Set("peak", Napi::Function::New(env, coded<peak>));
   exports.Set("product", Napi::Function::New(env, coded<product>));
   return exports;

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { isVAEError, VAEError } from '../errors.js'
-import { native } from '../native.js'
+import { afford } from '../memory.js'
 import type { VAEConfig } from '../options/config.js'
 import { pathOf } from '../paths.js'
 import { configPath, copyWithin, tensorsPath, withPair } from './config-file.js'
@@ -27,8 +27,8 @@ export async function readModel(folder: string | URL): Promise<SavedModel> {
     const within = copyWithin(file.header.metadata, from, config)
     const document = choose(beside, within, configPath(path))
     checkTable(file.header, document.table, from)
-    // The bytes of the file, and the model that they become.
-    native.afford(file.dataLength + native.modelBytes(document.spec))
+    // The bytes of the file, and the model that they become, which asks for what it needs beside them.
+    afford(2 * file.dataLength)
     const { tensors, sha256 } = await file.read()
     const expected = (within ?? document).sha256
     if (expected !== undefined && sha256 !== expected) {

@@ -1,6 +1,5 @@
 /** What is known of each row beside its data, in any form that it may come in, as rows that the core owns. */
 
-import { types } from 'node:util'
 import { expected } from '../errors.js'
 import { type ModelSpec, type NativeDataset, native } from '../native.js'
 import type { FlatArray } from '../tensor.js'
@@ -15,14 +14,14 @@ import {
   refuseBadCell,
   rowsNow,
 } from './dataset.js'
+import { flatten, isIntegers } from './matrix.js'
+import { layoutOf } from './strided.js'
 
 /**
  * The condition of each row. Of a model with `condition: { classes }` a class number for each, counted from 0, or one
- * number for all rows; else a row of numbers for each, in which bytes stand for 0, 1/255, ..., 1.
+ * number for all rows; else a row of numbers for each, or one for all, in which bytes stand for 0, 1/255, ..., 1.
  */
-export type ConditionLike = MatrixLike | readonly number[] | Integers | number
-
-type Integers = Int8Array | Int16Array | Int32Array | Uint16Array | Uint32Array
+export type ConditionLike = MatrixLike | readonly number[] | number
 
 type ConditionSpec = ModelSpec['condition']
 
@@ -76,15 +75,15 @@ function readCondition(
     ? `a class number below ${spec.width} for each row`
     : `a row of ${spec.width} numbers for each row`
   if (condition === undefined) {
-    throw new TypeError(expected(spec.classes ? `${what}, or one for all,` : what, name, condition))
+    throw new TypeError(expected(`${what}, or one for all,`, name, condition))
   }
   if (!spec.classes) {
     return {
-      given: condition,
+      given: rowForAll(condition, spec.width, rows, name),
       columns: spec.width,
       domain: real,
       what,
-      forms: `${what}, in a form that data may have,`,
+      forms: `${what}, in a form that data may have, or one for all,`,
     }
   }
   return {
@@ -132,14 +131,39 @@ function classNumbers(condition: unknown, rows: number, name: string, what: stri
       expected(`${what}, not a row of columns (they become one-hot by themselves),`, name, condition),
     )
   }
-  const { data, shape } = (condition ?? {}) as { data?: unknown; shape?: unknown }
-  return Array.isArray(shape) && shape.length === 1 ? { data, shape: [...shape, 1] } : condition
+  const { data, shape } = (condition ?? {}) as { data?: unknown; shape?: { length?: unknown } }
+  return shape?.length === 1 && !datasetOf(condition) ? columnOf(condition as { data: unknown }, data, name) : condition
 }
 
-/** Bytes apart, which are data in any case. */
-function isIntegers(value: unknown): value is Integers {
-  const { isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array } = types
-  return [isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array].some((is) => is(value))
+/** A tensor of one dimension as one of a single column. */
+function columnOf(tensor: object, data: unknown, name: string): unknown {
+  const { shape, strides, offset, isPlaced } = layoutOf(tensor, name)
+  const place = isPlaced ? { strides: [...strides, 1], offset } : {}
+  return { data, shape: [...shape, 1], ...place }
+}
+
+/** One row of numbers, for as many rows as there are; anything else as it is. */
+function rowForAll(condition: unknown, columns: number, rows: number, name: string): unknown {
+  const isList = Array.isArray(condition) && typeof condition[0] === 'number'
+  if (isList && condition.length === columns) return repeated(flatten([condition], name, columns).data, rows)
+  if (isList || datasetOf(condition)) return condition
+  if (rows === 1 || !hasOneRow(condition, columns)) return condition
+  return repeated(flatten(condition, name, columns).data, rows)
+}
+
+function hasOneRow(condition: unknown, columns: number): boolean {
+  const { length, shape } = (condition ?? {}) as { length?: unknown; shape?: ArrayLike<unknown> }
+  if (Array.isArray(condition)) return length === 1
+  return ArrayBuffer.isView(condition) ? length === columns : shape?.[0] === 1
+}
+
+function repeated(row: FlatArray, rows: number): FlatArray {
+  const kind = row.constructor as new (length: number) => FlatArray
+  const all = new kind(row.length * rows)
+  all.set(row)
+  // Doubled until it is full.
+  for (let filled = row.length; filled < all.length; filled *= 2) all.copyWithin(filled, 0, filled)
+  return all
 }
 
 /**

@@ -4,10 +4,10 @@
 import { inspect } from 'node:util'
 import { disposed, expected, translate } from '../errors.js'
 import { run } from '../jobs.js'
-import { type BadCell, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
-import type { DataDomain } from '../options/config/likelihood.js'
-import { integer, optional, options, parse, positiveInteger } from '../options/schema.js'
+import { type BadCell, type DomainName, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
+import { integer, optional, options, parse, positiveInteger } from '../schema.js'
 import type { FlatArray } from '../tensor.js'
+import { refuseCloning } from '../uncloneable.js'
 import { refuseTooLarge } from './float32.js'
 import { flatten, isByteArray, type Matrix } from './matrix.js'
 
@@ -16,7 +16,7 @@ export type MatrixLike = Matrix | Dataset
 
 /** What the cells may be; 'oneHot' and 'codes' go by the classes of each variable. */
 export interface Domain {
-  readonly type: DataDomain
+  readonly type: DomainName
   readonly classes: readonly number[]
   /** Which likelihood has the domain, for a message. */
   readonly likelihood?: LikelihoodSpec['type'] | undefined
@@ -25,12 +25,14 @@ export interface Domain {
 /** Any finite number. */
 export const real: Domain = { type: 'real', classes: [] }
 
+const cannotClone = Symbol('A Dataset, whose rows are in memory of the core: post what it was made from')
+
 const schema = options<{ columns?: number | undefined }>('an object of options', {
   columns: optional(positiveInteger()),
 })
 
 /** What the methods of a model take. */
-const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array, number[][] or Dataset'
+const forms = 'a Tensor, a typed array of numbers, number[][], an array of typed arrays or a Dataset'
 
 /** What is inside a Dataset, for those in this package who may know. */
 class Held {
@@ -96,6 +98,7 @@ export class Dataset {
       (data as unknown) instanceof Held
         ? (data as unknown as Held)
         : Held.copy(data, 'data', parse(schema, passed, 'Dataset').columns)
+    refuseCloning(this, cannotClone)
   }
 
   /**
@@ -210,7 +213,7 @@ export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): 
   return native
 }
 
-const cells: Readonly<Record<Exclude<DataDomain, 'codes' | 'unit'>, string>> = {
+const cells: Readonly<Record<Exclude<DomainName, 'codes' | 'unit'>, string>> = {
   real: 'a finite number',
   counts: 'a count, which is a whole number of at least 0,',
   oneHot: 'a single 1 and else 0 among the columns of each variable',

@@ -2,11 +2,18 @@
 
 import { types } from 'node:util'
 import { expected, translate } from '../errors.js'
-import { native } from '../native.js'
+import { afford } from '../memory.js'
 import type { FlatArray, Tensor } from '../tensor.js'
+import { type IntegerArray, layoutOf, rowMajor, type StridedTensor } from './strided.js'
 
-/** Rows of numbers, in any of these forms; a typed array without a shape holds whole rows one after another. */
-export type Matrix = Tensor | FlatArray | readonly (readonly number[])[]
+/**
+ * Rows of numbers, in any of these forms; a typed array without a shape holds whole rows one after another. Bytes stand
+ * for 0, 1/255, ..., 1; integers of other widths for themselves.
+ */
+export type Matrix = Tensor | StridedTensor | FlatArray | IntegerArray | readonly Row[]
+
+/** One row: numbers, or bytes if all rows are. */
+export type Row = readonly number[] | FlatArray | IntegerArray
 
 /** Row-major cells that the core can take. */
 export interface FlatMatrix {
@@ -15,7 +22,7 @@ export interface FlatMatrix {
   readonly columns: number
 }
 
-const forms = 'a Tensor, Float32Array, Float64Array, Uint8Array or number[][]'
+const forms = 'a Tensor, a typed array of numbers, number[][] or an array of typed arrays'
 
 /** As many rows as the core can count. */
 const MOST_ROWS = 2 ** 32 - 1
@@ -32,27 +39,42 @@ export function flatten(value: unknown, name: string, columns?: number, what = f
 }
 
 /** Whether the cells came as bytes, which stand for 0, 1/255, ..., 1. */
-export function isByteArray(data: FlatArray): data is Uint8Array | Uint8ClampedArray {
+export function isByteArray(data: unknown): data is Uint8Array | Uint8ClampedArray {
   return types.isUint8Array(data) || types.isUint8ClampedArray(data)
 }
 
 function flattened(value: unknown, name: string, columns: number | undefined, what: string): FlatMatrix {
-  if (isFlatArray(value)) return fromFlat(value, name, columns)
+  if (isNumberArray(value)) return fromFlat(value, name, columns)
   if (ArrayBuffer.isView(value)) throw new TypeError(expected(what, name, value))
   if (Array.isArray(value)) return fromRows(value, name, columns)
   if (typeof value === 'object' && value !== null && 'data' in value && 'shape' in value) {
-    return fromTensor(value as { data: unknown; shape: unknown }, name, columns)
+    return fromTensor(value, name, columns)
   }
   throw new TypeError(expected(what, name, value))
 }
 
 /** By what they are rather than by `instanceof`, because arrays may come from another realm (node:vm). */
-function isFlatArray(value: unknown): value is FlatArray {
-  return types.isFloat32Array(value) || types.isFloat64Array(value) || isByteArray(value as FlatArray)
+function isNumberArray(value: unknown): value is FlatArray | IntegerArray {
+  return types.isFloat32Array(value) || types.isFloat64Array(value) || isByteArray(value) || isIntegers(value)
 }
 
-function fromFlat(data: FlatArray, name: string, columns?: number): FlatMatrix {
+/** Bytes apart, which stand for something else. */
+export function isIntegers(value: unknown): value is IntegerArray {
+  const { isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array } = types
+  return [isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array].some((is) => is(value))
+}
+
+/** In a form that the core takes: the core rounds doubles, and remembers where that loses what tells a column's apart. */
+function forCore(data: FlatArray | IntegerArray, name: string): FlatArray {
   checkMemory(data, name)
+  if (!isIntegers(data)) return data
+  const doubles = newArray(Float64Array, data.length)
+  doubles.set(data)
+  return doubles
+}
+
+function fromFlat(given: FlatArray | IntegerArray, name: string, columns?: number): FlatMatrix {
+  const data = forCore(given, name)
   if (columns === undefined) {
     throw new TypeError(expected('a Tensor, or the option columns beside a typed array,', name, data))
   }
@@ -63,41 +85,56 @@ function fromFlat(data: FlatArray, name: string, columns?: number): FlatMatrix {
   return { data, rows: data.length / columns, columns }
 }
 
-function fromTensor(tensor: { data: unknown; shape: unknown }, name: string, columns?: number): FlatMatrix {
-  const { data, shape } = tensor
-  if (!isFlatArray(data)) {
-    throw new TypeError(expected('a Float32Array, Float64Array or Uint8Array', `${name}.data`, data))
-  }
-  checkMemory(data, `${name}.data`)
-  const isShape = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
-  if (!isShape) throw new TypeError(expected('an array of dimensions', `${name}.shape`, shape))
+function fromTensor(tensor: object & { data?: unknown }, name: string, columns?: number): FlatMatrix {
+  const data = numbersOf(tensor.data, `${name}.data`)
+  const layout = layoutOf(tensor, name)
+  const { shape } = layout
   if (shape.length < 2) throw new RangeError(expected('[rows, ...dimensions of a row]', `${name}.shape`, shape))
   const [rows, ...row] = shape as [number, ...number[]]
   const width = row.reduce((product, size) => product * size, 1)
-  if (rows * width !== data.length) {
-    throw new RangeError(expected(`${rows * width} numbers, as its shape says,`, `${name}.data`, data))
-  }
+  const cells = rowMajor(data, layout, name, newArray)
   if (rows === 0) throw new RangeError(expected('at least one row', `${name}.shape`, shape))
   if (width === 0) throw new RangeError(expected('at least one number in a row', `${name}.shape`, shape))
   if (columns !== undefined && width !== columns) {
     throw new RangeError(expected(`rows of ${columns} numbers`, `${name}.shape`, shape))
   }
-  return { data, rows, columns: width }
+  return { data: cells, rows, columns: width }
+}
+
+function numbersOf(data: unknown, name: string): FlatArray {
+  if (isNumberArray(data)) return forCore(data, name)
+  if (!Array.isArray(data)) {
+    const hint = 'a typed array or number[] (JSON makes an object of a typed array: write Array.from(data))'
+    throw new TypeError(expected(hint, name, data))
+  }
+  const wrong = data.findIndex((cell) => typeof cell !== 'number')
+  if (wrong >= 0) throw new TypeError(expected('a number', `${name}[${wrong}]`, data[wrong]))
+  const doubles = newArray(Float64Array, data.length)
+  doubles.set(data)
+  return doubles
 }
 
 function fromRows(rows: readonly unknown[], name: string, columns?: number): FlatMatrix {
   const first: unknown = rows[0]
   if (rows.length === 0) throw new RangeError(expected('at least one row', name, rows))
   if (typeof first === 'number') throw new TypeError(expected('an array of rows, number[][],', name, rows))
-  const width = columns ?? (Array.isArray(first) ? first.length : 0)
-  // The core rounds to float32, and remembers where that loses what tells a column's numbers apart.
-  const data = newDoubles(rows.length * width)
+  const width = columns ?? (isRow(first) ? first.length : 0)
+  const kind = kindOf(rows)
+  const data = newArray<FlatArray>(kinds[kind], rows.length * width)
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i]
-    if (!Array.isArray(row)) throw new TypeError(expected('an array of numbers', `${name}[${i}]`, row))
+    if (!isRow(row)) throw new TypeError(expected('an array of numbers', `${name}[${i}]`, row))
+    if (kind === 'numbers' && isByteArray(row)) {
+      throw new TypeError(expected('numbers, as other rows are, or bytes in all of them', `${name}[${i}]`, row))
+    }
+    if (!Array.isArray(row)) checkMemory(row as FlatArray, `${name}[${i}]`)
     if (row.length !== width || width === 0) {
       const what = width === 0 ? 'at least one number' : `${width} numbers`
       throw new RangeError(expected(what, `${name}[${i}]`, row))
+    }
+    if (!Array.isArray(row)) {
+      data.set(row, i * width)
+      continue
     }
     for (let j = 0; j < width; j++) {
       const cell: unknown = row[j]
@@ -108,18 +145,33 @@ function fromRows(rows: readonly unknown[], name: string, columns?: number): Fla
   return { data, rows: rows.length, columns: width }
 }
 
-function newDoubles(length: number): Float64Array {
+function isRow(value: unknown): value is Row {
+  return Array.isArray(value) || isNumberArray(value)
+}
+
+const kinds = { bytes: Uint8Array, floats: Float32Array, numbers: Float64Array } as const
+
+/** What all rows are. */
+function kindOf(rows: readonly unknown[]): keyof typeof kinds {
+  if (isByteArray(rows[0])) return rows.every(isByteArray) ? 'bytes' : 'numbers'
+  return types.isFloat32Array(rows[0]) && rows.every(types.isFloat32Array) ? 'floats' : 'numbers'
+}
+
+type NewArray = <T extends FlatArray>(kind: new (length: number) => T, length: number) => T
+
+const newArray: NewArray = (kind, length) => {
   try {
+    const made = kind as unknown as { readonly BYTES_PER_ELEMENT: number }
     // And the core's copy of them.
-    native.afford(length * (Float64Array.BYTES_PER_ELEMENT + Float32Array.BYTES_PER_ELEMENT))
-    return new Float64Array(length)
+    afford(length * (made.BYTES_PER_ELEMENT + Float32Array.BYTES_PER_ELEMENT))
+    return new kind(length)
   } catch (error) {
     throw translate(error)
   }
 }
 
 /** Memory that another thread may write, or that is gone, cannot be copied safely. */
-function checkMemory(data: FlatArray, name: string): void {
+function checkMemory(data: FlatArray | IntegerArray, name: string): void {
   if (types.isSharedArrayBuffer(data.buffer)) {
     throw new TypeError(expected('memory that no other thread can write (try .slice())', name, data))
   }

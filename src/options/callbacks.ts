@@ -1,7 +1,7 @@
 /** Functions that `fit` calls as it goes. */
 
 import type { BatchRecord, EpochRecord, History } from '../history.js'
-import { atLeast, instance, isPlain, optional, options, pick, type Schema } from './schema.js'
+import { atLeast, instance, isPlain, optional, options, pick, type Schema } from '../schema.js'
 
 /**
  * Each may be left out. What one throws, or a promise it returns rejects with, stops the training and rejects `fit`.

@@ -1,6 +1,7 @@
 /** The checks of a model's config, field by field. What fields mean together is checked where they become a spec. */
 
 import type { InitializerName } from '../native.js'
+import { integer, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
 import { conditionSchema } from './config/condition.js'
 import { corruptionSchema } from './config/corruption.js'
 import { latentSchema } from './config/latent.js'
@@ -10,7 +11,6 @@ import { positive } from './config/numbers.js'
 import { objectiveSchema } from './config/objective.js'
 import { scaleSchema } from './config/scale.js'
 import type { VAEConfig } from './config.js'
-import { integer, list, oneOf, optional, options, pick, type Schema } from './schema.js'
 
 const initializers = [
   'pytorch',

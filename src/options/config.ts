@@ -1,14 +1,14 @@
 /** What a model is, as plain JSON: its type, its checks, and its translation into what the core takes. */
 
 import { expected } from '../errors.js'
-import type { ActivationName, InitializerName, LatentSpec, ModelSpec } from '../native.js'
+import type { ActivationName, DomainName, InitializerName, LatentSpec, ModelSpec } from '../native.js'
+import { parse } from '../schema.js'
 import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
 import { type Latent, latentGroups, latentSpec, latentWidth, priorOfDimensions } from './config/latent.js'
 import { type Layer, layerSpecs } from './config/layers.js'
 import {
   classesOfVariables,
-  type DataDomain,
   domainOf,
   featuresOf,
   type Likelihood,
@@ -19,7 +19,6 @@ import { type Objective, objectiveSpec } from './config/objective.js'
 import { type Scale, scaleSpec } from './config/scale.js'
 import { configSchema } from './config-schema.js'
 import { countParameters } from './parameter-table.js'
-import { parse } from './schema.js'
 
 export type { ActivationName, InitializerName } from '../native.js'
 export type { ClassCondition, Condition } from './config/condition.js'
@@ -46,7 +45,6 @@ export type {
   BernoulliLikelihood,
   CategoricalLikelihood,
   ContinuousBernoulliLikelihood,
-  DataDomain,
   GaussianLikelihood,
   LaplaceLikelihood,
   Likelihood,
@@ -114,7 +112,7 @@ export interface ParsedConfig {
   /** Columns of a row of data; `spec.input` where they are not class numbers, which the core spreads out to one-hot. */
   readonly dataColumns: number
   /** What the data's cells may be; 'oneHot' and 'codes' go by `spec.likelihood.classes`. */
-  readonly domain: DataDomain
+  readonly domain: DomainName
   /** Columns of z. */
   readonly latentWidth: number
   readonly spec: ModelSpec

@@ -4,23 +4,24 @@ import type { ConditionLike } from '../data/condition.js'
 import type { MatrixLike } from '../data/dataset.js'
 import { expected } from '../errors.js'
 import type { TrainSpec } from '../native.js'
-import { type Callbacks, callbacksSchema } from './callbacks.js'
-import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
-import { signalSchema, threadsSchema } from './run-options.js'
-import { type Schedule, type ScheduleName, scheduleSchema, scheduleSpec } from './schedule.js'
 import {
   boolean,
   instance,
   list,
   number,
   oneOf,
+  oneOfNumbers,
   optional,
   options,
   parse,
   pick,
   positiveInteger,
   type Schema,
-} from './schema.js'
+} from '../schema.js'
+import { type Callbacks, callbacksSchema } from './callbacks.js'
+import { learningRateSchema, type Optimizer, type OptimizerName, optimizerSchema, optimizerSpec } from './optimizer.js'
+import { signalSchema, threadsSchema } from './run-options.js'
+import { type Schedule, type ScheduleName, scheduleSchema, scheduleSpec } from './schedule.js'
 
 /** Options of `fit`. Each may be left out. */
 export interface FitOptions {
@@ -53,8 +54,11 @@ export interface FitOptions {
    * completed step.
    */
   readonly signal?: AbortSignal | undefined
-  /** Shows a progress bar where stderr is a terminal, one line an epoch on stderr elsewhere. Default: true. */
-  readonly verbose?: boolean | undefined
+  /**
+   * What is shown on stderr. false or 0: nothing; true or 1: a progress bar if it is a terminal, else one line an epoch; 2:
+   * one line an epoch. Default: true.
+   */
+  readonly verbose?: boolean | Verbosity | undefined
   /** Draws a new order of rows for each epoch. Default: true. */
   readonly shuffle?: boolean | undefined
   /**
@@ -67,6 +71,9 @@ export interface FitOptions {
   readonly threads?: number | undefined
 }
 
+/** What `fit` shows: nothing, a bar, or lines. */
+export type Verbosity = 0 | 1 | 2
+
 /** Options with every default filled in. */
 export interface FitPlan {
   readonly epochs: number
@@ -77,11 +84,12 @@ export interface FitPlan {
   readonly validationCondition: ConditionLike | undefined
   readonly callbacks: readonly Callbacks[]
   readonly signal: AbortSignal | undefined
-  readonly verbose: boolean
+  readonly verbose: Verbosity
   readonly threads: number
 }
 
 const limit = optional(number('a finite number above 0', (n) => n > 0))
+const verbosity = oneOfNumbers([0, 1, 2])
 const callbackList = list('an object or an array of objects', callbacksSchema)
 
 const schema = options<FitOptions>('an object of options', {
@@ -103,7 +111,9 @@ const schema = options<FitOptions>('an object of options', {
     >,
   ),
   signal: signalSchema,
-  verbose: optional(boolean()),
+  verbose: optional(
+    pick((input) => (typeof input === 'number' ? verbosity : boolean())) as Schema<boolean | Verbosity>,
+  ),
   shuffle: optional(boolean()),
   precision: optional(oneOf(['float32', 'bfloat16'])),
   threads: threadsSchema,
@@ -139,7 +149,7 @@ export function fitPlan(passed: unknown = {}): FitPlan {
     validationCondition: given.validationCondition,
     callbacks: Array.isArray(callbacks) ? [...callbacks] : [callbacks as Callbacks],
     signal: given.signal,
-    verbose: given.verbose ?? true,
+    verbose: Number(given.verbose ?? true) as Verbosity,
     threads: given.threads ?? 0,
   }
 }

@@ -2,7 +2,7 @@
 
 import { expected } from '../errors.js'
 import type { TrainSpec } from '../native.js'
-import { boolean, byType, number, oneOf, optional, options, pick, type Schema } from './schema.js'
+import { boolean, byType, number, oneOf, optional, options, pick, type Schema } from '../schema.js'
 
 interface CommonOptimizer {
   /** Step size before the schedule's factor, above 0. Default: see the optimiser. */

@@ -2,7 +2,6 @@
 
 import type { ConditionLike } from '../data/condition.js'
 import { expected } from '../errors.js'
-import { isSignal } from '../signals.js'
 import {
   boolean,
   instance,
@@ -15,7 +14,8 @@ import {
   pick,
   positiveInteger,
   type Schema,
-} from './schema.js'
+} from '../schema.js'
+import { isSignal } from '../signals.js'
 
 export interface RunOptions {
   /** Gives the work up, which then rejects with an AbortError within 100 ms. */

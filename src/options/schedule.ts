@@ -2,7 +2,7 @@
 
 import { expected } from '../errors.js'
 import type { TrainSpec } from '../native.js'
-import { byType, number, oneOf, optional, options, pick, refuse, type Schema } from './schema.js'
+import { byType, number, oneOf, optional, options, pick, refuse, type Schema } from '../schema.js'
 
 interface Warmup {
   /** Epochs over which the factor grows linearly from 0, at least 0. Default: 0. */

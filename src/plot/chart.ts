@@ -2,28 +2,17 @@
 
 import { expected } from '../errors.js'
 import type { History } from '../history.js'
-import {
-  atLeast,
-  instance,
-  list,
-  number,
-  optional,
-  options,
-  parse,
-  pick,
-  record,
-  type Schema,
-} from '../options/schema.js'
+import { atLeast, instance, list, number, optional, options, parse, pick, record, type Schema } from '../schema.js'
 
 const loss = number('a finite number')
 /** What a chart needs of a {@link History}. */
 interface Curve {
-  readonly epochs: readonly { epoch: number; loss: number; validation?: { loss: number } | undefined }[]
+  readonly epochs: readonly { epoch: number; loss: number; validation?: { loss: number | null } | undefined }[]
 }
-const infinite = instance<number>('Infinity', (value) => value === Number.POSITIVE_INFINITY)
-const losses = atLeast<{ loss: number }>('an object with a loss', {
-  // `fit` itself records such a loss of validation rows, though never of training.
-  loss: pick((input) => (input === Number.POSITIVE_INFINITY ? infinite : loss)) as Schema<number>,
+const infinite = instance<number | null>('Infinity', (value) => value === Number.POSITIVE_INFINITY || value === null)
+const losses = atLeast<{ loss: number | null }>('an object with a loss', {
+  // `fit` itself records such a loss of validation rows, though never of training, and JSON makes null of it.
+  loss: pick((input) => (input === Number.POSITIVE_INFINITY || input === null ? infinite : loss)) as Schema<number>,
 })
 const epoch = atLeast<Curve['epochs'][number]>("an epoch's record", {
   epoch: number('a finite number'),
@@ -39,7 +28,8 @@ const OWN = ['training', 'validation']
 
 /**
  * An SVG of the loss over the epochs, and of the validation's where there is one. `others` are further curves by name,
- * one value an epoch from epoch 1 on, such as the losses of another program. A validation loss of Infinity has no point.
+ * one value an epoch from epoch 1 on, such as the losses of another program. A validation loss of Infinity has no point. The
+ * history may have been through JSON, which makes null of Infinity.
  *
  * @throws TypeError or RangeError that names what is wrong with an argument.
  */
@@ -72,6 +62,6 @@ export async function lossChart(
 }
 
 /** NaN breaks a line and has no point. */
-function finiteOrNaN(loss: number): number {
-  return Number.isFinite(loss) ? loss : Number.NaN
+function finiteOrNaN(loss: number | null): number {
+  return loss !== null && Number.isFinite(loss) ? loss : Number.NaN
 }

@@ -2,7 +2,7 @@
 
 import { flatten, isByteArray, type Matrix } from '../data/matrix.js'
 import { expected } from '../errors.js'
-import { integer, oneOfNumbers, optional, options, parse } from '../options/schema.js'
+import { integer, oneOfNumbers, optional, options, parse } from '../schema.js'
 
 /** How rows of numbers are images. */
 export interface GridOptions {

@@ -2,6 +2,7 @@
 
 import type { SingleBar } from 'cli-progress'
 import type { EpochRecord } from '../history.js'
+import type { Verbosity } from '../options/fit-options.js'
 
 /** Whom the training loop tells how it goes. */
 export interface Progress {
@@ -19,9 +20,9 @@ export interface Progress {
 export type ProgressMaker = (last: number) => Progress
 
 /** In two parts, because the way to draw is loaded before `last` is known. */
-export async function loadProgress(verbose: boolean): Promise<ProgressMaker> {
-  if (!verbose) return () => silent
-  return process.stderr.isTTY ? await loadBar() : lines
+export async function loadProgress(verbose: Verbosity): Promise<ProgressMaker> {
+  if (verbose === 0) return () => silent
+  return verbose === 1 && process.stderr.isTTY ? await loadBar() : lines
 }
 
 const silent: Progress = { live: false, epochBegin() {}, batch() {}, epochEnd() {}, stop() {} }

@@ -1,7 +1,7 @@
 /** What encoder and decoder are told beside x and z: its type, its checks, and its translation for the core. */
 
 import type { ModelSpec } from '../../native.js'
-import { options, pick, type Schema } from '../schema.js'
+import { options, pick, type Schema } from '../../schema.js'
 import { classCount, positive } from './numbers.js'
 
 /** A class number for each row, counted from 0, which the networks see as one-hot columns. */

@@ -1,7 +1,7 @@
 /** What the encoder is shown in training: its type, its checks, and its translation into what the core takes. */
 
 import type { ModelSpec } from '../../native.js'
-import { byType, number, oneOf, options } from '../schema.js'
+import { byType, number, oneOf, options } from '../../schema.js'
 import { amount } from './numbers.js'
 
 /** x + std · N(0, I). */

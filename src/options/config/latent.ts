@@ -14,7 +14,7 @@ import {
   pick,
   refuse,
   type Schema,
-} from '../schema.js'
+} from '../../schema.js'
 import { above0, classCount, place, positive, spread } from './numbers.js'
 
 /** p(z) = Π N(z; mean, variance), one mean and variance a dimension, the same for all data. */

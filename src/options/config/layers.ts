@@ -1,7 +1,7 @@
 /** The layers of encoder and decoder. */
 
 import type { ActivationName, ModelSpec } from '../../native.js'
-import { byType, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
+import { byType, list, oneOf, optional, options, pick, type Schema } from '../../schema.js'
 import { positive } from './numbers.js'
 
 /** A fully connected layer: activation(weight · x + bias). */

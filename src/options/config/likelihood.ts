@@ -1,8 +1,8 @@
 /** p(x|z): its types, its checks, and its translation into what the core takes. */
 
 import { expected } from '../../errors.js'
-import type { LikelihoodSpec } from '../../native.js'
-import { byType, list, oneOf, optional, options, pair, pick, refuse, type Schema } from '../schema.js'
+import type { DomainName, LikelihoodSpec } from '../../native.js'
+import { byType, list, oneOf, optional, options, pair, pick, refuse, type Schema } from '../../schema.js'
 import { classCount, logarithm, magnitude, positive } from './numbers.js'
 
 /** p(x|z) = Π Bernoulli(x; sigmoid(logits(z))), for data in [0, 1] (Kingma and Welling 2013, appendix C.1). */
@@ -107,12 +107,6 @@ export type Likelihood =
 
 /** The likelihoods that need no options. */
 export type LikelihoodName = Exclude<Likelihood['type'], 'categorical'>
-
-/**
- * What the cells of a model's data may be: any finite number; one within [0, 1]; integers of at least 0; 0 or 1, with
- * one 1 among each variable's columns; class numbers.
- */
-export type DataDomain = 'real' | 'unit' | 'counts' | 'oneHot' | 'codes'
 
 const dispersionNames = oneOf(['learned', 'perFeature', 'perDatum'])
 const dispersionNumber = magnitude(", 'learned', 'perFeature' or 'perDatum'")
@@ -275,7 +269,7 @@ export function classesOfVariables(likelihood: Likelihood, features: number): re
   return typeof classes === 'number' ? new Array<number>(features / classes).fill(classes) : classes
 }
 
-export function domainOf(likelihood: Likelihood): DataDomain {
+export function domainOf(likelihood: Likelihood): DomainName {
   switch (likelihood.type) {
     case 'bernoulli':
     case 'continuousBernoulli':

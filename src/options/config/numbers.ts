@@ -1,6 +1,6 @@
 /** Sizes and numbers that several parts of a config share. */
 
-import { limited, number, positiveInteger } from '../schema.js'
+import { limited, number, positiveInteger } from '../../schema.js'
 
 export const positive = positiveInteger()
 

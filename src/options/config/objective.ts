@@ -2,7 +2,7 @@
 
 import { expected } from '../../errors.js'
 import type { LatentSpec, ObjectiveSpec } from '../../native.js'
-import { boolean, byType, number, oneOf, oneOfNumbers, optional, options, pick, type Schema } from '../schema.js'
+import { boolean, byType, number, oneOf, oneOfNumbers, optional, options, pick, type Schema } from '../../schema.js'
 import { isDiscrete, type NamedGroup, priorOf } from './latent.js'
 import { above0, amount, amountOrNone, positive } from './numbers.js'
 

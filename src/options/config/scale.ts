@@ -2,7 +2,7 @@
 
 import { expected } from '../../errors.js'
 import type { LikelihoodSpec, ModelSpec } from '../../native.js'
-import { oneOf } from '../schema.js'
+import { oneOf } from '../../schema.js'
 
 /**
  * What happens to each column of the data on its way to the network, so that it sees numbers near 1 whatever their units.

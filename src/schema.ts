@@ -1,7 +1,7 @@
 /** Schemas whose failures speak the package's one form of words (errors.ts), on top of valibot. */
 
 import * as v from 'valibot'
-import { expected, unknownOption } from '../errors.js'
+import { expected, unknownOption } from './errors.js'
 
 export type Schema<T> = v.GenericSchema<unknown, T>
 
