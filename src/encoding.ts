@@ -1,44 +1,100 @@
 /** What the encoder says of each row, named as the posterior's family names it. */
 
 import type { LatentSpec } from './native.js'
+import type { Latent, LatentConfig } from './options/config/latent.js'
 import type { Tensor } from './tensor.js'
 
-/**
- * The parameters of q(z|x) of one group of latent variables, [rows, units] unless said otherwise; those that its family
- * has.
- */
-export interface GroupEncoding {
+type Floats = Tensor<Float32Array<ArrayBuffer>>
+
+/** The parameters of a Gaussian q(z|x), [rows, units] unless said otherwise. */
+export interface GaussianEncoding {
+  readonly type: 'gaussian'
+  readonly mean: Floats
+  /** log σ². With a full covariance L Lᵀ, the log of L's squared diagonal. */
+  readonly logVariance: Floats
   /**
-   * The posterior's mean; of discrete variables the probability of each class (categorical, [rows, units · classes]) or of
-   * 1 (bernoulli).
-   */
-  readonly mean: Tensor<Float32Array<ArrayBuffer>>
-  /** gaussian: log σ². With a full covariance L Lᵀ, the log of L's squared diagonal. */
-  readonly logVariance?: Tensor<Float32Array<ArrayBuffer>>
-  /**
-   * gaussian with a full covariance, of more than one unit: the entries of L below its diagonal, row by row, [rows,
+   * With a full covariance, of more than one unit: the entries of L below its diagonal, row by row, [rows,
    * units (units − 1) / 2].
    */
-  readonly cholesky?: Tensor<Float32Array<ArrayBuffer>>
-  /** laplace, logistic: the log of the scale. The standard deviation is √2 (laplace) or π/√3 (logistic) times the scale. */
-  readonly logScale?: Tensor<Float32Array<ArrayBuffer>>
-  /** categorical [rows, units · classes], bernoulli. */
-  readonly logits?: Tensor<Float32Array<ArrayBuffer>>
+  readonly cholesky?: Floats
+  readonly logScale?: undefined
+  readonly logits?: undefined
 }
 
-/**
- * q(z|x) of each row. Of a model with a single group its parameters stand here; `mean` is that of all of z in any case,
- * [rows, columns of z].
- */
-export interface Encoding extends GroupEncoding {
+/** The parameters of a q(z|x) with a location and a scale, [rows, units]. */
+export interface LocationScaleEncoding<Type extends 'laplace' | 'logistic'> {
+  readonly type: Type
+  readonly mean: Floats
+  /** The log of the scale. The standard deviation is √2 (laplace) or π/√3 (logistic) times the scale. */
+  readonly logScale: Floats
+  readonly logVariance?: undefined
+  readonly cholesky?: undefined
+  readonly logits?: undefined
+}
+
+/** The parameters of a discrete q(z|x), [rows, units · classes] if it is categorical, else [rows, units]. */
+export interface DiscreteEncoding<Type extends 'categorical' | 'bernoulli'> {
+  readonly type: Type
+  /** The probability of each class (categorical), or of 1 (bernoulli). */
+  readonly mean: Floats
+  readonly logits: Floats
+  readonly logVariance?: undefined
+  readonly cholesky?: undefined
+  readonly logScale?: undefined
+}
+
+/** The parameters of q(z|x) of one group of latent variables; `type` tells which they are. */
+export type GroupEncoding =
+  | GaussianEncoding
+  | LocationScaleEncoding<'laplace'>
+  | LocationScaleEncoding<'logistic'>
+  | DiscreteEncoding<'categorical'>
+  | DiscreteEncoding<'bernoulli'>
+
+type EncodingOfGroup<L> = L extends { readonly type: infer Type }
+  ? Extract<GroupEncoding, { readonly type: Type }>
+  : never
+
+/** Of any model. */
+interface AllOfZ {
+  /** That of all of z, [rows, columns of z]. */
+  readonly mean: Floats
   /** One for each group of latent variables, in the order of the config. */
   readonly groups: readonly GroupEncoding[]
 }
 
+/**
+ * q(z|x) of each row. Of a model with a single group of latent variables its parameters stand here; `mean` is that of all
+ * of z in any case, [rows, columns of z].
+ */
+export interface Encoding extends AllOfZ {
+  readonly type?: GroupEncoding['type']
+  readonly logVariance?: Floats | undefined
+  readonly cholesky?: Floats | undefined
+  readonly logScale?: Floats | undefined
+  readonly logits?: Floats | undefined
+}
+
+/** Of one group: its parameters stand here and, as those of several do, in `groups`. */
+type SingleEncoding<Group extends GroupEncoding> = Group & { readonly groups: readonly [Group] }
+
+/** The {@link Encoding} of a model whose config has this `latent`, with what is known of it. */
+export type EncodingOf<L extends LatentConfig | undefined> = [LatentConfig] extends [L]
+  ? Encoding
+  : L extends number | undefined
+    ? SingleEncoding<GaussianEncoding>
+    : L extends Latent
+      ? SingleEncoding<EncodingOfGroup<L>>
+      : L extends readonly [infer Only]
+        ? SingleEncoding<EncodingOfGroup<Only>>
+        : L extends readonly [Latent, Latent, ...Latent[]]
+          ? AllOfZ & { readonly groups: { readonly [I in keyof L]: EncodingOfGroup<L[I]> } }
+          : Encoding
+
 /** An encoding with a draw from each row's posterior, discrete variables one-hot, or 0 and 1. */
-export interface DrawnEncoding extends Encoding {
+export type DrawnEncoding<Of = Encoding> = Of & {
   /** [rows, columns of z], as `decode` takes it. */
-  readonly z: Tensor<Float32Array<ArrayBuffer>>
+  readonly z: Floats
 }
 
 type HeadName = 'mean' | 'logVariance' | 'cholesky' | 'logScale' | 'logits'
@@ -49,6 +105,7 @@ interface Head {
 }
 
 interface Group {
+  readonly type: GroupEncoding['type']
   readonly heads: readonly Head[]
   /** Columns of z: where they begin, and how many. */
   readonly first: number
@@ -74,7 +131,7 @@ export class Encodings {
     let first = 0
     this.#groups = latents.map((latent) => {
       const width = latent.type === 'categorical' ? latent.units * latent.classes : latent.units
-      const group = { heads: headsOf(latent), first, width }
+      const group = { type: latent.type, heads: headsOf(latent), first, width }
       first += width
       return group
     })
@@ -106,7 +163,7 @@ export class Encodings {
   }
 
   /** What the core has written, by its names. */
-  wrap(written: Written, rows: number, z = written.z): Encoding | DrawnEncoding {
+  wrap(written: Written, rows: number, z = written.z): Encoding & { readonly z?: Floats } {
     const encoding = this.#named(written, rows)
     return z === undefined ? encoding : { ...encoding, z: { data: z, shape: [rows, this.#width] } }
   }
@@ -115,13 +172,13 @@ export class Encodings {
     const { heads, mean } = written === this.#row ? copied(written) : written
     const groups: GroupEncoding[] = []
     let next = 0
-    for (const { heads: named, first, width } of this.#groups) {
-      const group: { -readonly [Name in keyof GroupEncoding]?: GroupEncoding[Name] } = {}
+    for (const { type, heads: named, first, width } of this.#groups) {
+      const group: { type: GroupEncoding['type'] } & { [Name in HeadName]?: Floats } = { type }
       for (const { name, units } of named) {
         group[name] = { data: heads[next++] as Float32Array<ArrayBuffer>, shape: [rows, units] }
       }
       group.mean ??= columns(mean as Float32Array<ArrayBuffer>, rows, this.#width, first, width)
-      groups.push(group as GroupEncoding)
+      groups.push(group as unknown as GroupEncoding)
     }
     const [only, ...others] = groups as [GroupEncoding, ...GroupEncoding[]]
     if (others.length === 0) return { ...only, groups }

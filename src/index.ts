@@ -1,11 +1,23 @@
 /** What `aevb` exports: names only. */
 
+import type { Encoding } from './encoding.js'
+import { VAE as Class, type VAEConstructor } from './vae.js'
+
 export { type Backend, backend } from './backend.js'
 export type { ConditionLike } from './data/condition.js'
 export { Dataset, type MatrixLike } from './data/dataset.js'
-export type { Matrix } from './data/matrix.js'
+export type { Matrix, Row } from './data/matrix.js'
 export { type LabelledImages, type Mnist, mnist } from './data/mnist.js'
-export type { DrawnEncoding, Encoding, GroupEncoding } from './encoding.js'
+export type { IntegerArray, StridedTensor } from './data/strided.js'
+export type {
+  DiscreteEncoding,
+  DrawnEncoding,
+  Encoding,
+  EncodingOf,
+  GaussianEncoding,
+  GroupEncoding,
+  LocationScaleEncoding,
+} from './encoding.js'
 export { AbortError, VAEError, type VAEErrorCode } from './errors.js'
 export type { BatchRecord, EpochRecord, History, Losses } from './history.js'
 export type { LogLikelihood } from './log-likelihood.js'
@@ -32,6 +44,7 @@ export type {
   LaplaceLatent,
   LaplaceLikelihood,
   Latent,
+  LatentConfig,
   Layer,
   Likelihood,
   LikelihoodName,
@@ -76,4 +89,8 @@ export type {
 export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
 export type { FlatArray, Tensor } from './tensor.js'
-export { type Evaluation, type Refinement, type Samples, VAE } from './vae.js'
+export type { ConfigOf, Evaluation, Refinement, Samples, VAEConstructor } from './vae.js'
+
+/** A variational autoencoder, and what its `encode` gives. */
+export type VAE<Of extends Encoding = Encoding> = Class<Of>
+export const VAE: VAEConstructor = Class

@@ -16,13 +16,13 @@ import {
   rowsNow,
 } from './data/dataset.js'
 import { mnistTrainingImages } from './data/mnist.js'
-import { type DrawnEncoding, type Encoding, Encodings } from './encoding.js'
+import { type DrawnEncoding, type Encoding, type EncodingOf, Encodings } from './encoding.js'
 import { disposed, expected, translate } from './errors.js'
 import type { EpochRecord, History, Losses } from './history.js'
 import { run, throwIfAborted, translated } from './jobs.js'
 import { checkedStates, estimatedLikelihood, exactLikelihood, type LogLikelihood } from './log-likelihood.js'
 import { type Job, type NativeModel, native } from './native.js'
-import { type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
+import { type LatentConfig, type ParsedConfig, parseConfig, type VAEConfig } from './options/config.js'
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   type ConditionOptions,
@@ -60,15 +60,20 @@ export interface Evaluation extends Losses {
  * What an ascent on each row's own bound has come to. The bounds are averages over at least 256 draws of z, or exact if
  * z has at most 4096 states, all discrete; −Infinity if a row's loss is beyond what numbers of 32 bits hold.
  */
-export interface Refinement {
+export interface Refinement<Of = Encoding> {
   /** The posteriors after it. */
-  readonly encoding: Encoding
+  readonly encoding: Of
   /** The evidence lower bound of each row at the encoder's answer, nats; the same draws of z as for `after`. */
   readonly before: Float64Array<ArrayBuffer>
   /** And at the refined posterior. Never lower: a row that has not gained is left with the encoder's answer. */
   readonly after: Float64Array<ArrayBuffer>
   /** The mean of after − before: what a posterior of its own would give a row beyond the encoder's (Cremer et al. 2018). */
   readonly amortizationGap: number
+}
+
+/** A config whose `latent` is known to the compiler, so that it knows what `encode` gives. */
+export type ConfigOf<L extends LatentConfig | undefined> = Omit<VAEConfig, 'latent'> & {
+  readonly latent?: L | undefined
 }
 
 const cannotClone = Symbol(
@@ -98,7 +103,7 @@ export interface Samples {
  * - an AbortError once the signal is aborted;
  * - a VAEError of code 'OUT_OF_MEMORY' or 'NATIVE' where the core fails.
  */
-export class VAE {
+export class VAE<Of extends Encoding = Encoding> {
   readonly #parsed: ParsedConfig
   /** Until it is disposed of. */
   #native: NativeModel | undefined
@@ -211,14 +216,14 @@ export class VAE {
    *
    * @throws TypeError if a draw is wanted of a deterministic model, which has no posterior.
    */
-  async encode(x: MatrixLike, options: EncodeOptions & { readonly draw: true }): Promise<DrawnEncoding>
-  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Encoding>
-  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Encoding> {
+  async encode(x: MatrixLike, options: EncodeOptions & { readonly draw: true }): Promise<DrawnEncoding<Of>>
+  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Of>
+  async encode(x: MatrixLike, options?: EncodeOptions): Promise<Of> {
     const { signal, condition: of, ...own } = encodeOptions(options)
     if (own.draw) this.#refuseDeterministic('a draw of z')
     const { data, condition } = await this.#examples(x, of, signal)
     const posteriors = await this.#run((model) => model.encode(data, { ...own, condition }), signal)
-    return this.#encodings.wrap(posteriors, data.rows)
+    return this.#encodings.wrap(posteriors, data.rows) as Of
   }
 
   /**
@@ -226,9 +231,12 @@ export class VAE {
    *
    * @throws VAEError 'BUSY' while an epoch runs (within `onEpochEnd` none does).
    */
-  encodeSync(x: MatrixLike, options: Pick<EncodeOptions, 'condition' | 'seed'> & { readonly draw: true }): DrawnEncoding
-  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Encoding
-  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Encoding {
+  encodeSync(
+    x: MatrixLike,
+    options: Pick<EncodeOptions, 'condition' | 'seed'> & { readonly draw: true },
+  ): DrawnEncoding<Of>
+  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Of
+  encodeSync(x: MatrixLike, options?: Pick<EncodeOptions, 'condition' | 'seed' | 'draw'>): Of {
     this.#gate.checkReadable('encodeSync')
     const { dataColumns, spec } = this.#parsed
     const domain = this.#domain
@@ -247,7 +255,7 @@ export class VAE {
       throw translate(error)
     }
     refuseBadCell(bad, 'x', domain)
-    return this.#encodings.wrap(arrays, rows, z)
+    return this.#encodings.wrap(arrays, rows, z) as Of
   }
 
   /**
@@ -309,14 +317,14 @@ export class VAE {
    *
    * @throws TypeError for a deterministic model, which has no posterior.
    */
-  async refine(x: MatrixLike, options?: RefineOptions): Promise<Refinement> {
+  async refine(x: MatrixLike, options?: RefineOptions): Promise<Refinement<Of>> {
     const { signal, condition: of, ...own } = refineOptions(options)
     this.#refuseDeterministic('refine')
     const { data, condition } = await this.#examples(x, of, signal)
     const result = await this.#run((model) => model.refine(data, { ...own, condition }), signal)
     const { before, after } = result
     return {
-      encoding: this.#encodings.wrap(result, data.rows),
+      encoding: this.#encodings.wrap(result, data.rows) as Of,
       before,
       after,
       // A bound that stays −Infinity has gained nothing, where the difference would be NaN.
@@ -509,4 +517,12 @@ function slice({ data, condition }: Examples, from: number, to: number): Example
 /** Σ of a few numbers a row of data: nothing the core would do faster. */
 function sum(values: Float64Array): number {
   return values.reduce((total, value) => total + value, 0)
+}
+
+/** The class {@link VAE}. A config that says nothing of `latent` means a Gaussian group, and so does none at all. */
+export interface VAEConstructor {
+  new <const L extends LatentConfig | undefined = undefined>(config?: ConfigOf<L>): VAE<EncodingOf<L>>
+  /** {@inheritDoc VAE.load} */
+  load(folder: string | URL): Promise<VAE>
+  readonly prototype: VAE
 }

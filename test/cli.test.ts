@@ -1,13 +1,16 @@
 /** The program `aevb`, as a shell sees it. `npm test` has built it. */
 
 import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { train } from '../src/cli/train.js'
 import { backend, VAE } from '../src/index.js'
+import { duration } from '../src/training/progress.js'
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
@@ -127,6 +130,111 @@ describe('a mistake is one line and an exit code', () => {
     expect(code).toBe(1)
     expect(await readdir(join(folder, 'taken'))).toEqual(['model'])
   })
+})
+
+describe('what cannot be written', () => {
+  const long = 'a'.repeat(300)
+  test.each([
+    ['nothing', '', "argument '' is invalid. Expected the path of a folder."],
+    ['blanks', '  ', "argument '  ' is invalid. Expected the path of a folder."],
+    ['a page', 'https://example.org/out', 'Expected a path or file URL'],
+    ['a folder in a file system that takes none', '/proc/out', /^aevb: \/proc\/out cannot be written: /],
+    ['one with too long a name', long, /^aevb: a+ cannot be written: ENAMETOOLONG/],
+    ['one with too long a name in one that is not there', join('new', long), /^aevb: new.a+ cannot be written: /],
+  ])('is refused before training, without traces: %s', async (_, out, message) => {
+    const before = await readdir(folder)
+    const { code, stdout, stderr } = await run(['train', '--epochs', '1', '--out', out])
+    if (typeof message === 'string') expect(stderr).toContain(message)
+    else expect(stderr).toMatch(message)
+    expect(stderr).not.toContain('epoch 1/')
+    expect([code, stdout]).toEqual([1, ''])
+    expect(await readdir(folder)).toEqual(before)
+  })
+
+  test.each(['loss.svg', 'samples.png', join('model', 'config.json'), join('model', 'model.safetensors')])(
+    'is refused before training where a folder stands in its place: %s',
+    async (name) => {
+      const out = await mkdtemp(join(folder, 'occupied-'))
+      await mkdir(join(out, name), { recursive: true })
+      const { code, stderr } = await run(['train', '--epochs', '1', '--out', out])
+      expect(stderr).toMatch(/^aevb: .* cannot be written: EISDIR.*\n$/)
+      expect(code).toBe(1)
+    },
+  )
+
+  test('after training leaves the model, and says where it is', async () => {
+    const out = await mkdtemp(join(folder, 'later-'))
+    const images = { data: new Uint8Array(784 * 20), shape: [20, 784] }
+    const part = { images, labels: { data: new Uint8Array(20), shape: [20] } }
+    const options = { epochs: 1, batchSize: 10, seed: 3, threads: 1, precision: 'float32', out } as const
+    const context = {
+      signal: new AbortController().signal,
+      data: { train: part, test: part },
+      // The place was free when the program began.
+      print: () => mkdirSync(join(out, 'samples.png'), { recursive: true }),
+    }
+    await expect(train(options, context)).rejects.toThrow(/^EISDIR.*\. The model is in .*model$/)
+    expect((await VAE.load(join(out, 'model'))).config).toEqual({ seed: 3 })
+  })
+})
+
+describe('a reader that has had enough', () => {
+  const shell = (command: string) =>
+    new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+      const child = spawn('bash', ['-c', `set -o pipefail; ${command}`], { cwd: folder })
+      let output = ''
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (data) => {
+          output += data
+        })
+      }
+      child.on('error', reject)
+      child.on('close', (code) => resolve({ code, output }))
+    })
+  const aevb = `${JSON.stringify(process.execPath)} ${JSON.stringify(program)}`
+
+  test.each([
+    ['of the table', '2> /dev/null | head -1', /^┌.*┐\n$/],
+    ['of the progress', '2>&1 | head -1', /^epoch 1\/2 .*\n$/],
+  ])('%s ends nothing', async (_, pipe, wanted) => {
+    const out = await mkdtemp(join(folder, 'piped-'))
+    const { code, output } = await shell(`${aevb} train --epochs 2 --out ${JSON.stringify(out)} ${pipe}`)
+    expect(output).toMatch(wanted)
+    expect(code).toBe(0)
+    expect((await readdir(out)).sort()).toEqual(['loss.svg', 'model', 'reconstructions.png', 'samples.png'])
+  })
+
+  test('of the help sees no stack', async () => {
+    expect(await shell(`${aevb} --help | head -1`)).toEqual({ code: 0, output: 'Usage: aevb [options] [command]\n' })
+  })
+})
+
+test('on a terminal the bar says how much time is left', async () => {
+  const python = `import pty, sys
+sys.exit(pty.spawn([sys.argv[1], sys.argv[2], 'train', '--epochs', '2', '--out', 'terminal']))`
+  const child = spawn('python3', ['-c', python, process.execPath, program], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let shown = ''
+  child.stdout.on('data', (data) => {
+    shown += data
+  })
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0)
+  expect(shown).toMatch(/epoch 1\/2 [█░]{24} \d+\/469 steps {2}loss \d+\.\d\d {2}\d+ s left/)
+  expect(shown).toMatch(/epoch 2\/2 [█░]{24} \d+\/469 steps {2}loss \d+\.\d\d {2}\d+ s left/)
+})
+
+test.each([
+  [0, '0 s'],
+  [0.2, '1 s'],
+  [59, '59 s'],
+  [60, '1 min 00 s'],
+  [3599, '59 min 59 s'],
+  [3600, '1 h 00 min'],
+  [36_061, '10 h 01 min'],
+])('%d seconds are %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text)
 })
 
 test('--version is that of the package', async () => {

@@ -46,7 +46,8 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
   const count = { data: (condition?.data ?? new Float32Array()).slice(0, 5 * (condition?.shape[1] ?? 0)) }
   const five = condition && { ...count, shape: [5, condition.shape[1] as number] }
   const encoding = await vae.encode(x, of)
-  const { groups, ...whole } = encoding
+  const { groups, type, ...whole } = encoding
+  expect(type).toBe(groups.length === 1 ? groups[0]?.type : undefined)
   expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(encoding)
   const { x: drawn, z } = await vae.sample(5, { condition: five, threads, draw: true, latent: true, seed: 3 })
   const tensors = {

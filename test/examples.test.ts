@@ -1,12 +1,12 @@
 /** Every example, in its quick form. `npm test` has built the package that they import. */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PNG } from 'pngjs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const examples = fileURLToPath(new URL('../examples', import.meta.url))
 
@@ -90,3 +90,36 @@ test.each(Object.entries(expected))(
     }
   },
 )
+
+describe('flags of an example', () => {
+  const start = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(examples, 'terms.mjs'), ...args], {
+      encoding: 'utf8',
+    })
+    return { status, stdout, stderr }
+  }
+  const usage = expect.stringContaining('usage: node ')
+
+  test('--help says what it is', () => {
+    const { status, stdout, stderr } = start('--help')
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(
+      /^usage: node .*terms\.mjs \[--quick\] \[--out <folder>\]\n\nWhat each term of the loss does alone\./,
+    )
+  })
+
+  test.each([
+    [['--quik'], "Unknown option '--quik'"],
+    [['other'], "Unexpected argument 'other'"],
+    [['--out'], "Option '--out <value>' argument missing"],
+    [['--out', ''], 'Expected the path of a folder for --out'],
+  ])('%j are refused in a line, with the usage', (args, message) => {
+    expect(start(...args)).toEqual({ status: 1, stdout: '', stderr: usage })
+    expect(start(...args).stderr.split('\n')).toEqual([message, usage, ''])
+  })
+
+  test('a folder that cannot be written is refused before anything is done', () => {
+    const { status, stderr } = start('--out', '/proc/out')
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^\/proc\/out cannot be written: .*\n$/)])
+  })
+})

@@ -39,6 +39,34 @@ export async function use(signal: AbortSignal): Promise<ArrayBuffer[]> {
   handedOut.push(await reconstructionGrid(x, reconstructed, { height: 1, width: 2 }))
   const chart: string = await lossChart(history)
   if (chart === '' || backend().threads < 1) throw new VAEError('NATIVE', chart)
+  const gaussian: Float32Array[] = [
+    (await new VAE().encode(rows)).logVariance.data,
+    (await new VAE({ input: 2 }).encode(rows)).logVariance.data,
+    new VAE({ latent: 3 }).encodeSync([[0, 1]]).groups[0].logVariance.data,
+    (await new VAE({ latent: { type: 'gaussian', units: 3 } }).refine(rows)).encoding.logVariance.data,
+    (await new VAE({ latent: [{ type: 'gaussian', units: 3 }] }).encode(rows, { draw: true })).logVariance.data,
+  ]
+  const laplace: Float32Array = (await new VAE({ latent: { type: 'laplace', units: 3 } }).encode(rows)).logScale.data
+  const [first, second] = (await new VAE({
+    latent: [{ type: 'logistic', units: 2 }, { type: 'categorical', units: 1, classes: 3 }],
+  }).encode(rows)).groups
+  gaussian.push(laplace, first.logScale.data, second.logits.data)
+  const units = 2 as number
+  gaussian.push((await new VAE({ latent: units }).encode(rows)).logVariance.data)
+  // @ts-expect-error: the config is not known here, and the posterior may have another family
+  gaussian.push((await vae.encode(rows)).logVariance.data)
+  for (const group of encoding.groups) {
+    if (group.type === 'gaussian') gaussian.push(group.logVariance.data)
+    if (group.type === 'laplace' || group.type === 'logistic') gaussian.push(group.logScale.data)
+    if (group.type === 'categorical' || group.type === 'bernoulli') gaussian.push(group.logits.data)
+  }
+  const any: VAE[] = [vae, new VAE(), new VAE({ latent: { type: 'bernoulli', units: 2 } }), await VAE.load('model')]
+  class Own extends VAE {}
+  any.push(new Own())
+  // @ts-expect-error: a misspelt option
+  new VAE({ input: 2, encodr: [3] })
+  // @ts-expect-error: a misspelt option within one
+  new VAE({ input: 2, likelihood: { type: 'gaussian', varance: 1 } })
   // @ts-expect-error: this is not a width, and would be one if the types were lost
   new VAE({ input: 'two' })
   await vae.save('model')

@@ -1,7 +1,7 @@
 /** The methods of a model, apart from training it. */
 
 import { beforeAll, describe, expect, test } from 'vitest'
-import { backend, Dataset, VAE } from '../src/index.js'
+import { backend, Dataset, VAE, type VAEConfig } from '../src/index.js'
 import { bits, curve, rowsOf, small } from './helpers/data.js'
 import { expectNear, finite } from './helpers/near.js'
 
@@ -46,7 +46,7 @@ describe('encodeSync', () => {
     expect(vae.encodeSync(bytes)).toEqual(await vae.encode(bytes))
   })
 
-  test.each([
+  test.each<VAEConfig>([
     { latent: 2 },
     { latent: 40 },
     {
@@ -55,7 +55,7 @@ describe('encodeSync', () => {
         { type: 'categorical', units: 2, classes: 3 },
       ],
     },
-  ] as const)('gives each row arrays of its own: $latent', (latent) => {
+  ])('gives each row arrays of its own: $latent', (latent) => {
     const model = new VAE({ input: 12, encoder: [5], decoder: [5], ...latent })
     const [first, second] = [rowsOf(x, 0, 1), rowsOf(x, 1, 2)]
     const answer = model.encodeSync(first)

@@ -1,18 +1,80 @@
 // What every example needs: its flags, rows of MNIST, random numbers of its own, tables, and a place for its pictures.
 
+import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const begin = performance.now()
-const { values } = parseArgs({
-  options: {
-    // A few seconds' worth of everything, to see that it runs; the numbers then mean nothing.
-    quick: { type: 'boolean', default: false },
-    out: { type: 'string', default: fileURLToPath(new URL('../out', import.meta.url)) },
-  },
-})
+const example = process.argv[1]
+const options = {
+  // A few seconds' worth of everything, to see that it runs; the numbers then mean nothing.
+  quick: { type: 'boolean', default: false },
+  out: { type: 'string', default: fileURLToPath(new URL('../out', import.meta.url)) },
+  help: { type: 'boolean', default: false },
+}
+
+// Whoever reads has had enough, as `head` has.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
+}
+const values = flags()
+await makeFolder()
+
+/** Those of the command line; --help and what is no flag end the program. */
+function flags() {
+  try {
+    const { values } = parseArgs({ options })
+    if (values.out.trim() === '') throw new Error('Expected the path of a folder for --out')
+    if (!values.help) return values
+    console.log(`${usage()}\n\n${about()}`)
+    process.exit()
+  } catch (error) {
+    // The first sentence: the rest tells how to pass what begins with a dash.
+    console.error(`${error.message.split('. ')[0]}\n${usage()}`)
+    process.exit(1)
+  }
+}
+
+function usage() {
+  return `usage: node ${relative('', example)} [--quick] [--out <folder>]`
+}
+
+/** The comment that the example begins with. */
+function about() {
+  const lines = readFileSync(example, 'utf8').split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('//'))
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^\/\/ ?/, ''))
+    .join('\n')
+}
+
+/** Before minutes of training are lost to one that cannot be made. */
+async function makeFolder() {
+  try {
+    await makeWithParents(resolve(values.out))
+  } catch (error) {
+    console.error(`${values.out} cannot be written: ${error.message}`)
+    process.exit(1)
+  }
+}
+
+/** One by one: Node's recursive form does not end in /proc. */
+async function makeWithParents(path) {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (error.code === 'EEXIST') return
+    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeWithParents(dirname(path))
+    await mkdir(path)
+  }
+}
 
 /** What the full example takes, or with --quick the other. */
 export const size = (full, quick) => (values.quick ? quick : full)
@@ -38,7 +100,6 @@ export function table(head, rows) {
 
 /** Writes a picture and says where. */
 export async function picture(name, content, what) {
-  await mkdir(values.out, { recursive: true })
   const path = join(values.out, name)
   await writeFile(path, content)
   console.log(`\n${relative('', path)}  ${what}`)

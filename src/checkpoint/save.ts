@@ -7,9 +7,9 @@
  */
 
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { isVAEError, messageOf, VAEError } from '../errors.js'
+import { makeFolder } from '../folders.js'
 import type { VAEConfig } from '../options/config.js'
 import type { ParameterShape } from '../options/parameter-table.js'
 import { pathOf } from '../paths.js'
@@ -32,7 +32,7 @@ export async function saveModel(
     const document = encodeDocument(config, await hash(pieces))
     // 'pt' tells other readers that names and layouts are PyTorch's.
     const header = encodeHeader(table, { format: 'pt', aevb: document })
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
     await removeLeftovers(path)
     staged.push(await stage(tensorsPath(path), [header, ...pieces]))
     staged.push(await stage(configPath(path), [Buffer.from(document)]))

@@ -11,6 +11,13 @@ const interrupt = new AbortController()
 // Once: a second interrupt ends the process at once, as without this.
 process.once('SIGINT', () => interrupt.abort())
 
+// Whoever reads has had enough, as `head` has; what is under way is written to files all the same.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 const program = new Command('aevb').description('Trains variational autoencoders on the CPU.').version(version)
 
 try {

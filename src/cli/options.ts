@@ -1,6 +1,8 @@
 /** Values of command-line options, checked as they are read. */
 
 import { InvalidArgumentError } from 'commander'
+import { messageOf } from '../errors.js'
+import { pathOf } from '../paths.js'
 
 /** A reader of integers from `min` on. */
 export function integerFrom(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -9,5 +11,15 @@ export function integerFrom(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
     if (value >= min && value <= max) return value
     const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
     throw new InvalidArgumentError(`Expected an integer ${range}.`)
+  }
+}
+
+/** A reader of paths and file URLs. */
+export function path(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Expected the path of a folder.')
+  try {
+    return pathOf(text, 'it')
+  } catch (error) {
+    throw new InvalidArgumentError(`${messageOf(error)}.`)
   }
 }

@@ -1,9 +1,10 @@
 /** `aevb train`: the reference model on MNIST, its losses beside the known ones, and pictures of what it learnt. */
 
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import Table from 'cli-table3'
 import { type Command, Option } from 'commander'
+import { isVAEError, messageOf } from '../errors.js'
 import {
   type FitOptions,
   type History,
@@ -15,13 +16,15 @@ import {
   type Tensor,
   VAE,
 } from '../index.js'
-import { integerFrom } from './options.js'
-import { checkWritable } from './writable.js'
+import { integerFrom, path } from './options.js'
+import { checkReplaceable, checkWritable } from './writable.js'
 
 /** What the notebook that introduces this model reports after each epoch, nats per example. */
 const NOTEBOOK = [147.48, 122.67, 119.44, 118.06, 117.06]
 
 const DIGIT = { height: 28, width: 28, scale: 2 }
+const PICTURES = { reconstructions: 'reconstructions.png', samples: 'samples.png', loss: 'loss.svg' }
+const MODEL_FILES = ['config.json', 'model.safetensors']
 const RECONSTRUCTIONS = 12
 const SAMPLES = 144
 
@@ -55,42 +58,56 @@ export function addTrain(program: Command, signal: AbortSignal): void {
         .choices(['float32', 'bfloat16'])
         .default('float32'),
     )
-    .option('--out <folder>', 'where the model and the pictures go', 'out')
+    .option('--out <folder>', 'where the model and the pictures go', path, 'out')
     .action((options: TrainOptions) => train(options, { signal, print: (text) => process.stdout.write(`${text}\n`) }))
 }
 
 export async function train(options: TrainOptions, { print, signal, data }: TrainContext): Promise<void> {
   const begin = performance.now()
   const { epochs, batchSize, seed, threads, precision, out } = options
+  const model = join(out, 'model')
   // Before minutes of training are lost to a folder that takes nothing.
-  for (const folder of [out, join(out, 'model')]) await checkWritable(folder)
+  for (const folder of [out, model]) await checkWritable(folder)
+  const files = [
+    ...Object.values(PICTURES).map((name) => join(out, name)),
+    ...MODEL_FILES.map((name) => join(model, name)),
+  ]
+  for (const file of files) await checkReplaceable(file)
   const { train, test } = data ?? (await mnist())
   const vae = new VAE({ seed })
   const history = await vae.fit(train.images, { epochs, batchSize, threads, precision, signal })
-  const evaluation = await vae.evaluate(test.images, { signal, threads })
-
-  const observations = firstRows(test.images, RECONSTRUCTIONS)
-  const pictures = {
-    'reconstructions.png': await reconstructionGrid(
-      observations,
-      await vae.reconstruct(observations, { signal }),
-      DIGIT,
-    ),
-    'samples.png': await imageGrid(await vae.sample(SAMPLES, { seed, signal }), DIGIT),
-    'loss.svg': await lossChart(history, { notebook: NOTEBOOK.slice(0, epochs) }),
-  }
-  await mkdir(out, { recursive: true })
-  for (const [name, content] of Object.entries(pictures)) await writeFile(join(out, name), content)
-  await vae.save(join(out, 'model'))
-
-  print(lossTable(history))
-  const { loss, reconstruction, kl, examples } = evaluation
-  const terms = `reconstruction ${loss2(reconstruction)}, kl ${loss2(kl)}`
-  print(`\nTest loss on ${examples.toLocaleString('en-US')} images: ${loss2(loss)} (${terms}), nats per image.\n`)
+  // First of all, so that nothing that fails from here on loses it.
+  await vae.save(model)
   const place = (name: string) => relative('', join(out, name)) || '.'
-  print(`${place('reconstructions.png')}  test images above, their reconstructions below`)
-  print(`${place('samples.png')}  ${SAMPLES} images drawn from the prior`)
-  print(`${place('loss.svg')}  the losses above`)
+  try {
+    print(lossTable(history))
+    const evaluation = await vae.evaluate(test.images, { signal, threads })
+    const { loss, reconstruction, kl, examples } = evaluation
+    const terms = `reconstruction ${loss2(reconstruction)}, kl ${loss2(kl)}`
+    print(`\nTest loss on ${examples.toLocaleString('en-US')} images: ${loss2(loss)} (${terms}), nats per image.\n`)
+
+    const observations = firstRows(test.images, RECONSTRUCTIONS)
+    const pictures: [name: string, what: string, draw: () => Promise<string | Uint8Array>][] = [
+      [
+        PICTURES.reconstructions,
+        'test images above, their reconstructions below',
+        async () => reconstructionGrid(observations, await vae.reconstruct(observations, { signal }), DIGIT),
+      ],
+      [
+        PICTURES.samples,
+        `${SAMPLES} images drawn from the prior`,
+        async () => imageGrid(await vae.sample(SAMPLES, { seed, signal }), DIGIT),
+      ],
+      [PICTURES.loss, 'the losses above', () => lossChart(history, { notebook: NOTEBOOK.slice(0, epochs) })],
+    ]
+    for (const [name, what, draw] of pictures) {
+      await writeFile(join(out, name), await draw())
+      print(`${place(name)}  ${what}`)
+    }
+  } catch (error) {
+    if (isVAEError(error) && error.code === 'ABORT_ERR') throw error
+    throw new Error(`${messageOf(error)}. The model is in ${place('model')}`, { cause: error })
+  }
   print(`${place('model')}  the model: VAE.load('${place('model')}')`)
   print(`\nDone in ${((performance.now() - begin) / 1000).toFixed(1)} s.`)
 }

@@ -5,7 +5,7 @@ import type { ActivationName, DomainName, InitializerName, LatentSpec, ModelSpec
 import { parse } from '../schema.js'
 import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
-import { type Latent, latentGroups, latentSpec, latentWidth, priorOfDimensions } from './config/latent.js'
+import { type LatentConfig, latentGroups, latentSpec, latentWidth, priorOfDimensions } from './config/latent.js'
 import { type Layer, layerSpecs } from './config/layers.js'
 import {
   classesOfVariables,
@@ -34,6 +34,7 @@ export type {
   GaussianLatent,
   LaplaceLatent,
   Latent,
+  LatentConfig,
   LogisticLatent,
   MixturePrior,
   NormalPrior,
@@ -76,7 +77,7 @@ export interface VAEConfig {
    * The posterior and the prior: a group of latent variables, or several whose variables stand side by side in z; a number
    * is a diagonal Gaussian of so many units. Default: 10.
    */
-  readonly latent?: number | Latent | readonly Latent[] | undefined
+  readonly latent?: LatentConfig | undefined
   /** Layers from the latent space towards the data; may be empty. Default: [200]. */
   readonly decoder?: readonly Layer[] | undefined
   /** The activation of every layer that names none of its own. Default: 'relu'. */

@@ -38,13 +38,21 @@ async function loadBar(): Promise<ProgressMaker> {
 
 function bar(cliProgress: typeof import('cli-progress'), last: number): Progress {
   let current: SingleBar | undefined
+  let begin = 0
+  let [first, steps, done] = [0, 0, 0]
   const stop = () => {
     current?.stop()
     current = undefined
   }
   return {
     live: true,
-    epochBegin(epoch, steps) {
+    epochBegin(epoch, count) {
+      if (first === 0) {
+        begin = performance.now()
+        first = epoch
+      }
+      steps = count
+      done = (epoch - first) * steps
       current = new cliProgress.SingleBar({
         format: `epoch ${epoch}/${last} {bar} {value}/{total} steps  {message}`,
         barCompleteChar: '█',
@@ -59,13 +67,26 @@ function bar(cliProgress: typeof import('cli-progress'), last: number): Progress
       })
       current.start(steps, 0, { message: '' })
     },
-    batch: (batch, loss) => current?.update(batch + 1, { message: `loss ${loss.toFixed(2)}` }),
+    batch(batch, loss) {
+      const sofar = done + batch + 1
+      const left = ((performance.now() - begin) / sofar) * ((last - first + 1) * steps - sofar)
+      current?.update(batch + 1, { message: `loss ${loss.toFixed(2)}  ${duration(left / 1000)} left` })
+    },
     epochEnd(record) {
       stop()
       process.stderr.write(`${epochLine(record, last)}\n`)
     },
     stop,
   }
+}
+
+/** Seconds, minutes or hours, whichever a reader would say. */
+export function duration(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  if (whole < 60) return `${whole} s`
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)]
+  const two = (value: number) => String(value).padStart(2, '0')
+  return hours > 0 ? `${hours} h ${two(minutes)} min` : `${minutes} min ${two(whole % 60)} s`
 }
 
 function epochLine({ epoch, loss, reconstruction, kl, seconds, validation }: EpochRecord, last: number): string {

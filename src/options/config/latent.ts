@@ -125,6 +125,9 @@ export interface BernoulliLatent extends Relaxed {
 /** A group of latent variables. */
 export type Latent = GaussianLatent | LaplaceLatent | LogisticLatent | CategoricalLatent | BernoulliLatent
 
+/** A model's `latent`: units of a Gaussian group, a group, or several side by side. */
+export type LatentConfig = number | Latent | readonly Latent[]
+
 /** The core numbers the random numbers of groups with so many bits. */
 const MOST_GROUPS = 4096
 
