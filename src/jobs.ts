@@ -2,6 +2,7 @@
 
 import { AbortError, translate } from './errors.js'
 import type { Job } from './native.js'
+import { inThisRealm } from './realm.js'
 import { onAbort as listen } from './signals.js'
 
 /**
@@ -19,7 +20,7 @@ export async function run<T>(start: () => Job<T>, signal: AbortSignal | undefine
   throwIfAborted(signal)
   const job = translated(start)
   try {
-    return await orAborted(job.promise, signal, { graceMs: GRACE_MS, onAbort: () => job.cancel() })
+    return inThisRealm(await orAborted(job.promise, signal, { graceMs: GRACE_MS, onAbort: () => job.cancel() }))
   } catch (error) {
     throw translate(error, signal?.reason)
   }

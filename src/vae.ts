@@ -44,6 +44,7 @@ import {
   sampleOptions,
   samplesOptions,
 } from './options/run-options.js'
+import { inThisRealm } from './realm.js'
 import { summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
 import { Gate } from './training/gate.js'
@@ -434,7 +435,7 @@ export class VAE<Of extends Encoding = Encoding> {
   #read(method: string): Record<string, Float32Array<ArrayBuffer>> {
     this.#gate.checkReadable(method)
     try {
-      return this.#model.readParameters()
+      return inThisRealm(this.#model.readParameters())
     } catch (error) {
       throw translate(error)
     }

@@ -52,7 +52,9 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
   const { x: drawn, z } = await vae.sample(5, { condition: five, threads, draw: true, latent: true, seed: 3 })
   const tensors = {
     ...whole,
-    ...Object.fromEntries(groups.flatMap((group, i) => Object.entries(group).map(([name, t]) => [`${i}.${name}`, t]))),
+    ...Object.fromEntries(
+      groups.flatMap(({ type: _type, ...group }, i) => Object.entries(group).map(([name, t]) => [`${i}.${name}`, t])),
+    ),
     reconstructed: await vae.reconstruct(x, of),
     redrawn: await vae.reconstruct(x, { ...of, draw: true, seed: 2 }),
     sampled: await vae.sample(5, { condition: five, threads, seed: 3 }),

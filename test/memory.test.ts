@@ -92,7 +92,7 @@ describe('what needs more', () => {
       await expect(vae.sample(30_000)).rejects.toEqual(refused)
       await expect(vae.reconstruct(rows)).rejects.toEqual(refused)
       await expect(vae.encode(new Float32Array(1000 * 40_000))).rejects.toEqual(refused)
-      await expect(vae.encode(Array.from({ length: 20_000 }, () => new Array(1000).fill(0)))).rejects.toEqual(refused)
+      await expect(vae.encode(new Array(30_000).fill(new Array(1000).fill(0)))).rejects.toEqual(refused)
     })
     expect((await vae.decode(z)).shape).toEqual([30_000, 1000])
   })

@@ -49,6 +49,19 @@ test('errors of the core', async () => {
   expect(() => new Dataset([[1]]).slice(2)).toThrow(RangeError)
   expect(() => new VAE({ inptu: 2 })).toThrow(TypeError)
 })
+test('results', async () => {
+  const vae = new VAE(config)
+  await vae.fit([[1, 2], [3, 4]], { epochs: 1, verbose: false })
+  const { mean, groups } = await vae.encode([[1, 2]])
+  const { perExample, samples, reliable } = await vae.logLikelihood([[1, 2]], { samples: 50 })
+  const parameters = vae.parameters()
+  const floats = [mean.data, groups[0].logVariance.data, vae.encodeSync([[1, 2]]).mean.data]
+  for (const data of [...floats, ...Object.values(parameters).map(({ data }) => data)]) expect(data).toBeInstanceOf(Float32Array)
+  for (const data of [perExample, samples]) expect(data).toBeInstanceOf(Float64Array)
+  expect(typeof reliable).toBe('boolean')
+  expect(parameters).toBeInstanceOf(Object)
+  expect(await vae.evaluate([[1, 2]])).toBeInstanceOf(Object)
+})
 test('files', async () => {
   expect(await failure(VAE.load('nowhere'))).toBeInstanceOf(VAEError)
   expect(await failure(VAE.load(new URL('nowhere', import.meta.url)))).toMatchObject({ code: 'CHECKPOINT_MISSING' })
@@ -63,7 +76,7 @@ test('files', async () => {
       const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
       delete env.VITEST_POOL_ID
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env })
-      expect(`${stdout}${stderr}`).toMatch(/Tests +5 passed/)
+      expect(`${stdout}${stderr}`).toMatch(/Tests +6 passed/)
       expect(status).toBe(0)
     } finally {
       rmSync(folder, { recursive: true })

@@ -3,7 +3,7 @@
 
 import { inspect } from 'node:util'
 import { disposed, expected, translate } from '../errors.js'
-import { run } from '../jobs.js'
+import { run, translated } from '../jobs.js'
 import { type BadCell, type DomainName, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
 import { integer, optional, options, parse, positiveInteger } from '../schema.js'
 import type { FlatArray } from '../tensor.js'
@@ -137,7 +137,8 @@ export class Dataset {
     parse(integer(`an integer from 0 to ${this.rows - 1}`, 0, this.rows - 1), from, 'from')
     parse(integer(`an integer from ${from + 1} to ${this.rows}`, from + 1, this.rows), to, 'to')
     const { native, bytes, checked } = this.#held
-    return wrap(new Held(native.slice(from, to), bytes, new Set(checked)))
+    const part = translated(() => native.slice(from, to))
+    return wrap(new Held(part, bytes, new Set(checked)))
   }
 }
 
@@ -207,7 +208,8 @@ export function rowsNow(value: unknown, name: string, columns: number, domain: D
 export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
   const { native, checked } = heldBy(dataset)
   if (!checked.has(keyOf(domain))) {
-    refuseBadCell(native.checkNow(domain.type, domain.classes), name, domain)
+    const bad = translated(() => native.checkNow(domain.type, domain.classes))
+    refuseBadCell(bad, name, domain)
     remember(checked, domain)
   }
   return native
