@@ -1,6 +1,6 @@
 /** What `import 'aevb'` loads: little. Whatever is large is imported where it is used. */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -38,6 +38,29 @@ test('checking a config, options or a folder does not load the addon', () => {
   }
   // The walk does see it where it is.
   expect([...loadedBy(join(src, 'index.ts'))]).toContain(join(src, 'native.ts'))
+})
+
+test('no folder imports one that imports it', () => {
+  const imports = new Map<string, Set<string>>()
+  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue
+    const from = dirname(file)
+    const code = readFileSync(join(src, file), 'utf8')
+    // Types too: what a reader has to know.
+    for (const [, path] of code.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)) {
+      const to = dirname(join(from, path as string))
+      // The files above all folders are their common ground, and what uses them.
+      if (from !== '.' && to !== '.' && to !== from) imports.set(from, (imports.get(from) ?? new Set()).add(to))
+    }
+  }
+  const reached = (from: string, seen = new Set<string>()): Set<string> => {
+    for (const to of imports.get(from) ?? []) if (!seen.has(to)) reached(to, seen.add(to))
+    return seen
+  }
+  expect(imports.get('training')).toContain('options')
+  // A part of `options`, whose files the others of it bring together.
+  imports.get('options/config')?.delete('options')
+  expect([...imports.keys()].filter((folder) => reached(folder).has(folder))).toEqual([])
 })
 
 test('the program loads more', () => {

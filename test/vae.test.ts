@@ -274,3 +274,23 @@ describe('a Dataset', () => {
     )
   })
 })
+
+test('a prior that learns begins at what the config gives', () => {
+  const prior = { type: 'normal', mean: [1, -2], variance: 3, learned: true } as const
+  const vae = new VAE({
+    ...small,
+    latent: [
+      { type: 'bernoulli', units: 1 },
+      { type: 'gaussian', units: 2, prior },
+    ],
+  })
+  const { 'latent.1.prior.mean': mean, 'latent.1.prior.logVariance': logVariance } = vae.parameters()
+  expect([...(mean?.data ?? [])]).toEqual([1, -2])
+  expectNear([...(logVariance?.data ?? [])], [Math.log(3), Math.log(3)], { relative: 1e-6 })
+  const mixture = new VAE({
+    ...small,
+    latent: { type: 'gaussian', units: 2, prior: { type: 'mixture', components: 4 } },
+  })
+  const means = Array.from(mixture.parameters()['latent.prior.mean']?.data ?? [])
+  expect(new Set(means).size).toBe(8)
+})

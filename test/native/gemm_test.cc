@@ -75,6 +75,11 @@ void expect_equal(const Matrix& c, const std::vector<double>& expected, double t
   }
 }
 
+TEST(Gemm, IsCalledWhatItIs) {
+  EXPECT_STREQ(gemm_name(Gemm::builtin), "builtin");
+  EXPECT_STREQ(gemm_name(Gemm::cblas), "cblas");
+}
+
 TEST_P(GemmTest, MultipliesLikeThreePlainLoops) {
   for (const auto& [M, K, N] : shapes(random)) {
     for (const bool accumulate : {false, true}) {

@@ -89,7 +89,9 @@ TEST(ScoreFunction, TheAverageMovesAfterEachStep) {
   EXPECT_EQ(state.value, 3.0);
   score_function_update(state, second, 0.75, 1, 2);
   EXPECT_EQ(state.value, 0.75 * 3.0 + 0.25 * 15.0);
-  EXPECT_EQ(weights({7.0}, Baseline::movingAverage, state, 2.0, 1, 1), (std::vector<float>{2.0f}));
+  score_function_update(state, first, 0.5, 1, 1);
+  EXPECT_EQ(state.value, 0.5 * 6.0 + 0.5 * 2.0);
+  EXPECT_EQ(weights({7.0}, Baseline::movingAverage, state, 2.0, 1, 1), (std::vector<float>{6.0f}));
 }
 
 TEST(ScoreFunction, ABatchThatIsNotFiniteDoesNotMoveTheAverage) {
