@@ -98,7 +98,7 @@ describe('what needs more', () => {
   })
 
   test('is refused before an epoch, and leaves the model as it was', async () => {
-    const vae = new VAE({ ...wide, encoder: [4000] })
+    const vae = new VAE({ ...wide, encoder: [6000] })
     const before = bits(vae)
     await withLittle(async () => {
       await expect(vae.fit(new Float32Array(8000), { verbose: false })).rejects.toEqual(refused)
