@@ -13,8 +13,10 @@
 
 import { mnist, VAE } from 'aevb'
 import { colours, svg } from './lib/chart.mjs'
-import { done, firstRows, picture, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, size, step, table, willDraw } from './lib/example.mjs'
 import { modelWith } from './lib/parameters.mjs'
+
+await willDraw('bound.svg')
 
 const UNITS = 6
 const VARIANCE = 0.01

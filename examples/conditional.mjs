@@ -5,7 +5,9 @@
 // nothing was trained to classify.
 
 import { imageGrid, mnist, VAE } from 'aevb'
-import { done, firstRows, picture, randomNumbers, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'
+
+await willDraw('conditional.png')
 
 const CLASSES = 10
 const UNITS = 10

@@ -3,7 +3,9 @@
 // many nats the clean image then costs, −log p(clean | z of the corrupted), is computed here from the reconstruction.
 
 import { imageGrid, mnist, VAE } from 'aevb'
-import { done, firstRows, picture, randomNumbers, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'
+
+await willDraw('denoising.png')
 
 const PROBABILITY = 0.3
 const SHOWN = 14

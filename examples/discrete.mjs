@@ -8,7 +8,9 @@
 // posterior: as many as it has values where all are used alike, 1 where it always says the same.
 
 import { imageGrid, mnist, VAE } from 'aevb'
-import { done, firstRows, picture, randomNumbers, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'
+
+await willDraw('discrete.png')
 
 const epochs = size(14, 1)
 const temperature = { start: 1, end: 0.4, epochs: size(12, 1) }

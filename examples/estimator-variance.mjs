@@ -8,8 +8,10 @@
 
 import { mnist, VAE } from 'aevb'
 import { colours, svg } from './lib/chart.mjs'
-import { done, firstRows, picture, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, size, step, table, willDraw } from './lib/example.mjs'
 import { withParameters } from './lib/parameters.mjs'
+
+await willDraw('estimator-variance.svg')
 
 const DRAWS = size(100, 4)
 const samples = 4

@@ -5,7 +5,9 @@
 
 import { imageGrid, mnist, VAE } from 'aevb'
 import { colours, svg } from './lib/chart.mjs'
-import { done, firstRows, picture, randomNumbers, size, step, table } from './lib/example.mjs'
+import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'
+
+await willDraw('terms.svg', 'terms-samples.png')
 
 const models = {
   'reconstruction only': { weights: { kl: 0 } },

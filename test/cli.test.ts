@@ -1,15 +1,16 @@
 /** The program `aevb`, as a shell sees it. `npm test` has built it. */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { train } from '../src/cli/train.js'
-import { backend, VAE } from '../src/index.js'
+import { checkReplaceable } from '../src/cli/writable.js'
+import { AbortError, backend, VAE } from '../src/index.js'
 import { duration } from '../src/training/progress.js'
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
@@ -98,6 +99,10 @@ describe('a mistake is one line and an exit code', () => {
     ],
     [['train', '--epoch', '3'], "error: unknown option '--epoch'"],
     [['trian'], "error: unknown command 'trian'"],
+    [['train', '--epochs', '1', '--epochs', '1'], "error: option '--epochs <n>' is given more than once"],
+    [['train', '--precision=float32', '--precision=float32'], "'--precision <name>' is given more than once"],
+    [['train', '--seed', '9'.repeat(20)], 'Expected an integer of at most 9007199254740991.'],
+    [['train', '--epochs', ''], "argument '' is invalid. Expected an integer of at least 1."],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args)
     expect(stderr).toContain(message)
@@ -162,6 +167,36 @@ describe('what cannot be written', () => {
     },
   )
 
+  test.skipIf(process.platform === 'win32')(
+    'is refused before training: a link to a folder that is missing',
+    async () => {
+      const out = await mkdtemp(join(folder, 'link-'))
+      await symlink(join(folder, 'missing', 'loss.svg'), join(out, 'loss.svg'))
+      const { code, stderr } = await run(['train', '--epochs', '1', '--out', out])
+      expect(stderr).toMatch(/^aevb: .*loss\.svg cannot be written: ENOENT.*\n$/)
+      expect(code).toBe(1)
+    },
+  )
+
+  test.skipIf(process.platform === 'win32')('is refused before training: a pipe', async () => {
+    const out = await mkdtemp(join(folder, 'pipe-'))
+    expect(spawnSync('mkfifo', [join(out, 'samples.png')]).status).toBe(0)
+    const { code, stderr } = await run(['train', '--epochs', '1', '--out', out])
+    expect(stderr).toMatch(/^aevb: .*samples\.png cannot be written: it is a pipe\n$/)
+    expect(code).toBe(1)
+  })
+
+  test.skipIf(process.platform === 'win32')('does not mean a link to a file that is missing', async () => {
+    const out = await mkdtemp(join(folder, 'link-'))
+    const target = join(out, 'elsewhere.svg')
+    await symlink('elsewhere.svg', join(out, 'loss.svg'))
+    await checkReplaceable(join(out, 'loss.svg'))
+    expect(await readdir(out)).toEqual(['loss.svg'])
+    await writeFile(target, 'kept')
+    await checkReplaceable(join(out, 'loss.svg'))
+    expect(await readFile(target, 'utf8')).toBe('kept')
+  })
+
   test('after training leaves the model, and says where it is', async () => {
     const out = await mkdtemp(join(folder, 'later-'))
     const images = { data: new Uint8Array(784 * 20), shape: [20, 784] }
@@ -178,21 +213,57 @@ describe('what cannot be written', () => {
   })
 })
 
-describe('a reader that has had enough', () => {
-  const shell = (command: string) =>
-    new Promise<{ code: number | null; output: string }>((resolve, reject) => {
-      const child = spawn('bash', ['-c', `set -o pipefail; ${command}`], { cwd: folder })
-      let output = ''
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on('data', (data) => {
-          output += data
-        })
-      }
-      child.on('error', reject)
-      child.on('close', (code) => resolve({ code, output }))
-    })
-  const aevb = `${JSON.stringify(process.execPath)} ${JSON.stringify(program)}`
+const aevb = `${JSON.stringify(process.execPath)} ${JSON.stringify(program)}`
 
+function shell(command: string) {
+  return new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+    const child = spawn('bash', ['-c', `set -o pipefail; ${command}`], { cwd: folder })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        output += data
+      })
+    }
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, output }))
+  })
+}
+
+test('an interrupt after training says where the model is', async () => {
+  const out = await mkdtemp(join(folder, 'interrupted-'))
+  const images = { data: new Uint8Array(784 * 20), shape: [20, 784] }
+  const part = { images, labels: { data: new Uint8Array(20), shape: [20] } }
+  const interrupt = new AbortController()
+  const printed: string[] = []
+  const context = {
+    signal: interrupt.signal,
+    data: { train: part, test: part },
+    print: (text: string) => {
+      printed.push(text)
+      interrupt.abort()
+    },
+  }
+  const options = { epochs: 1, batchSize: 10, seed: 3, threads: 1, precision: 'float32', out } as const
+  await expect(train(options, context)).rejects.toThrow(AbortError)
+  expect(printed.at(-1)).toMatch(/the model: VAE\.load/)
+  expect((await VAE.load(join(out, 'model'))).config).toEqual({ seed: 3 })
+})
+
+describe.skipIf(process.platform !== 'linux')('a device that is full', () => {
+  test.each([
+    ['stdout', '> /dev/full', /aevb: the output cannot be written: ENOSPC.*\n$/],
+    ['stderr', '2> /dev/full', /Done in .*\n$/],
+  ])('behind %s loses neither the model nor the pictures', async (_, redirection, wanted) => {
+    const out = await mkdtemp(join(folder, 'full-'))
+    const { code, output } = await shell(`${aevb} train --epochs 1 --out ${JSON.stringify(out)} ${redirection}`)
+    expect(output).toMatch(wanted)
+    expect(output).not.toMatch(/^ {4}at /m)
+    expect(code).toBe(1)
+    expect((await readdir(out)).sort()).toEqual(['loss.svg', 'model', 'reconstructions.png', 'samples.png'])
+  })
+})
+
+describe('a reader that has had enough', () => {
   test.each([
     ['of the table', '2> /dev/null | head -1', /^┌.*┐\n$/],
     ['of the progress', '2>&1 | head -1', /^epoch 1\/2 .*\n$/],

@@ -1,7 +1,7 @@
 /** Every example, in its quick form. `npm test` has built the package that they import. */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -113,9 +113,27 @@ describe('flags of an example', () => {
     [['other'], "Unexpected argument 'other'"],
     [['--out'], "Option '--out <value>' argument missing"],
     [['--out', ''], 'Expected the path of a folder for --out'],
+    [['--quick', '--quick'], "Option '--quick' is given more than once"],
   ])('%j are refused in a line, with the usage', (args, message) => {
     expect(start(...args)).toEqual({ status: 1, stdout: '', stderr: usage })
     expect(start(...args).stderr.split('\n')).toEqual([message, usage, ''])
+  })
+
+  test('-h is --help', () => {
+    expect(start('-h')).toEqual(start('--help'))
+  })
+
+  test.each([
+    ['a file in the place of its folder', (out: string) => writeFile(out, ''), /^.*out cannot be written: .*\n$/],
+    [
+      'a folder in the place of a picture',
+      (out: string) => mkdir(join(out, 'terms.svg'), { recursive: true }),
+      /^.*terms\.svg cannot be written: .*\n$/,
+    ],
+  ])('%s is refused before anything is done', async (_, occupy, message) => {
+    const out = join(await mkdtemp(join(folder, 'occupied-')), 'out')
+    await occupy(out)
+    expect(start('--quick', '--out', out)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(message) })
   })
 
   test('a folder that cannot be written is refused before anything is done', () => {

@@ -1,10 +1,15 @@
 // What every example needs: its flags, rows of MNIST, random numbers of its own, tables, and a place for its pictures.
 
 import { readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+// First, for it says what to do if the package is not built.
+import 'aevb'
+
+const { checkReplaceable, checkWritable } = await import('../../dist/cli/writable.js')
+const { makeFolder } = await import('../../dist/folders.js')
 
 const begin = performance.now()
 const example = process.argv[1]
@@ -12,23 +17,26 @@ const options = {
   // A few seconds' worth of everything, to see that it runs; the numbers then mean nothing.
   quick: { type: 'boolean', default: false },
   out: { type: 'string', default: fileURLToPath(new URL('../out', import.meta.url)) },
-  help: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 }
 
 // Whoever reads has had enough, as `head` has.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (error.code === 'EPIPE') process.exit()
-    throw error
+    process.exitCode = 1
   })
 }
 const values = flags()
-await makeFolder()
+await refuse(checkWritable, values.out)
 
 /** Those of the command line; --help and what is no flag end the program. */
 function flags() {
   try {
-    const { values } = parseArgs({ options })
+    const { values, tokens } = parseArgs({ options, tokens: true })
+    const names = tokens.map(({ name }) => name)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice) throw new Error(`Option '--${twice}' is given more than once`)
     if (values.out.trim() === '') throw new Error('Expected the path of a folder for --out')
     if (!values.help) return values
     console.log(`${usage()}\n\n${about()}`)
@@ -54,25 +62,13 @@ function about() {
     .join('\n')
 }
 
-/** Before minutes of training are lost to one that cannot be made. */
-async function makeFolder() {
+/** Ends the program in a line if a folder or file cannot be written, before minutes of training are lost to it. */
+async function refuse(check, path) {
   try {
-    await makeWithParents(resolve(values.out))
+    await check(path)
   } catch (error) {
-    console.error(`${values.out} cannot be written: ${error.message}`)
+    console.error(error.message)
     process.exit(1)
-  }
-}
-
-/** One by one: Node's recursive form does not end in /proc. */
-async function makeWithParents(path) {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    if (error.code === 'EEXIST') return
-    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeWithParents(dirname(path))
-    await mkdir(path)
   }
 }
 
@@ -98,11 +94,22 @@ export function table(head, rows) {
   console.log(`\n${[lines[0], rule, ...lines.slice(1)].join('\n')}`)
 }
 
-/** Writes a picture and says where. */
+/** Refuses, before anything is computed, what cannot be written of the pictures that will be. */
+export async function willDraw(...names) {
+  for (const name of names) await refuse(checkReplaceable, join(values.out, name))
+}
+
+/** Writes a picture and says where. One that cannot be written leaves what else the example does. */
 export async function picture(name, content, what) {
   const path = join(values.out, name)
-  await writeFile(path, content)
-  console.log(`\n${relative('', path)}  ${what}`)
+  try {
+    await makeFolder(values.out)
+    await writeFile(path, content)
+    console.log(`\n${relative('', path)}  ${what}`)
+  } catch (error) {
+    console.error(`\n${path} cannot be written: ${error.message}`)
+    process.exitCode = 1
+  }
 }
 
 export function done() {

@@ -11,10 +11,15 @@ const interrupt = new AbortController()
 // Once: a second interrupt ends the process at once, as without this.
 process.once('SIGINT', () => interrupt.abort())
 
-// Whoever reads has had enough, as `head` has; what is under way is written to files all the same.
+// What is under way is written to files, whatever becomes of what is said about it.
 for (const stream of [process.stdout, process.stderr]) {
+  let first = true
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    // Whoever reads has had enough, as `head` has.
+    if (error.code === 'EPIPE' || !first) return
+    first = false
+    process.exitCode = 1
+    if (stream === process.stdout) process.stderr.write(`aevb: the output cannot be written: ${messageOf(error)}\n`)
   })
 }
 

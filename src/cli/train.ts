@@ -16,7 +16,7 @@ import {
   type Tensor,
   VAE,
 } from '../index.js'
-import { integerFrom, path } from './options.js'
+import { integerFrom, path, refuseRepeats } from './options.js'
 import { checkReplaceable, checkWritable } from './writable.js'
 
 /** What the notebook that introduces this model reports after each epoch, nats per example. */
@@ -46,7 +46,7 @@ export interface TrainContext {
 }
 
 export function addTrain(program: Command, signal: AbortSignal): void {
-  program
+  const command = program
     .command('train')
     .description('train the reference model, 784-200-10-200-784, on MNIST')
     .option('--epochs <n>', 'passes over the 60,000 images', integerFrom(1), 5)
@@ -60,6 +60,7 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     )
     .option('--out <folder>', 'where the model and the pictures go', path, 'out')
     .action((options: TrainOptions) => train(options, { signal, print: (text) => process.stdout.write(`${text}\n`) }))
+  refuseRepeats(command)
 }
 
 export async function train(options: TrainOptions, { print, signal, data }: TrainContext): Promise<void> {
@@ -79,6 +80,7 @@ export async function train(options: TrainOptions, { print, signal, data }: Trai
   // First of all, so that nothing that fails from here on loses it.
   await vae.save(model)
   const place = (name: string) => relative('', join(out, name)) || '.'
+  const saved = `${place('model')}  the model: VAE.load('${place('model')}')`
   try {
     print(lossTable(history))
     const evaluation = await vae.evaluate(test.images, { signal, threads })
@@ -105,10 +107,13 @@ export async function train(options: TrainOptions, { print, signal, data }: Trai
       print(`${place(name)}  ${what}`)
     }
   } catch (error) {
-    if (isVAEError(error) && error.code === 'ABORT_ERR') throw error
+    if (isVAEError(error) && error.code === 'ABORT_ERR') {
+      print(saved)
+      throw error
+    }
     throw new Error(`${messageOf(error)}. The model is in ${place('model')}`, { cause: error })
   }
-  print(`${place('model')}  the model: VAE.load('${place('model')}')`)
+  print(saved)
   print(`\nDone in ${((performance.now() - begin) / 1000).toFixed(1)} s.`)
 }
 
