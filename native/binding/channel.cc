@@ -26,10 +26,14 @@ bool Channel::send(Call call) {
   room_.wait(lock, [this] { return closed_ || calls_.size() < MOST_WAITING_CALLS; });
   if (closed_) return false;
   calls_.push_back(std::move(call));
-  // Under the mutex, so that `close` lets go of the function only when nobody calls it.
-  if (napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok) return true;
-  calls_.pop_back();
-  return false;
+  // Without the mutex, which is what the JavaScript thread takes first; `close` waits for those that are here. It fails
+  // only when the environment ends, and then no call is answered.
+  ++sending_;
+  lock.unlock();
+  const napi_status status = napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
+  lock.lock();
+  if (--sending_ == 0 && closed_) quiet_.notify_all();
+  return status == napi_ok;
 }
 
 void Channel::arrive(napi_env env, napi_value, void* context, void*) {
@@ -58,7 +62,8 @@ void Channel::keep_loop(bool keep) {
 
 void Channel::close() {
   abandon();
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  quiet_.wait(lock, [this] { return sending_ == 0; });
   static_cast<void>(napi_release_threadsafe_function(std::exchange(function_, nullptr), napi_tsfn_release));
 }
 

@@ -4,6 +4,7 @@
 #include <node_api.h>
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -37,8 +38,9 @@ class Channel {
 
   napi_env env_;
   std::mutex mutex_;
-  std::condition_variable room_;
+  std::condition_variable room_, quiet_;
   std::deque<Call> calls_;
+  std::size_t sending_ = 0;  // threads that are calling the function
   bool closed_ = false;
   napi_threadsafe_function function_ = nullptr;  // called once for each call; null once it is closed
 };

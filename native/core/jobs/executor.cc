@@ -61,14 +61,24 @@ Executor::~Executor() {
 
 void Executor::submit(std::shared_ptr<Task> task) {
   TaskQueue& queue = *queue_;
-  const std::lock_guard lock(queue.mutex);
-  if (queue.stopped) return;
-  if (!queue.scheduled) {
-    Workers::shared().run([shared = queue_](Worker& worker) { shared->turn(worker); });
-    queue.scheduled = true;
+  Task* const added = task.get();
+  {
+    const std::lock_guard lock(queue.mutex);
+    if (queue.stopped) return;
+    queue.waiting.push_back(std::move(task));
+    queue.waiting_count.store(queue.waiting.size());
+    if (std::exchange(queue.scheduled, true)) return;
   }
-  queue.waiting.push_back(std::move(task));
-  queue.waiting_count.store(queue.waiting.size());
+  // With the mutex free, which is what the worker takes first.
+  try {
+    Workers::shared().run([shared = queue_](Worker& worker) { shared->turn(worker); });
+  } catch (...) {
+    const std::lock_guard lock(queue.mutex);
+    queue.scheduled = false;
+    std::erase_if(queue.waiting, [added](const auto& waiting) { return waiting.get() == added; });
+    queue.waiting_count.store(queue.waiting.size());
+    throw;
+  }
 }
 
 void Executor::cancel_all() {

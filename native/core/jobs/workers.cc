@@ -7,12 +7,21 @@
 #include <thread>
 #include <utility>
 
+#include "math/spin.h"
+
 namespace aevb {
 
 namespace {
 
 // A thread without work ends after this long, and its pool with it.
 constexpr auto IDLE = std::chrono::seconds(2);
+
+// How long a thread without work stays awake: whoever waits for an answer often asks the next thing at once. Where
+// there is a single core, the one who asks needs it.
+std::chrono::microseconds idle_spin() {
+  static const std::chrono::microseconds spin(available_cores() > 1 ? 50 : 0);
+  return spin;
+}
 
 std::atomic<std::size_t> helpers{0};  // of all pools
 
@@ -67,12 +76,16 @@ Workers& Workers::shared() {
 }
 
 void Workers::run(Work work) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!idle_.empty()) {
-    Worker* const worker = idle_.back();
+    const std::shared_ptr<Worker> worker = std::move(idle_.back());
     idle_.pop_back();
     worker->next_ = std::move(work);
-    worker->wake_.notify_one();
+    worker->given_.store(true, std::memory_order_release);
+    const bool sleeps = worker->sleeps_;
+    // A thread that wakes while the mutex is held sleeps again.
+    lock.unlock();
+    if (sleeps) worker->wake_.notify_one();
     return;
   }
   if (count_ < MOST_WORKERS) {
@@ -107,21 +120,29 @@ std::size_t Workers::idle() {
 
 void Workers::loop(Work first) {
   const FlushDenormals flush;
-  Worker worker;
+  // Whoever wakes it may hold it a little longer.
+  const auto worker = std::make_shared<Worker>();
   for (Work work = std::move(first); work; work = next(worker)) {
-    work(worker);
+    work(*worker);
     work = nullptr;  // what it holds is not to wait with this thread
   }
+  worker->drop_helpers();
 }
 
-Workers::Work Workers::next(Worker& worker) {
+Workers::Work Workers::next(const std::shared_ptr<Worker>& worker) {
   std::unique_lock lock(mutex_);
   if (line_.empty() && idle_.size() < MOST_IDLE) {
-    idle_.push_back(&worker);
-    if (!worker.wake_.wait_for(lock, IDLE, [&] { return static_cast<bool>(worker.next_); })) {
-      idle_.erase(std::find(idle_.begin(), idle_.end(), &worker));
+    idle_.push_back(worker);
+    lock.unlock();
+    spin_until([&] { return worker->given_.load(std::memory_order_acquire); }, idle_spin());
+    lock.lock();
+    worker->sleeps_ = true;
+    if (!worker->wake_.wait_for(lock, IDLE, [&] { return static_cast<bool>(worker->next_); })) {
+      idle_.erase(std::find(idle_.begin(), idle_.end(), worker));
     }
-    if (worker.next_) return std::exchange(worker.next_, nullptr);
+    worker->sleeps_ = false;
+    worker->given_.store(false, std::memory_order_relaxed);
+    if (worker->next_) return std::exchange(worker->next_, nullptr);
   }
   if (!line_.empty()) {
     Work work = std::move(line_.front());

@@ -2,6 +2,7 @@
 // thread, and gives it back. So many models do not mean many threads.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -47,6 +48,8 @@ class Worker {
   ThreadPool* held_ = nullptr;
   std::condition_variable wake_;
   std::function<void(Worker&)> next_;  // while it is idle: what it is to do
+  std::atomic<bool> given_{false};     // whether there is that
+  bool sleeps_ = false;                // whether it has to be woken
 };
 
 class Workers {
@@ -70,12 +73,12 @@ class Workers {
 
  private:
   void loop(Work first);
-  // The next work of this worker; none where it is to end.
-  Work next(Worker& worker);
+  // The next work of this worker; none if it is to end.
+  Work next(const std::shared_ptr<Worker>& worker);
 
   std::mutex mutex_;
   std::size_t count_ = 0;
-  std::vector<Worker*> idle_;  // the one that worked last is the last
+  std::vector<std::shared_ptr<Worker>> idle_;  // the one that worked last is the last
   std::deque<Work> line_;
 };
 

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <utility>
 
 #include "math/cgroup.h"
+#include "math/spin.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#endif
 #if defined(__linux__)
 #include <pthread.h>
 #include <sched.h>
@@ -24,30 +23,11 @@ constexpr std::size_t MOST_TASKS = FIELD / 2;  // leaves room for claims beyond 
 std::uint64_t next_of(std::uint64_t ticket) { return ticket & FIELD; }
 std::uint64_t count_of(std::uint64_t ticket) { return (ticket >> 24) & FIELD; }
 
-void pause() {
-#if defined(__x86_64__) || defined(_M_X64)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 // Long enough to bridge what one thread does alone in a training step, short beside a scheduler's time slice.
 constexpr auto HELPER_SPIN = std::chrono::microseconds(50);
 // The caller waits for the rest of a helper's task, unless the helper has lost its core: then it had better sleep.
 constexpr auto CALLER_SPIN = std::chrono::microseconds(200);
 constexpr auto IMPATIENT_CALLER_SPIN = std::chrono::microseconds(5);
-
-template <typename Condition>
-bool spin_until(Condition condition, std::chrono::microseconds limit) {
-  if (condition()) return true;
-  const auto end = std::chrono::steady_clock::now() + limit;
-  do {
-    for (int i = 0; i < 16; ++i) pause();
-    if (condition()) return true;
-  } while (std::chrono::steady_clock::now() < end);
-  return false;
-}
 
 int current_core() {
 #if defined(__linux__)
@@ -77,12 +57,33 @@ FlushDenormals::FlushDenormals() : before_(0) {}
 FlushDenormals::~FlushDenormals() = default;
 #endif
 
+#if defined(__linux__)
+namespace {
+
+// To read it takes longer than to encode a row, and it hardly ever changes.
+double recent_quota() {
+  constexpr auto RECENT = std::chrono::seconds(1);
+  static std::mutex mutex;
+  static double quota = 0.0;
+  static std::chrono::steady_clock::time_point until;
+  const std::lock_guard lock(mutex);
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= until) {
+    quota = cgroup_quota();
+    until = now + RECENT;
+  }
+  return quota;
+}
+
+}  // namespace
+#endif
+
 std::size_t available_cores() {
   std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
-  cores = static_cast<std::size_t>(std::clamp(cgroup_quota(), 1.0, static_cast<double>(cores)));
+  cores = static_cast<std::size_t>(std::clamp(recent_quota(), 1.0, static_cast<double>(cores)));
 #endif
   return cores;
 }
