@@ -80,6 +80,21 @@ TEST(Gemm, IsCalledWhatItIs) {
   EXPECT_STREQ(gemm_name(Gemm::cblas), "cblas");
 }
 
+TEST_P(GemmTest, HasPanelsNoWiderThanTheirMatrixNeeds) {
+  if (GetParam().gemm == Gemm::cblas) GTEST_SKIP() << "a CBLAS takes whole matrices";
+  const auto vector = static_cast<std::size_t>(vector_width(active_target()));
+  const auto whole = static_cast<std::size_t>(panel_width(active_target()));
+  for (std::size_t cols = 1; cols <= 3 * whole; ++cols) {
+    const std::size_t width = matrix_width(cols);
+    EXPECT_EQ(width % vector, 0u) << cols;
+    if (cols > whole) {
+      EXPECT_EQ(width, whole) << cols;
+    } else {
+      EXPECT_TRUE(width >= cols && width < cols + vector) << cols << ": " << width;
+    }
+  }
+}
+
 TEST_P(GemmTest, MultipliesLikeThreePlainLoops) {
   for (const auto& [M, K, N] : shapes(random)) {
     for (const bool accumulate : {false, true}) {

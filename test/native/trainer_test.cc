@@ -66,6 +66,11 @@ TEST_P(WholeModel, HasTheGradientOfTheReference) {
   }
 }
 
+TEST_P(WholeModel, HasTensorsThatBeginWithACacheLine) {
+  const Model model(spec);
+  for (const ParameterInfo& tensor : model.table()) EXPECT_EQ(tensor.offset, cache_lines(tensor.offset)) << tensor.name;
+}
+
 // The distance of two gradients, beside the length of the first.
 double relative_distance(const AlignedFloats& a, const AlignedFloats& b) {
   double distance = 0.0, length = 0.0;
