@@ -1,10 +1,9 @@
 # What npm builds. Sources, defines, flags and libraries are said once, in scripts/native.mjs; CMakeLists.txt asks there too.
+# With --aevb-bench there is a second addon, which tests and benchmarks use.
 {
-  'targets': [{
-    'target_name': 'aevb',
-    'sources': ['<!@(node scripts/native.mjs sources)'],
+  'variables': {'aevb_bench%': 'false'},
+  'target_defaults': {
     'defines': ['<!@(node scripts/native.mjs defines)'],
-    'libraries': ['<!@(node scripts/native.mjs libraries)'],
     'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', 'native/core', 'native'],
     'variables': {'aevb_flags': ['<!@(node scripts/native.mjs flags)']},
     # Node's own settings switch exceptions and type information off.
@@ -41,5 +40,28 @@
       ['OS=="linux"', {'cflags_cc': ['-pthread'], 'ldflags': ['-pthread']}],
       ['OS=="win"', {'defines': ['_HAS_EXCEPTIONS=1'], 'defines!': ['_HAS_EXCEPTIONS=0']}],
     ],
-  }],
+  },
+  'targets': [
+    {
+      'target_name': 'aevb_core',
+      'type': 'static_library',
+      'sources': ['<!@(node scripts/native.mjs core)'],
+    },
+    {
+      'target_name': 'aevb',
+      'dependencies': ['aevb_core'],
+      'sources': ['<!@(node scripts/native.mjs binding)'],
+      'libraries': ['<!@(node scripts/native.mjs libraries)'],
+    },
+  ],
+  'conditions': [
+    ['aevb_bench=="true"', {
+      'targets': [{
+        'target_name': 'aevb_bench',
+        'dependencies': ['aevb_core'],
+        'sources': ['<!@(node scripts/native.mjs bench)'],
+        'libraries': ['<!@(node scripts/native.mjs libraries)'],
+      }],
+    }],
+  ],
 }

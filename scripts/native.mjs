@@ -1,7 +1,7 @@
 // What is compiled, and how. Both builds ask here, so they cannot differ: binding.gyp (node-gyp, which is what npm runs)
 // and CMakeLists.txt (cmake-js, C++ tests, sanitizers).
 //
-//   node scripts/native.mjs sources | defines | flags | libraries      one item a line
+//   node scripts/native.mjs core | binding | bench | reference | defines | flags | libraries      one item a line
 //
 // Environment, all of it for whoever builds:
 //   AEVB_CBLAS=0   leave CBLAS out      AEVB_CBLAS=1   fail where none is found      (unset: use one where found)
@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Every .cc of the core and the binding, from the package's root, sorted so that every machine compiles alike. */
-function sources() {
-  return ['native/core', 'native/binding'].flatMap((folder) =>
+/** Every .cc below these folders, from the package's root, sorted so that every machine compiles alike. */
+function sources(...folders) {
+  return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true })
       .filter((file) => file.endsWith('.cc'))
       .map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
@@ -117,7 +117,20 @@ function run(command, args) {
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
 }
 
-const answers = { sources, defines, flags, libraries }
+const binding = sources('native/binding')
+
+const answers = {
+  core: () => sources('native/core'),
+  // The addon is the core with this.
+  binding: () => binding,
+  // The addon of tests and benchmarks is the core with this.
+  bench: () => [...binding.filter((path) => !path.endsWith('/module.cc')), ...sources('native/bench')],
+  // Only C++ tests link it.
+  reference: () => sources('native/reference'),
+  defines,
+  flags,
+  libraries,
+}
 
 const answer = answers[process.argv[2]]
 if (!answer) throw new Error(`Expected one of ${Object.keys(answers).join(', ')} but received ${process.argv[2]}`)

@@ -289,15 +289,6 @@ export interface NativeModel {
   ): Job<Posteriors & { before: Float64Array<ArrayBuffer>; after: Float64Array<ArrayBuffer> }>
 
   /**
-   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
-   * that of training step `step`. For tests; changes nothing.
-   */
-  gradient(
-    data: NativeDataset,
-    options: { threads: number; epsilon?: Float32Array; step?: number } & Conditional,
-  ): Job<Terms & { gradients: Record<string, Float32Array<ArrayBuffer>> }>
-
-  /**
    * Cancels all jobs, which reject with 'DISPOSED', and gives the memory back when they have stopped. Everything else
    * throws 'DISPOSED' from then on.
    */
@@ -360,19 +351,6 @@ export interface NativeAddon {
     bfloat16: boolean
     threads: number
   }
-  /** FLOP/s that this machine reaches now in a loop of independent fused multiply-adds. Blocks; for benchmarks. */
-  peak(threads: number): number
-  /**
-   * FLOP/s of one product of a layer of `inputs` and `outputs` with so many `rows`, on one thread. Blocks, and while no
-   * model is at work; for benchmarks. Throws where this build has no CBLAS.
-   */
-  product(asked: {
-    gemm: 'builtin' | 'cblas'
-    product: 'forward' | 'inputGradient' | 'weightGradient'
-    rows: number
-    inputs: number
-    outputs: number
-  }): number
 }
 
 /** What each package manager runs an install script with that it has held back, or that has failed. */

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import { type Tensor, VAE, type VAEConfig } from '../src/index.js'
-import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
+import { bench } from './helpers/bench-addon.js'
 import { curve, generator, small } from './helpers/data.js'
 import { LinearGaussian, type LinearPosterior, times } from './helpers/linear-gaussian.js'
 import { finite } from './helpers/near.js'
@@ -78,12 +78,12 @@ async function gradientMoments(
   x: Tensor<Float32Array>,
   steps: number,
 ): Promise<Record<string, Moments>> {
-  const model = new native.Model(parseConfig(config).spec)
+  const model = new bench.Model(parseConfig(config).spec)
   model.writeParameters({ ...model.readParameters(), ...parameters })
-  const rows = new native.Dataset(x.data, x.shape[1] as number)
+  const rows = new bench.Dataset(x.data, x.shape[1] as number)
   const sums: Record<string, { sum: Float64Array; squares: Float64Array }> = {}
   for (let step = 0; step < steps; step++) {
-    const { gradients } = await model.gradient(rows, { threads: 1, step }).promise
+    const { gradients } = bench.gradient(model, rows, { threads: 1, step })
     for (const [name, gradient] of Object.entries(gradients)) {
       sums[name] ??= { sum: new Float64Array(gradient.length), squares: new Float64Array(gradient.length) }
       const { sum, squares } = sums[name]

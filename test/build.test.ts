@@ -32,7 +32,7 @@ function sourcesOnDisk(): string[] {
       const path = `${folder}/${entry.name}`
       return entry.isDirectory() ? below(path) : entry.name.endsWith('.cc') ? [path] : []
     })
-  return [...below('native/core'), ...below('native/binding')].sort()
+  return ['native/core', 'native/binding', 'native/bench'].flatMap(below).sort()
 }
 
 /** The project's own defines: Node's headers and cmake-js add some for themselves. */
@@ -47,9 +47,16 @@ function ownFlags(words: readonly string[]): string[] {
   return [...new Set(words.filter((word) => matters.test(word)))].sort()
 }
 
-/** The makefile that `node-gyp configure` wrote; `npm test` has just run it, in the environment that CMake sees here too. */
+/** The makefiles that `node-gyp configure` wrote; `npm test` has just run them, in the environment that CMake sees here too. */
 function nodeGypBuild(): Build {
-  const makefile = readFileSync(join(root, 'build/aevb.target.mk'), 'utf8')
+  const [first, ...rest] = ['aevb_core', 'aevb', 'aevb_bench'].map(nodeGypTarget) as [Build, ...Build[]]
+  for (const { defines, flags } of rest)
+    expect({ defines, flags }).toEqual({ defines: first.defines, flags: first.flags })
+  return { ...first, sources: [...new Set([first, ...rest].flatMap(({ sources }) => sources))].sort() }
+}
+
+function nodeGypTarget(name: string): Build {
+  const makefile = readFileSync(join(root, `build/${name}.target.mk`), 'utf8')
   const list = (name: string): string[] => {
     const lines = makefile.match(new RegExp(`^${name} := \\\\\\n((?:.*\\\\\\n)*.*)`, 'm'))?.[1] ?? ''
     return lines.split(/[\s\\]+/).map((word) => word.replaceAll("'", ''))
@@ -79,16 +86,20 @@ function cmakeBuilds(folder: string): Map<string, Build> {
 }
 
 const missing = (): string | undefined => {
-  if (!existsSync(join(root, 'build/aevb.target.mk'))) return 'node-gyp wrote no makefile here'
+  if (!existsSync(join(root, 'build/aevb_bench.target.mk'))) return 'node-gyp wrote no makefile here'
   if (spawnSync('cmake', ['--version']).status !== 0) return 'no CMake here'
   return undefined
 }
 // CI must not pass because a tool was not there.
 const required = process.env.AEVB_NATIVE_TESTS === '1'
 
-test('the list holds every .cc below native/core and native/binding', () => {
-  expect(answer('sources').sort()).toEqual(sourcesOnDisk())
+test('the lists hold every .cc of the addons, and what only tests or benchmarks call is not in the shipped one', () => {
+  const shipped = [...answer('core'), ...answer('binding')]
+  expect([...new Set([...shipped, ...answer('bench')])].sort()).toEqual(sourcesOnDisk())
   expect(sourcesOnDisk()).toContain('native/binding/addon.cc')
+  expect(shipped.filter((path) => /reference|bench/.test(path))).toEqual([])
+  const exported = Object.keys(createRequire(import.meta.url)(join(root, 'build/Release/aevb.node')) as object)
+  expect(exported).not.toEqual(expect.arrayContaining([expect.stringMatching(/peak|product|gradient/)]))
 })
 
 test('AEVB_CBLAS=0 leaves CBLAS out, and a word that means nothing is refused', () => {

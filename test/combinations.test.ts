@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backend, type FitOptions, VAE, type VAEConfig } from '../src/index.js'
-import { type NativeDataset, type NativeModel, native } from '../src/native.js'
+import type { NativeDataset, NativeModel } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
+import { bench } from './helpers/bench-addon.js'
 import { bits, bitsOf, generator } from './helpers/data.js'
 import { finite, isNear } from './helpers/near.js'
 import { dataFor, type RandomData, randomConfig, randomInvalidConfig } from './helpers/random-configs.js'
@@ -142,9 +143,9 @@ function isNoDerivative(config: VAEConfig): boolean {
 /** The core's model after an epoch, which a VAE keeps to itself: warm-ups are then under way. And a few of the rows. */
 async function trained(config: VAEConfig, { x, condition }: RandomData) {
   const { spec, dataColumns } = parseConfig(config)
-  const model = new native.Model(spec)
-  const rows = new native.Dataset(x.data, dataColumns)
-  const given = condition && new native.Dataset(condition.data, condition.shape[1] as number)
+  const model = new bench.Model(spec)
+  const rows = new bench.Dataset(x.data, dataColumns)
+  const given = condition && new bench.Dataset(condition.data, condition.shape[1] as number)
   model.beginFit(fitPlan(fitOptions).spec)
   await model.trainEpoch(rows, { threads: 1, batchInterval: 0, condition: given }).promise
   return { model, rows: rows.slice(0, 6), condition: given?.slice(0, 6) }
@@ -181,7 +182,7 @@ async function wrongGradients(
   condition: NativeDataset | undefined,
   names: readonly string[],
 ): Promise<string[]> {
-  const at = () => model.gradient(rows, { threads: 1, step: 5, condition }).promise
+  const at = () => bench.gradient(model, rows, { threads: 1, step: 5, condition })
   const here = model.readParameters()
   const { gradients, ...terms } = await at()
   finite([terms.reconstruction, terms.kl, terms.loss])

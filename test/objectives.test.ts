@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest'
 import { type BatchRecord, type FitOptions, type Objective, VAE, type VAEConfig } from '../src/index.js'
-import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
+import { bench } from './helpers/bench-addon.js'
 import { bits, bitsOf, curve, small } from './helpers/data.js'
 import { deviation } from './helpers/fixtures.js'
 import { expectNear, finite } from './helpers/near.js'
@@ -132,12 +132,12 @@ test.each<Objective>([
 
 /** The core's model after so many epochs, with these parameters, and its gradient in some step. */
 async function gradientAfter(config: VAEConfig, epochs: number, parameters?: Record<string, Float32Array>) {
-  const model = new native.Model(parseConfig(config).spec)
-  const rows = new native.Dataset(x.data, 12)
+  const model = new bench.Model(parseConfig(config).spec)
+  const rows = new bench.Dataset(x.data, 12)
   model.beginFit(fitPlan(quiet).spec)
   for (let i = 0; i < epochs; i++) await model.trainEpoch(rows, { threads: 1, batchInterval: 0 }).promise
   if (parameters) model.writeParameters(parameters)
-  const { gradients, ...terms } = await model.gradient(rows, { threads: 1, step: 9 }).promise
+  const { gradients, ...terms } = bench.gradient(model, rows, { threads: 1, step: 9 })
   const digests = Object.fromEntries(Object.entries(gradients).map(([name, data]) => [name, bitsOf(data)]))
   return { parameters: model.readParameters(), gradients, terms, digests }
 }

@@ -5,10 +5,10 @@
 
 import { expect, test } from 'vitest'
 import type { VAEConfig } from '../src/index.js'
-import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
 import { fitPlan } from '../src/options/fit-options.js'
 import type { Tensor } from '../src/tensor.js'
+import { bench } from './helpers/bench-addon.js'
 import { deviation, expectTerms, json, readTensors, type Tensors, type Terms } from './helpers/fixtures.js'
 
 /** A line of steps/cases.json */
@@ -40,7 +40,7 @@ const TOLERANCE = 1e-5
 
 const cases = json<Readonly<Record<string, Step>>>('steps', 'cases.json')
 
-const dataset = ({ data, shape }: Tensor<Float32Array>) => new native.Dataset(data, shape[1] as number)
+const dataset = ({ data, shape }: Tensor<Float32Array>) => new bench.Dataset(data, shape[1] as number)
 
 /** Index 0 or 1 of the first dimension: the files hold a parameter and, behind it, its gradient. */
 function part(tensors: Tensors, index: 0 | 1): Tensors {
@@ -59,7 +59,7 @@ function load(name: string) {
   const { x, condition, epsilon } = outputs
   if (!x || !epsilon) throw new Error('x or epsilon is missing')
   const step = cases[name] as Step
-  const model = new native.Model(parseConfig({ ...step.config, scale: 'none' }).spec)
+  const model = new bench.Model(parseConfig({ ...step.config, scale: 'none' }).spec)
   const parameters = part(stored, 0)
   const write = () => {
     const values = Object.entries(parameters).map(([key, { data }]) => [key, data])
@@ -81,7 +81,7 @@ test.each(Object.keys(cases))('%s: the loss and the gradients of a step are thos
     wanted.write()
   }
   const noise = step === null ? { epsilon: epsilon.data } : { step }
-  const { gradients, ...terms } = await model.gradient(rows, { ...options, ...noise }).promise
+  const { gradients, ...terms } = bench.gradient(model, rows, { ...options, ...noise })
 
   expectTerms(terms, wanted.terms, TOLERANCE)
   expect(Object.keys(gradients).sort()).toEqual(Object.keys(wanted.gradients).sort())

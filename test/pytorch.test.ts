@@ -3,8 +3,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type FitOptions, type Tensor, VAE, type VAEConfig } from '../src/index.js'
-import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
+import { bench } from './helpers/bench-addon.js'
 import {
   deviation,
   expectTerms,
@@ -105,11 +105,11 @@ describe.each(models)('the model %s', (name) => {
     const { x, epsilon, ...rest } = tensors()
     if (!x || !epsilon) throw new Error('x or epsilon is missing')
     const { config } = json<{ config: VAEConfig }>('models', name, 'config.json')
-    const model = new native.Model(parseConfig({ ...config, scale: 'none' }).spec)
+    const model = new bench.Model(parseConfig({ ...config, scale: 'none' }).spec)
     const values = Object.entries(parameters()).map(([key, tensor]) => [key, tensor.data])
     model.writeParameters(Object.fromEntries(values))
-    const data = new native.Dataset(x.data, x.shape[1] as number)
-    const { gradients, ...terms } = await model.gradient(data, { threads: 1, epsilon: epsilon.data }).promise
+    const data = new bench.Dataset(x.data, x.shape[1] as number)
+    const { gradients, ...terms } = bench.gradient(model, data, { threads: 1, epsilon: epsilon.data })
 
     expectTerms(terms, wanted.terms, ONCE)
     const stored = withPrefix(rest, 'gradient.')
@@ -152,7 +152,7 @@ test('draws the same normal numbers as the NumPy twin of its generator', async (
   for (const [i, { seed, rows, columns }] of cases.entries()) {
     // A decoder that hands z on as it is.
     const config = { input: columns, encoder: [], latent: columns, decoder: [], likelihood: 'gaussian' } as const
-    const model = new native.Model(parseConfig(config).spec)
+    const model = new bench.Model(parseConfig(config).spec)
     const values = model.parameterTable.map(({ name, shape }) => {
       const tensor = new Float32Array(shape.reduce((a, b) => a * b, 1))
       if (name === 'likelihood.mean.weight') for (let k = 0; k < columns; k++) tensor[k * columns + k] = 1

@@ -1,6 +1,6 @@
 // How everything here is measured: several times, with the machine's peak beside each time.
 
-import { native } from './aevb.mjs'
+import { bench } from './aevb.mjs'
 import { median } from './statistics.mjs'
 
 /**
@@ -12,7 +12,7 @@ import { median } from './statistics.mjs'
  */
 export async function measureRepeats({ threads, repeats, warmup = 1, flop, bytes, once }) {
   for (let i = 0; i < warmup; ++i) await once()
-  const peak = () => (flop === undefined ? undefined : native.peak(threads))
+  const peak = () => (flop === undefined ? undefined : bench.peak(threads))
   const samples = []
   const peaks = [peak()]
   for (let i = 0; i < repeats; ++i) {

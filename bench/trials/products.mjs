@@ -3,7 +3,7 @@
 // takes 32 rows of a batch (16, where the batch has no more) through a layer and back, and the whole batch makes the
 // weights' gradient.
 
-import { native } from '../lib/aevb.mjs'
+import { bench } from '../lib/aevb.mjs'
 import { median } from '../lib/statistics.mjs'
 
 const WIDTHS = [64, 128, 200, 256, 512, 1024, 2048]
@@ -44,7 +44,7 @@ function shapes(quick) {
 
 function lacksCblas() {
   try {
-    native.product({ gemm: 'cblas', product: 'forward', rows: 1, inputs: 1, outputs: 1 })
+    bench.product({ gemm: 'cblas', product: 'forward', rows: 1, inputs: 1, outputs: 1 })
     return undefined
   } catch (error) {
     return error.message
@@ -67,7 +67,7 @@ export function cases({ quick }) {
 export function measure({ shape, repeats }) {
   const rates = { builtin: [], cblas: [] }
   for (let i = 0; i < repeats; ++i) {
-    for (const gemm of ['builtin', 'cblas']) rates[gemm].push(native.product({ gemm, ...shape }))
+    for (const gemm of ['builtin', 'cblas']) rates[gemm].push(bench.product({ gemm, ...shape }))
   }
   const flop = 2 * shape.rows * shape.inputs * shape.outputs
   const samples = rates.builtin.map((rate) => flop / rate)

@@ -8,12 +8,11 @@
 #include "errors.h"
 #include "gather.h"
 #include "math/gemm.h"
-#include "math/peak.h"
 #include "math/target.h"
-#include "math/thread_pool.h"
 #include "memory.h"
 #include "model_wrap.h"
 #include "read_spec.h"
+#include "runtime/thread_pool.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -37,41 +36,10 @@ Napi::Value backend(const Napi::CallbackInfo& info) {
   return object;
 }
 
-Napi::Value peak(const Napi::CallbackInfo& info) {
-  const double threads = info[0].ToNumber().DoubleValue();
-  if (!(threads >= 1.0 && threads <= 4096.0)) {
-    throw Napi::RangeError::New(info.Env(), "Expected an integer from 1 to 4096 for threads");
-  }
-  ThreadPool pool(static_cast<std::size_t>(threads));
-  return Napi::Number::New(info.Env(), measure_peak(pool));
-}
-
-// For benchmarks, as `peak` is.
-Napi::Value product(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const Napi::Object asked = info[0].ToObject();
-  const auto size = [&](const char* name) {
-    const std::size_t n = read_size(asked, name);
-    if (n == 0 || n > 65536) throw Napi::RangeError::New(env, std::string("Expected 1 to 65536 for ") + name);
-    return n;
-  };
-  const Gemm gemm = read_string(asked, "gemm") == "cblas" ? Gemm::cblas : Gemm::builtin;
-  const std::string name = read_string(asked, "product");
-  const Product product = name == "forward"         ? Product::forward
-                          : name == "inputGradient" ? Product::input_gradient
-                                                    : Product::weight_gradient;
-  return Napi::Number::New(env, measure_product(gemm, product, size("rows"), size("inputs"), size("outputs")));
-}
-
 // checkArray(array, columns, domain, classes): Dataset.checkNow without a Dataset.
 Napi::Value check_array(const Napi::CallbackInfo& info) {
   const double columns = info[1].ToNumber().DoubleValue();
   return DatasetWrap::bad_cell(DatasetWrap::of_array(info[0], columns, false), info[2], info[3]);
-}
-
-template <auto FUNCTION>
-auto coded(const Napi::CallbackInfo& info) {
-  return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
 }
 
 // A worker thread that ends unloads the addon if it alone has loaded it, but threads that wait for work are in its
@@ -89,6 +57,8 @@ void stay_loaded() {
 #endif
 }
 
+}  // namespace
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   stay_loaded();
   auto* data = new AddonData;
@@ -103,13 +73,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("backend", Napi::Function::New(env, coded<backend>));
   exports.Set("gather", Napi::Function::New(env, coded<gather>));
   exports.Set("useAvailableMemory", Napi::Function::New(env, coded<use_available_memory>));
-  exports.Set("peak", Napi::Function::New(env, coded<peak>));
-  exports.Set("product", Napi::Function::New(env, coded<product>));
   return exports;
 }
-
-}  // namespace
-
-NODE_API_MODULE(aevb, initialize)
 
 }  // namespace aevb::binding

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "errors.h"
 #include "job.h"
 
 namespace aevb::binding {
@@ -15,6 +16,15 @@ struct AddonData {
   Napi::FunctionReference available_memory;
   Executor executor;  // for work that belongs to no model
 };
+
+// Sets the exports: NativeAddon of src/native.ts.
+Napi::Object initialize(Napi::Env env, Napi::Object exports);
+
+// A function as JavaScript calls it.
+template <auto FUNCTION>
+auto coded(const Napi::CallbackInfo& info) {
+  return or_throw_in_javascript(info.Env(), [&] { return FUNCTION(info); });
+}
 
 inline AddonData& addon_data(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "dataset.h"
+#include "data/dataset.h"
 #include "errors.h"
 #include "job.h"
 

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "exceptions.h"
+#include "runtime/exceptions.h"
 
 namespace aevb::binding {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "array_view.h"
-#include "strided.h"
+#include "tensor/strided.h"
 
 namespace aevb::binding {
 

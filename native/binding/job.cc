@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "errors.h"
-#include "exceptions.h"
+#include "runtime/exceptions.h"
 
 namespace aevb::binding {
 

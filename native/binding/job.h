@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "channel.h"
-#include "jobs/executor.h"
+#include "runtime/executor.h"
 
 namespace aevb::binding {
 

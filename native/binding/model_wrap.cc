@@ -14,12 +14,12 @@
 #include "addon.h"
 #include "array_view.h"
 #include "dataset_wrap.h"
-#include "discrete.h"
 #include "errors.h"
-#include "log_likelihood.h"
+#include "infer/discrete.h"
+#include "infer/log_likelihood.h"
+#include "infer/refine.h"
 #include "memory.h"
 #include "read_spec.h"
-#include "refine.h"
 
 namespace aevb::binding {
 
@@ -30,15 +30,6 @@ using Clock = std::chrono::steady_clock;
 Napi::Object options_of(const Napi::CallbackInfo& info, std::size_t position) {
   if (!info[position].IsObject()) throw Napi::TypeError::New(info.Env(), "Expected an object for options");
   return info[position].As<Napi::Object>();
-}
-
-Napi::Object terms_object(Napi::Env env, const Terms& terms) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("loss", Napi::Number::New(env, terms.loss));
-  object.Set("reconstruction", Napi::Number::New(env, terms.reconstruction));
-  object.Set("kl", Napi::Number::New(env, terms.kl));
-  object.Set("examples", Napi::Number::New(env, static_cast<double>(terms.examples)));
-  return object;
 }
 
 std::int64_t arena_bytes(const Model& model) {
@@ -77,17 +68,26 @@ float* floats_of(const Napi::Value& value, std::size_t elements) {
   return static_cast<float*>(view.data);
 }
 
+}  // namespace
+
+Napi::Object terms_object(Napi::Env env, const Terms& terms) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("loss", Napi::Number::New(env, terms.loss));
+  object.Set("reconstruction", Napi::Number::New(env, terms.reconstruction));
+  object.Set("kl", Napi::Number::New(env, terms.kl));
+  object.Set("examples", Napi::Number::New(env, static_cast<double>(terms.examples)));
+  return object;
+}
+
 Napi::Object tensors_object(Napi::Env env, const Model& model, const float* arena) {
   Napi::Object object = Napi::Object::New(env);
   for (const ParameterInfo& info : model.table()) {
     auto values = new_floats(env, info.elements(), 1);
-    model.unpack(arena, info, values.Data());
+    read_tensor(values.Data(), arena, info);
     object.Set(info.name, values);
   }
   return object;
 }
-
-}  // namespace
 
 Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(env, "Model",
@@ -108,7 +108,6 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::exact_log_likelihood>>("exactLogLikelihood"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::anomaly_score>>("anomalyScore"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::refine>>("refine"),
-                         InstanceMethod<&ModelWrap::coded<&ModelWrap::gradient>>("gradient"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::dispose>>("dispose"),
                      });
 }
@@ -149,6 +148,10 @@ void ModelWrap::dispose(const Napi::CallbackInfo&) {
   *disposed_ = true;
   executor_.cancel_all();
   give_back();
+}
+
+Model& ModelWrap::model_of(const Napi::Value& value) {
+  return Napi::ObjectWrap<ModelWrap>::Unwrap(value.As<Napi::Object>())->live().model;
 }
 
 LiveModel& ModelWrap::live() const {
@@ -211,7 +214,7 @@ void ModelWrap::write_parameters(const Napi::CallbackInfo& info) {
     arrays.push_back(value.As<Napi::Float32Array>());
   }
   for (std::size_t i = 0; i < arrays.size(); ++i) model.write(model.table()[i], arrays[i].Data());
-  model.refresh_transposed();
+  model.refresh_derived();
 }
 
 void ModelWrap::begin_fit(const Napi::CallbackInfo& info) {
@@ -259,8 +262,8 @@ Proposal read_proposal(const Napi::Object& options) {
 // Heads of all groups, in their order.
 std::vector<std::size_t> head_units(const Model& model) {
   std::vector<std::size_t> units;
-  for (const LatentGroup& group : model.latents) {
-    for (const DenseLayer& head : group.heads) units.push_back(head.out);
+  for (const LatentGroup& group : model.latents()) {
+    for (const Head& head : group.posterior_heads) units.push_back(head.units);
   }
   return units;
 }
@@ -275,7 +278,7 @@ struct Posteriors {
       heads.push_back(values.Data());
       list.Set(static_cast<std::uint32_t>(i), values);
     }
-    auto means = new_floats(env, rows, model.latent_width);
+    auto means = new_floats(env, rows, model.layout().latent_width);
     mean = means.Data();
     object.Set("heads", list);
     object.Set("mean", means);
@@ -299,7 +302,7 @@ std::size_t threads_for(const Model& model, std::size_t rows, std::size_t draws,
 double floats_of_posteriors(const Model& model, std::size_t rows) {
   const std::vector<std::size_t> units = head_units(model);
   // The facade takes the means of several groups apart.
-  const std::size_t means = model.latent_width * (model.latents.size() > 1 ? 2 : 1);
+  const std::size_t means = model.layout().latent_width * (model.latents().size() > 1 ? 2 : 1);
   return static_cast<double>(rows) * static_cast<double>(std::accumulate(units.begin(), units.end(), means));
 }
 
@@ -434,13 +437,13 @@ Napi::Value ModelWrap::encode(const Napi::CallbackInfo& info) {
   const Napi::Object options = options_of(info, 1);
   const Drawing drawing = drawing_of(options);
   const std::size_t threads = read_size(options, "threads");
-  const double drawn = drawing.draw ? floats_of_rows(data.rows(), live().model.latent_width) : 0.0;
+  const double drawn = drawing.draw ? floats_of_rows(data.rows(), live().model.layout().latent_width) : 0.0;
   afford_rows(info.Env(), floats_of_posteriors(live().model, data.rows()) + drawn, data.rows(), threads);
   const Posteriors answer(info.Env(), live().model, data.rows());
   Napi::Object object = answer.object;
   PosteriorDraws draws{nullptr, drawing.seed};
   if (drawing.draw) {
-    auto z = new_floats(info.Env(), data.rows(), live().model.latent_width);
+    auto z = new_floats(info.Env(), data.rows(), live().model.layout().latent_width);
     draws.z = z.Data();
     object.Set("z", z);
   }
@@ -472,10 +475,10 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
   if (count > 1) afford(env, rows_bytes(live().model, count, 1));
-  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.latent_width);
+  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.layout().latent_width);
   PosteriorDraws draws;
   if (info[6].IsTypedArray()) {
-    draws = {floats_of(info[6], count * live().model.latent_width),
+    draws = {floats_of(info[6], count * live().model.layout().latent_width),
              static_cast<std::uint64_t>(info[7].ToNumber().Int64Value())};
   }
   const FlushDenormals flush;
@@ -493,7 +496,7 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::decode(const Napi::CallbackInfo& info) {
   const ModelSpec& spec = live().model.spec();
-  const Dataset z = rows_of(info[0], live().model.latent_width);
+  const Dataset z = rows_of(info[0], live().model.layout().latent_width);
   const Napi::Object options = options_of(info, 1);
   const auto condition = condition_of(spec, options.Get("condition"), z.rows());
   const Drawing drawing = drawing_of(options);
@@ -532,8 +535,8 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const auto condition = condition_of(model.spec(), options.Get("condition"), count);
   const Drawing drawing = drawing_of(options);
   const std::size_t threads = read_size(options, "threads");
-  afford_rows(env, floats_of_rows(count, model.spec().input + model.latent_width), count, threads);
-  auto x = new_floats(env, count, model.spec().input), z = new_floats(env, count, model.latent_width);
+  afford_rows(env, floats_of_rows(count, model.spec().input + model.layout().latent_width), count, threads);
+  auto x = new_floats(env, count, model.spec().input), z = new_floats(env, count, model.layout().latent_width);
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("x", x);
   answer.Set("z", z);
@@ -629,41 +632,6 @@ Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {
   return infer(
       info, data.rows(), 1, threads,
       [data, to = score.Data()](const Inference& inference) { inference.anomaly_score(to, data); }, filled(score));
-}
-
-Napi::Value ModelWrap::gradient(const Napi::CallbackInfo& info) {
-  refuse_while(training_jobs_ > 0, info.Env());
-  const ModelSpec& spec = live().model.spec();
-  const Examples data = examples_of(info);
-  const Napi::Object options = options_of(info, 1);
-  const Napi::Value given = options.Get("epsilon"), step_value = options.Get("step");
-  auto epsilon = std::make_shared<std::vector<float>>();
-  if (given.IsTypedArray()) {
-    const auto array = given.As<Napi::Float32Array>();
-    if (array.ElementLength() != data.rows() * spec.objective.samples * live().model.noise_width) {
-      throw Napi::RangeError::New(info.Env(), "Expected [rows * samples, width of the noise] elements for epsilon");
-    }
-    epsilon->assign(array.Data(), array.Data() + array.ElementLength());
-  }
-  const std::uint32_t step = step_value.IsNumber() ? step_value.As<Napi::Number>().Uint32Value() : 0;
-  struct Answer {
-    Terms terms;
-    AlignedFloats gradients;
-  };
-  const auto answer = std::make_shared<Answer>();
-  return infer(
-      info, data.rows(), spec.objective.samples, read_size(options, "threads"),
-      [live = live_, data, epsilon, step, answer](const Inference& inference) {
-        answer->terms =
-            live->trainer.gradient(data, inference.pool, epsilon->empty() ? nullptr : epsilon->data(), step);
-        answer->gradients = AlignedFloats(live->trainer.gradients().size());
-        answer->gradients.copy_from(live->trainer.gradients());
-      },
-      [live = live_, answer](Napi::Env env) -> Napi::Value {
-        Napi::Object object = terms_object(env, answer->terms);
-        object.Set("gradients", tensors_object(env, live->model, answer->gradients.data()));
-        return object;
-      });
 }
 
 }  // namespace aevb::binding

@@ -6,12 +6,12 @@
 #include <functional>
 #include <memory>
 
-#include "dataset.h"
+#include "data/dataset.h"
 #include "errors.h"
-#include "inference.h"
+#include "infer/inference.h"
 #include "job.h"
-#include "model.h"
-#include "trainer.h"
+#include "model/model.h"
+#include "train/trainer.h"
 
 namespace aevb::binding {
 
@@ -28,6 +28,9 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   static Napi::Function define(Napi::Env env);
   explicit ModelWrap(const Napi::CallbackInfo& info);
   ~ModelWrap() override;
+
+  // The core's model of a NativeModel.
+  static Model& model_of(const Napi::Value& value);
 
  private:
   template <auto METHOD>
@@ -51,7 +54,6 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   Napi::Value exact_log_likelihood(const Napi::CallbackInfo& info);
   Napi::Value anomaly_score(const Napi::CallbackInfo& info);
   Napi::Value refine(const Napi::CallbackInfo& info);
-  Napi::Value gradient(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   bool collected() const override;
@@ -83,5 +85,11 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   std::int64_t bytes_ = 0;                    // that the garbage collector has been told of
   Executor executor_;
 };
+
+// Terms of src/native.ts.
+Napi::Object terms_object(Napi::Env env, const Terms& terms);
+
+// An arena of the model's layout, as an object of the tensors' names and row-major values.
+Napi::Object tensors_object(Napi::Env env, const Model& model, const float* arena);
 
 }  // namespace aevb::binding

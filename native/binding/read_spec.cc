@@ -190,9 +190,9 @@ std::vector<std::size_t> read_sizes(const Napi::Object& object, const char* name
   return sizes;
 }
 
-std::vector<DenseSpec> read_layers(const Napi::Object& object, const char* name) {
+std::vector<LayerSpec> read_layers(const Napi::Object& object, const char* name) {
   const Napi::Array array = read_array(object, name);
-  std::vector<DenseSpec> layers;
+  std::vector<LayerSpec> layers;
   for (std::uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Object layer = object_at(array, i, name);
     layers.push_back({read_size(layer, "units"), read_choice(layer, "activation", ACTIVATIONS)});

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "spec.h"
+#include "spec/spec.h"
 
 namespace aevb::binding {
 

@@ -10,10 +10,10 @@
 
 #include "kernels.h"
 #include "layers/activation.h"
-#include "math/panels.h"
-#include "reference.h"
-#include "spec.h"
+#include "reference/layers.h"
+#include "spec/spec.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "models.h"
 #include "random_specs.h"
-#include "trainer.h"
+#include "train/trainer.h"
 
 namespace {
 

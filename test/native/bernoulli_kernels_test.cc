@@ -8,7 +8,7 @@
 
 #include "kernels.h"
 #include "likelihood/bernoulli.h"
-#include "reference.h"
+#include "reference/layers.h"
 #include "support.h"
 
 namespace aevb {

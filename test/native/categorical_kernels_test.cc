@@ -8,7 +8,7 @@
 #include "kernels.h"
 #include "likelihood/categorical.h"
 #include "likelihood_kernels.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
 
 namespace aevb {

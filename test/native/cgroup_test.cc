@@ -1,6 +1,6 @@
 // The quota of a control group, from files as Linux lays them out.
 
-#include "math/cgroup.h"
+#include "runtime/cgroup.h"
 
 #include <gtest/gtest.h>
 

@@ -9,17 +9,17 @@
 #include <string>
 #include <vector>
 
+#include "bench/gradient.h"
 #include "comparison.h"
 #include "latent/latent.h"
-#include "latent/prior_sample.h"
-#include "math/thread_pool.h"
+#include "model/prior_sample.h"
 #include "models.h"
 #include "objective/objective.h"
 #include "random_specs.h"
-#include "reference_model.h"
-#include "reference_objective.h"
+#include "reference/model.h"
+#include "reference/objective.h"
+#include "runtime/thread_pool.h"
 #include "support.h"
-#include "trainer.h"
 
 namespace aevb {
 namespace {
@@ -52,7 +52,7 @@ reference::Batch batch_of(const Model& model, const ExampleData& data, const Vec
   batch.epsilon = epsilon;
   if (spec.objective.mmd > 0.0) {
     const std::size_t R = rows * spec.objective.samples;
-    test::Matrix draws(R, model.latent_width, model.latent_width);
+    test::Matrix draws(R, model.layout().latent_width, model.layout().latent_width);
     sample_prior(draws, model, spec.seed, Purpose::discrepancy, step, 0, R);
     batch.prior_draws = draws.values();
   }
@@ -60,7 +60,7 @@ reference::Batch batch_of(const Model& model, const ExampleData& data, const Vec
 }
 
 reference::Moment moment_of(const Model& model, std::size_t rows) {
-  Step step(model);
+  Step step(model.spec());
   step.begin(model.spec(), rows, static_cast<double>(model.epochs_trained));
   reference::Moment moment;
   moment.beta = step.beta;
@@ -71,14 +71,14 @@ reference::Moment moment_of(const Model& model, std::size_t rows) {
 }
 
 Vector noise_of(const Model& model, std::uint32_t step, std::size_t R) {
-  Vector epsilon(R * model.noise_width);
-  for (std::size_t i = 0; i < model.latents.size(); ++i) {
-    const LatentGroup& group = model.latents[i];
+  Vector epsilon(R * model.layout().noise_width);
+  for (std::size_t i = 0; i < model.latents().size(); ++i) {
+    const LatentGroup& group = model.latents()[i];
     test::Matrix noise(R, group.noise_width, group.noise_width);
     latent_noise(noise, group.spec, R, model.spec().seed, Purpose::epsilon, step, 0, static_cast<std::uint32_t>(i));
     for (std::size_t r = 0; r < R; ++r) {
       for (std::size_t c = 0; c < group.noise_width; ++c) {
-        epsilon[r * model.noise_width + group.first_noise + c] = static_cast<double>(noise.at(r, c));
+        epsilon[r * model.layout().noise_width + group.noise_offset + c] = static_cast<double>(noise.at(r, c));
       }
     }
   }
@@ -91,12 +91,11 @@ void check_gradient(const ModelSpec& spec, Random* random) {
   model.epochs_trained = 1;  // within a warm-up
   const std::size_t rows = 2 + random->index(5);
   const ExampleData data = test::random_examples(spec, rows, random);
-  Trainer trainer(model);
   ThreadPool pool(2);
-  const Terms terms = trainer.gradient(data.examples(spec), pool, nullptr, STEP);
+  const auto [terms, arena] = loss_and_gradient(model, data.examples(spec), pool, nullptr, STEP);
   reference::Parameters parameters = test::parameters_of(model);
   const reference::Parameters frozen = parameters;
-  const reference::Parameters gradient = test::parameters_of(model, trainer.gradients().data());
+  const reference::Parameters gradient = test::parameters_of(model, arena.data());
 
   const Vector epsilon = noise_of(model, STEP, rows * spec.objective.samples);
   const reference::Batch batch = batch_of(model, data, epsilon, STEP);
@@ -155,11 +154,9 @@ TEST(ComposedGradient, IsTheSameBitsWithAnyNumberOfThreads) {
     const ExampleData data = test::random_examples(spec, 70, &random);
     std::vector<Vector> of_threads;
     for (const std::size_t threads : {1, 3}) {
-      Trainer trainer(model);
       ThreadPool pool(threads);
-      trainer.gradient(data.examples(spec), pool, nullptr, 0);
-      const float* values = trainer.gradients().data();
-      of_threads.emplace_back(values, values + trainer.gradients().size());
+      const auto [terms, arena] = loss_and_gradient(model, data.examples(spec), pool, nullptr, 0);
+      of_threads.emplace_back(arena.data(), arena.data() + arena.size());
     }
     EXPECT_EQ(of_threads[0], of_threads[1]);
   }

@@ -9,7 +9,7 @@
 #include "kernels.h"
 #include "likelihood/continuous_bernoulli.h"
 #include "likelihood_kernels.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
 
 namespace aevb {

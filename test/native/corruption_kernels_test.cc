@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "binarize.h"
-#include "corruption.h"
+#include "data/binarize.h"
+#include "data/corruption.h"
 #include "kernels.h"
-#include "reference_objective.h"
+#include "reference/objective.h"
 #include "support.h"
 
 namespace aevb {

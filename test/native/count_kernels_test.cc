@@ -13,7 +13,7 @@
 #include "likelihood/poisson.h"
 #include "likelihood_kernels.h"
 #include "math/log_factorial.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
 
 namespace aevb {

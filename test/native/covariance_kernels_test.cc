@@ -15,9 +15,9 @@
 #include "likelihood/full_covariance.h"
 #include "likelihood/low_rank.h"
 #include "likelihood_kernels.h"
-#include "math/panels.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 namespace {

@@ -1,6 +1,6 @@
 // Data sets: domains, and what bytes count as.
 
-#include "dataset.h"
+#include "data/dataset.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Models whose z has few states, where everything has an exact value: sums over all states, written out here.
 
-#include "discrete.h"
+#include "infer/discrete.h"
 
 #include <gtest/gtest.h>
 
@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "estimates.h"
-#include "importance_weights.h"
+#include "infer/importance_weights.h"
+#include "infer/mean_field.h"
+#include "infer/refine.h"
 #include "latent/latent.h"
 #include "latent/recover_noise.h"
 #include "latents.h"
-#include "mean_field.h"
 #include "models.h"
-#include "refine.h"
 #include "support.h"
 
 namespace aevb {
@@ -121,7 +121,7 @@ class DiscreteModel {
       for (float& value : values) value = static_cast<float>(random.uniform(-1.0, 1.0) * (decoder ? 2.0 : 0.7));
       model.write(info, values.data());
     }
-    model.refresh_transposed();
+    model.refresh_derived();
   }
 
   static constexpr std::size_t ROWS = 70, D = 11;
@@ -169,10 +169,10 @@ LatentSpec bernoulli(std::size_t units) {
 
 struct Refined {
   Refined(const Inference& inference, const DiscreteModel& of, const Refinement& refinement)
-      : before(of.ROWS), after(of.ROWS), mean(of.ROWS * of.model.latent_width) {
+      : before(of.ROWS), after(of.ROWS), mean(of.ROWS * of.model.layout().latent_width) {
     std::vector<float*> views;
-    for (const LatentGroup& group : of.model.latents) {
-      for (const DenseLayer& head : group.heads) heads.emplace_back(of.ROWS * head.out);
+    for (const LatentGroup& group : of.model.latents()) {
+      for (const Head& head : group.posterior_heads) heads.emplace_back(of.ROWS * head.units);
     }
     for (std::vector<float>& head : heads) views.push_back(head.data());
     refine(inference, views, mean.data(), before.data(), after.data(), of.examples(), refinement);
@@ -189,7 +189,7 @@ class FewStates : public testing::TestWithParam<std::vector<LatentSpec>> {
   // log p(x|z) of each state of a row, from decode alone.
   std::vector<Vector> scores() const {
     const std::vector<DiscreteVariable> variables = discrete_variables(of.model);
-    const std::size_t states = discrete_states(of.model), Z = of.model.latent_width, D = DiscreteModel::D;
+    const std::size_t states = discrete_states(of.model), Z = of.model.layout().latent_width, D = DiscreteModel::D;
     std::vector<float> z(states * Z), mean(states * D);
     fill_states({z.data(), Z, Z}, variables, 0, states);
     std::vector<Vector> all;
@@ -213,7 +213,7 @@ class FewStates : public testing::TestWithParam<std::vector<LatentSpec>> {
   MeanField::Factors factors(const Refined& refined, std::size_t row) const {
     MeanField::Factors q;
     for (const DiscreteVariable& variable : discrete_variables(of.model)) {
-      const std::size_t Z = of.model.latent_width;
+      const std::size_t Z = of.model.layout().latent_width;
       const float* p = refined.mean.data() + row * Z + variable.z;
       if (variable.bernoulli) q.insert(q.end(), {1.0 - static_cast<double>(p[0]), static_cast<double>(p[0])});
       for (std::size_t k = 0; !variable.bernoulli && k < variable.classes; ++k) q.push_back(static_cast<double>(p[k]));
@@ -340,7 +340,7 @@ TEST(RecoverNoise, GivesBackWhatZWasMadeOf) {
     test::Random random(2);
     std::vector<std::vector<float>> heads;
     std::vector<ConstPanels> views;
-    for (const LatentHead& head : latent_heads(spec)) {
+    for (const PosteriorHead& head : posterior_heads(spec)) {
       heads.push_back(test::to_floats(random.floats(head.units, -1.0, 1.0)));
       views.push_back({heads.back().data(), head.units, head.units});
     }

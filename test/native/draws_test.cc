@@ -20,7 +20,7 @@
 #include "likelihood/likelihood.h"
 #include "math/log_factorial.h"
 #include "math/random.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
 
 namespace aevb {
@@ -475,7 +475,7 @@ TEST(Draws, DependOnTheirPlaceAlone) {
     SCOPED_TRACE(std::to_string(static_cast<int>(spec.type)) + ", " +
                  std::to_string(static_cast<int>(spec.covariance)));
     std::vector<Vector> values;
-    for (std::size_t i = 0; i < likelihood_heads(spec).size(); ++i) {
+    for (std::size_t i = 0; i < likelihood_head_names(spec).size(); ++i) {
       const std::size_t units = likelihood_head_units(spec, i, D);
       const double most = units == D ? 2.0 : 0.3;
       values.push_back(random.floats(R * units, -most, most));
@@ -510,7 +510,7 @@ TEST(Draws, FromWhatIsNotFiniteComeToAnEnd) {
     SCOPED_TRACE(static_cast<int>(spec.type));
     for (const float bad : {NOT_A_NUMBER, test::INFINITE, -test::INFINITE}) {
       std::vector<Vector> zeros;
-      for (std::size_t i = 0; i < likelihood_heads(spec).size(); ++i) {
+      for (std::size_t i = 0; i < likelihood_head_names(spec).size(); ++i) {
         zeros.emplace_back(R * likelihood_head_units(spec, i, D));
       }
       Heads heads(spec, zeros, R, D, 16);

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "inference.h"
-#include "log_likelihood.h"
+#include "infer/inference.h"
+#include "infer/log_likelihood.h"
 
 namespace aevb::test {
 

@@ -9,9 +9,9 @@
 #include "kernels.h"
 #include "likelihood/gaussian.h"
 #include "likelihood_kernels.h"
-#include "math/panels.h"
-#include "reference.h"
+#include "reference/layers.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 namespace {

@@ -12,10 +12,10 @@
 #include <tuple>
 #include <vector>
 
-#include "math/aligned.h"
 #include "math/panel_ops.h"
 #include "math/target.h"
 #include "models.h"
+#include "tensor/aligned.h"
 
 namespace aevb {
 namespace {

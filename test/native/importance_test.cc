@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "comparison.h"
-#include "reference_objective.h"
+#include "reference/objective.h"
 #include "support.h"
 
 namespace aevb {

@@ -1,6 +1,6 @@
 // What a model tells about data, against the plain reference.
 
-#include "inference.h"
+#include "infer/inference.h"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,9 @@
 
 #include "comparison.h"
 #include "estimates.h"
+#include "infer/refine.h"
 #include "models.h"
-#include "refine.h"
+#include "runtime/exceptions.h"
 #include "support.h"
 
 namespace aevb {

@@ -8,9 +8,9 @@
 #include "kernels.h"
 #include "likelihood/laplace.h"
 #include "likelihood_kernels.h"
-#include "math/panels.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 namespace {

@@ -15,7 +15,7 @@
 #include "latent/latent.h"
 #include "latents.h"
 #include "math/random.h"
-#include "reference_latent.h"
+#include "reference/latent.h"
 #include "support.h"
 
 namespace aevb {
@@ -49,7 +49,7 @@ class HeadMatrices {
  public:
   HeadMatrices(const LatentSpec& spec, const Heads& values, std::size_t B, std::size_t width, float padding) {
     std::size_t h = 0;
-    for (const LatentHead& head : latent_heads(spec)) {
+    for (const PosteriorHead& head : posterior_heads(spec)) {
       matrices_.push_back(std::make_unique<Matrix>(values[h], B, head.units, width, padding));
       panels_.push_back(*matrices_.back());
       const_panels_.push_back(*matrices_.back());
@@ -402,7 +402,7 @@ TEST_P(LatentKernels, RowsDoNotDependOnTheirNeighbours) {
       all.add(log_q.values(), keep * L, SOME * L, 1);
       all.add(log_p.values(), keep * L, SOME * L, 1);
       for (std::size_t h = 0; h < dheads.size(); ++h) {
-        all.add(dheads[h].values(), FIRST, SOME, latent_heads(spec)[h].units);
+        all.add(dheads[h].values(), FIRST, SOME, posterior_heads(spec)[h].units);
       }
       return all.numbers;
     };
@@ -433,7 +433,7 @@ TEST(LatentRegistry, OneUnitHasNoCovariance) {
   LatentSpec spec;
   spec.units = 1;
   spec.full_covariance = true;
-  EXPECT_EQ(latent_heads(spec).size(), 2u);
+  EXPECT_EQ(posterior_heads(spec).size(), 2u);
 }
 
 // A draw of discrete variables is exact: each class comes up as often as its probability says, within five standard
@@ -529,7 +529,7 @@ TEST_P(LatentKernels, ShowsWhatIsNotANumber) {
     SCOPED_TRACE(latent.name);
     const LatentSpec& spec = latent.spec;
     const std::size_t Z = latent_width(spec);
-    const std::vector<LatentHead> shapes_of = latent_heads(spec);
+    const std::vector<PosteriorHead> shapes_of = posterior_heads(spec);
     for (const bool discrete : {false, true}) {
       LatentState state = training_state();
       state.discrete = discrete;

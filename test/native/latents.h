@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "latent/latent.h"
-#include "reference_latent.h"
-#include "spec.h"
+#include "reference/latent.h"
+#include "spec/spec.h"
 #include "support.h"
 
 namespace aevb::test {
@@ -74,7 +74,7 @@ inline std::vector<NamedLatent> latents(std::size_t cols) {
 
 inline reference::Heads random_heads(Random* random, const LatentSpec& spec, std::size_t B) {
   reference::Heads heads;
-  for (const LatentHead& head : latent_heads(spec)) {
+  for (const PosteriorHead& head : posterior_heads(spec)) {
     const std::string name = head.name;
     // Small entries, so that L⁻ᵀ of many units does not grow.
     const double limit = name == "cholesky" ? 1.0 / static_cast<double>(spec.units) : name == "logits" ? 4.0 : 1.5;

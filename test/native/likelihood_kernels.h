@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "kernels.h"
-#include "math/panels.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb::test {
 

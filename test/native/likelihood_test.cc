@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "comparison.h"
-#include "math/panels.h"
-#include "reference_likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 namespace {
@@ -76,7 +76,7 @@ Vector data_of(const LikelihoodSpec& spec, std::size_t B, Random& random) {
 TEST(Likelihood, NamesItsHeadsAndParameters) {
   using Names = std::vector<std::string>;
   for (const LikelihoodSpec& spec : every_likelihood()) {
-    const auto heads = likelihood_heads(spec);
+    const auto heads = likelihood_head_names(spec);
     const Names names(heads.begin(), heads.end());
     const bool laplace = spec.type == LikelihoodType::laplace;
     if (spec.type == LikelihoodType::poisson) {
@@ -114,7 +114,7 @@ TEST(Likelihood, IsItsPlainForm) {
     for (const std::size_t width : {std::size_t{16}, std::size_t{48}, std::size_t{64}}) {
       SCOPED_TRACE("type " + std::to_string(static_cast<int>(spec.type)) + ", dispersion " +
                    std::to_string(static_cast<int>(spec.dispersion)));
-      const std::size_t count = likelihood_heads(spec).size();
+      const std::size_t count = likelihood_head_names(spec).size();
       std::vector<Vector> heads;
       std::deque<Matrix> matrices;
       for (std::size_t i = 0; i < count; ++i) {

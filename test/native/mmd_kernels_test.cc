@@ -9,7 +9,7 @@
 
 #include "kernels.h"
 #include "objective/mmd.h"
-#include "reference_objective.h"
+#include "reference/objective.h"
 #include "support.h"
 
 namespace aevb {

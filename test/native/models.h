@@ -7,9 +7,9 @@
 
 #include "math/gemm.h"
 #include "math/target.h"
-#include "model.h"
-#include "reference.h"
-#include "spec.h"
+#include "model/model.h"
+#include "reference/layers.h"
+#include "spec/spec.h"
 #include "support.h"
 
 namespace aevb::test {
@@ -94,7 +94,7 @@ inline reference::Parameters parameters_of(const Model& model, const float* aren
   reference::Parameters parameters;
   for (const ParameterInfo& info : model.table()) {
     std::vector<float> values(info.elements());
-    model.unpack(arena, info, values.data());
+    read_tensor(values.data(), arena, info);
     parameters[info.name] = Vector(values.begin(), values.end());
   }
   return parameters;

@@ -1,6 +1,6 @@
 // Class numbers as columns of zeros and ones.
 
-#include "one_hot.h"
+#include "data/one_hot.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernels.h"
-#include "reference_objective.h"
+#include "reference/objective.h"
 #include "support.h"
 
 namespace aevb {

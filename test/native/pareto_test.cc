@@ -1,6 +1,6 @@
 // The shape of a tail, and what it says of an estimate, against ArviZ and against distributions that are known.
 
-#include "pareto.h"
+#include "infer/pareto.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-#include "importance_weights.h"
+#include "infer/importance_weights.h"
 #include "pareto_expected.h"
 #include "support.h"
 

@@ -8,7 +8,7 @@
 #include "kernels.h"
 #include "latent/gaussian.h"
 #include "latent/location_scale.h"
-#include "reference.h"
+#include "reference/layers.h"
 #include "support.h"
 
 namespace aevb {

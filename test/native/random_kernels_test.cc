@@ -9,7 +9,7 @@
 
 #include "kernels.h"
 #include "math/random.h"
-#include "reference.h"
+#include "reference/layers.h"
 #include "support.h"
 
 namespace aevb {

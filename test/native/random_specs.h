@@ -8,10 +8,10 @@
 
 #include "latent/latent.h"
 #include "likelihood/likelihood.h"
+#include "model/rows.h"
 #include "models.h"
-#include "reference_objective.h"
-#include "rows.h"
-#include "spec.h"
+#include "reference/objective.h"
+#include "spec/spec.h"
 #include "support.h"
 
 namespace aevb::test {
@@ -252,7 +252,7 @@ inline ModelSpec random_spec(Random* random) {
   const Activation smooth[] = {Activation::tanh, Activation::softplus, Activation::silu,
                                Activation::gelu, Activation::sigmoid,  Activation::identity};
   const auto layers = [&] {
-    std::vector<DenseSpec> stack;
+    std::vector<LayerSpec> stack;
     for (std::size_t i = random->index(3); i > 0; --i) {
       stack.push_back({1 + random->index(5), smooth[random->index(std::size(smooth))]});
     }

@@ -1,8 +1,6 @@
 // Holds the twins of posteriors and priors to mathematics: every gradient to differences, every density to its
 // integral, every divergence to sums, integrals and draws.
 
-#include "reference_latent.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,6 +10,7 @@
 
 #include "comparison.h"
 #include "latents.h"
+#include "reference/latent.h"
 #include "support.h"
 
 namespace aevb::reference {

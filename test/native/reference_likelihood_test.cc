@@ -1,7 +1,5 @@
 // Holds the plain likelihoods to mathematics: gradients to differences, probabilities to sums and integrals.
 
-#include "reference_likelihood.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,6 +12,7 @@
 
 #include "comparison.h"
 #include "likelihood/likelihood.h"
+#include "reference/likelihood.h"
 #include "support.h"
 
 namespace aevb::reference {

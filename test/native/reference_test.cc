@@ -1,8 +1,6 @@
 // Holds the reference to mathematics: every gradient to differences of the function itself, every density to its
 // integral, every bound to what it bounds.
 
-#include "reference.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "comparison.h"
+#include "reference/layers.h"
 #include "support.h"
 
 namespace aevb::reference {
@@ -190,7 +189,7 @@ std::vector<std::pair<std::string, LikelihoodSpec>> every_likelihood() {
 std::vector<ModelCase> model_cases() {
   struct Depth {
     std::string name;
-    std::vector<DenseSpec> encoder, decoder;
+    std::vector<LayerSpec> encoder, decoder;
   };
   const std::vector<Depth> depths{
       {"Linear", {}, {}},

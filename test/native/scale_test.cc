@@ -11,10 +11,10 @@
 #include "kernels.h"
 #include "latent/spread_bound.h"
 #include "math/column_scale.h"
-#include "reference_scaling.h"
-#include "scaling.h"
+#include "model/scaling.h"
+#include "reference/scaling.h"
 #include "support.h"
-#include "trainer.h"
+#include "train/trainer.h"
 
 namespace aevb {
 namespace {

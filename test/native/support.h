@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "math/aligned.h"
-#include "math/panels.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/aligned.h"
+#include "tensor/panels.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>

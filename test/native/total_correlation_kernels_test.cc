@@ -10,7 +10,7 @@
 
 #include "kernels.h"
 #include "objective/total_correlation.h"
-#include "reference_objective.h"
+#include "reference/objective.h"
 #include "support.h"
 
 namespace aevb {

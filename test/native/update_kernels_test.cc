@@ -11,8 +11,8 @@
 
 #include "kernels.h"
 #include "optimizer/update.h"
-#include "reference.h"
-#include "spec.h"
+#include "reference/layers.h"
+#include "spec/spec.h"
 #include "support.h"
 
 namespace aevb {

@@ -13,7 +13,7 @@
 #include <cstddef>
 
 #include "latent/prior.h"
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

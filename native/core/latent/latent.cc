@@ -52,7 +52,7 @@ Noise noise_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state
 
 }  // namespace
 
-std::vector<LatentHead> latent_heads(const LatentSpec& spec) {
+std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec) {
   const std::size_t U = spec.units;
   switch (spec.type) {
     case PosteriorType::gaussian:
@@ -69,7 +69,7 @@ std::vector<LatentHead> latent_heads(const LatentSpec& spec) {
   return {};
 }
 
-const SpreadBound* latent_head_bound(const LatentSpec& spec, std::size_t head) {
+const SpreadBound* posterior_head_bound(const LatentSpec& spec, std::size_t head) {
   if (discrete_variables(spec) || head != 1) return nullptr;
   return spec.type == PosteriorType::gaussian ? &LOG_VARIANCE_BOUND : &LOG_SCALE_BOUND;
 }

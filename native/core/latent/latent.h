@@ -5,7 +5,7 @@
 // datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
 // latent_prior_parameters floats, and is not read where there are none. `scratch` is latent_scratch_floats floats.
 // Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are as bound_spread
-// leaves them (latent_head_bound); where an exponential of others overflows, the result is not finite.
+// leaves them (posterior_head_bound); where an exponential of others overflows, the result is not finite.
 //
 // What overwrites a gradient leaves zeros in its padding; what adds to one does not touch the padding.
 #pragma once
@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "latent/spread_bound.h"
-#include "math/panels.h"
 #include "math/random.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 
-struct LatentHead {
+struct PosteriorHead {
   const char* name;
   std::size_t units;
 };
@@ -29,10 +29,10 @@ struct LatentHead {
 // gaussian: mean, logVariance [U]; with a full covariance L Lᵀ and U > 1 logVariance is the logarithm of L's squared
 // diagonal, and a third head, cholesky [U (U − 1)/2], holds the entries below it, row by row. laplace, logistic: mean,
 // logScale [U]. categorical: logits [U classes]. bernoulli: logits [U].
-std::vector<LatentHead> latent_heads(const LatentSpec& spec);
+std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec);
 
 // The bound of a head that is a log-variance or a log-scale, or null.
-const SpreadBound* latent_head_bound(const LatentSpec& spec, std::size_t head);
+const SpreadBound* posterior_head_bound(const LatentSpec& spec, std::size_t head);
 
 std::size_t latent_width(const LatentSpec& spec);        // columns of z
 std::size_t latent_noise_width(const LatentSpec& spec);  // columns of epsilon

@@ -15,8 +15,8 @@
 #include <cstddef>
 
 #include "latent/prior.h"
-#include "math/panels.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

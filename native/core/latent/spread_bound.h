@@ -9,7 +9,7 @@
 
 #include <cstddef>
 
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

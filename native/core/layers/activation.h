@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-#include "math/panels.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -5,9 +5,9 @@
 
 #include <cstddef>
 
-#include "math/panels.h"
 #include "math/zeros.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

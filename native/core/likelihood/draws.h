@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "likelihood/log_dispersion.h"
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -17,7 +17,7 @@
 #include <cstddef>
 
 #include "likelihood/log_dispersion.h"
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

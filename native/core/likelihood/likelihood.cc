@@ -78,7 +78,7 @@ void covariance_forward_backward(double* loss, const LikelihoodSpec& spec, const
 
 }  // namespace
 
-std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec) {
+std::vector<const char*> likelihood_head_names(const LikelihoodSpec& spec) {
   switch (spec.type) {
     case LikelihoodType::bernoulli:
     case LikelihoodType::continuousBernoulli:

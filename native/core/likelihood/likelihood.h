@@ -8,14 +8,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "math/panels.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 
 // The names of the decoder's heads, dense layers without activation ("logits"; "mean", "logVariance"; "mean",
 // "logScale"; "logRate"). A covariance's own stands behind those: "regression", "factor".
-std::vector<const char*> likelihood_heads(const LikelihoodSpec& spec);
+std::vector<const char*> likelihood_head_names(const LikelihoodSpec& spec);
 // Outputs of the i-th: D, but for a covariance's own.
 std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D);
 

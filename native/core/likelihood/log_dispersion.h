@@ -1,7 +1,7 @@
 // Where the logarithm of a dispersion (variance, scale) is to be read.
 #pragma once
 
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "math/aligned.h"
 #include "math/gemm_bfloat16.h"
 #include "math/gemm_builtin.h"
 #include "math/target.h"
+#include "tensor/aligned.h"
 
 #if AEVB_CBLAS_ACCELERATE
 #include <Accelerate/Accelerate.h>

@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <string>
 
-#include "math/panels.h"
 #include "math/precision.h"
 #include "math/zeros.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

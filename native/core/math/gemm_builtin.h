@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "math/panels.h"
 #include "math/zeros.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "math/panels.h"
+#include "tensor/panels.h"
 
 namespace aevb {
 

@@ -2,7 +2,7 @@
 // within an epoch).
 #pragma once
 
-#include "spec.h"
+#include "spec/spec.h"
 
 namespace aevb {
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "math/aligned.h"
 #include "math/panel_ops.h"
+#include "tensor/aligned.h"
 
 #define AEVB_KERNEL_FILE "objective/mmd.cc"
 #include "math/foreach_target.h"

@@ -45,8 +45,8 @@ bool is_plain_gaussian(const LatentSpec& latent, const ObjectiveSpec& objective)
          !objective.deterministic && !couples_rows(objective);
 }
 
-Step::Step(const Model& model) : temperature(model.latents.size()) {
-  for (const LatentGroup& group : model.latents) kl_weight.emplace_back(latent_dimensions(group.spec));
+Step::Step(const ModelSpec& spec) : temperature(spec.latents.size()) {
+  for (const LatentSpec& latent : spec.latents) kl_weight.emplace_back(latent_dimensions(latent));
 }
 
 void Step::begin(const ModelSpec& spec, std::size_t rows, double epochs) {

@@ -10,9 +10,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "model.h"
 #include "objective/score_function.h"
-#include "spec.h"
+#include "spec/spec.h"
 
 namespace aevb {
 
@@ -46,7 +45,7 @@ bool is_plain_gaussian(const LatentSpec& latent, const ObjectiveSpec& objective)
 // What of the objective changes from step to step: follows from how long the model has been trained in its life, in
 // epochs. Memory is taken by the constructor.
 struct Step {
-  explicit Step(const Model& model);
+  explicit Step(const ModelSpec& spec);
 
   // For a batch of `rows`, at `epochs` of the model's life.
   void begin(const ModelSpec& spec, std::size_t rows, double epochs);

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-#include "spec.h"
+#include "spec/spec.h"
 
 namespace aevb {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "math/aligned.h"
 #include "math/panel_ops.h"
+#include "tensor/aligned.h"
 
 #define AEVB_KERNEL_FILE "objective/total_correlation.cc"
 #include "math/foreach_target.h"

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "math/aligned.h"
-#include "spec.h"
+#include "spec/spec.h"
+#include "tensor/aligned.h"
 
 namespace aevb {
 

@@ -1,7 +1,7 @@
 // Learning-rate schedules: the factor of the base rate at each step.
 #pragma once
 
-#include "spec.h"
+#include "spec/spec.h"
 
 namespace aevb {
 

@@ -5,9 +5,9 @@
 
 #define AEVB_KERNEL_FILE "optimizer/update.cc"
 #include "math/foreach_target.h"
-#include "math/panels.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
+#include "tensor/panels.h"
 
 AEVB_BEFORE_KERNELS
 

@@ -1,0 +1,204 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+namespace aevb {
+
+namespace {
+
+bool is_count(float value) {
+  // From 2²³ on every float is whole; below, adding that rounds to a whole number. No call, so loops are vectorised.
+  constexpr float WHOLE = 0x1p23f;
+  const bool whole = value >= WHOLE || (value + WHOLE) - WHOLE == value;
+  return whole && value >= 0.0f && std::isfinite(value);
+}
+
+template <Domain DOMAIN>
+int in_domain(float value) {
+  if constexpr (DOMAIN == Domain::unit) {
+    return static_cast<int>(value >= 0.0f) & static_cast<int>(value <= 1.0f);
+  } else if constexpr (DOMAIN == Domain::counts) {
+    return static_cast<int>(is_count(value));
+  } else {
+    return static_cast<int>(std::abs(value) <= std::numeric_limits<float>::max());
+  }
+}
+
+// Integers, and no call, so that the compiler can vectorise the row; the cell is looked for only where there is one.
+template <Domain DOMAIN, typename Value>
+std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns) {
+  int good = 1;
+  for (std::size_t i = 0; i < columns; ++i) good &= in_domain<DOMAIN>(static_cast<float>(cells[i]));
+  if (good != 0) return std::nullopt;
+  std::size_t i = 0;
+  while (in_domain<DOMAIN>(static_cast<float>(cells[i])) != 0) ++i;
+  return i;
+}
+
+template <typename Value>
+std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t columns, Domain domain,
+                                            std::span<const std::size_t> classes) {
+  if (domain == Domain::codes) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      const auto value = static_cast<float>(cells[i]);
+      if (!is_count(value) || !(static_cast<double>(value) < static_cast<double>(classes[i]))) return i;
+    }
+    return std::nullopt;
+  }
+  if (domain == Domain::oneHot) {
+    std::size_t begin = 0;
+    for (const std::size_t count : classes) {
+      bool found = false;
+      for (std::size_t i = begin; i < begin + count; ++i) {
+        if (cells[i] == Value{0}) continue;
+        if (found || cells[i] != Value{1}) return i;
+        found = true;
+      }
+      if (!found) return begin;
+      begin += count;
+    }
+    return std::nullopt;
+  }
+  if (domain == Domain::unit) return first_outside<Domain::unit>(cells, columns);
+  if (domain == Domain::counts) return first_outside<Domain::counts>(cells, columns);
+  return first_outside<Domain::real>(cells, columns);
+}
+
+template <typename Value>
+std::optional<BadCell> first_bad_cell(const Value* values, std::size_t rows, std::size_t columns, Domain domain,
+                                      std::span<const std::size_t> classes) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    const Value* cells = values + row * columns;
+    const auto column = first_bad_column(cells, columns, domain, classes);
+    if (column) return BadCell{row, *column, static_cast<double>(cells[*column])};
+  }
+  return std::nullopt;
+}
+
+template <typename Value, typename Source>
+std::shared_ptr<const Value> copy_of(const Source* values, std::size_t count) {
+  const auto copy = std::make_shared<const std::vector<Value>>(values, values + count);
+  return {copy, copy->data()};
+}
+
+using Ranges = std::map<std::size_t, std::pair<double, double>>;
+
+// The ranges of columns that are not constant, but that less than 8 floats lie within.
+std::shared_ptr<const Ranges> rounded_columns(const double* values, std::size_t rows, std::size_t columns) {
+  if (rows < 2) return nullptr;
+  std::vector<double> smallest(values, values + columns), largest(smallest);
+  for (std::size_t row = 1; row < rows; ++row) {
+    const double* cells = values + row * columns;
+    for (std::size_t i = 0; i < columns; ++i) {
+      smallest[i] = cells[i] < smallest[i] ? cells[i] : smallest[i];
+      largest[i] = cells[i] > largest[i] ? cells[i] : largest[i];
+    }
+  }
+  Ranges ranges;
+  for (std::size_t i = 0; i < columns; ++i) {
+    const double magnitude = std::max(std::abs(smallest[i]), std::abs(largest[i]));
+    const double spread = largest[i] - smallest[i];
+    if (spread > 0.0 && spread < 8.0 * 0x1p-23 * magnitude) {
+      const auto unit = static_cast<float>(magnitude);
+      const float above = std::nextafter(unit, std::numeric_limits<float>::infinity());
+      if (spread < 8.0 * (static_cast<double>(above) - static_cast<double>(unit))) {
+        ranges.emplace(i, std::pair{smallest[i], largest[i]});
+      }
+    }
+  }
+  return ranges.empty() ? nullptr : std::make_shared<const Ranges>(std::move(ranges));
+}
+
+// Without an owner, so that nothing is counted or let go.
+template <typename Value>
+std::shared_ptr<const Value> borrowed(const Value* values) {
+  return {std::shared_ptr<void>(), values};
+}
+
+}  // namespace
+
+Dataset::Dataset(const float* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  floats_ = copy_of<float>(values, rows * columns);
+  owned_bytes_ = rows * columns * sizeof(float);
+}
+
+Dataset::Dataset(const double* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  rounded_ = rounded_columns(values, rows, columns);
+  floats_ = copy_of<float>(values, rows * columns);
+  owned_bytes_ = rows * columns * sizeof(float);
+}
+
+Dataset::Dataset(const std::uint8_t* values, std::size_t rows, std::size_t columns) : Dataset(rows, columns) {
+  bytes_ = copy_of<std::uint8_t>(values, rows * columns);
+  owned_bytes_ = rows * columns;
+}
+
+Dataset Dataset::borrow(const float* values, std::size_t rows, std::size_t columns) {
+  Dataset data(rows, columns);
+  data.floats_ = borrowed(values);
+  return data;
+}
+
+Dataset Dataset::borrow(const std::uint8_t* values, std::size_t rows, std::size_t columns) {
+  Dataset data(rows, columns);
+  data.bytes_ = borrowed(values);
+  return data;
+}
+
+Dataset Dataset::slice(std::size_t from, std::size_t to) const {
+  Dataset part(*this);
+  part.first_ = first_ + from;
+  part.rows_ = to - from;
+  return part;
+}
+
+std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t> classes) const {
+  if (domain == Domain::oneHot || domain == Domain::codes) {
+    const std::size_t expected =
+        domain == Domain::codes ? classes.size() : std::accumulate(classes.begin(), classes.end(), std::size_t{0});
+    if (expected != columns_) throw std::invalid_argument("classes must fit the columns");
+  }
+  const std::size_t begin = first_ * columns_;
+  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, domain, classes);
+  if (domain == Domain::oneHot || domain == Domain::codes) {
+    return first_bad_cell(bytes_.get() + begin, rows_, columns_, domain, classes);
+  }
+  return std::nullopt;  // every byte is in the other domains
+}
+
+void Dataset::cells(float* out, std::size_t row, std::size_t first, std::size_t count, Scale scale) const {
+  const std::size_t begin = (first_ + row) * columns_ + first;
+  if (floats_) {
+    std::copy_n(floats_.get() + begin, count, out);
+  } else {
+    gather_rows(Panels{out, count, count}, bytes_.get() + begin, nullptr, 1, count, scale);
+  }
+}
+
+std::optional<std::pair<double, double>> Dataset::rounded_range(std::size_t column) const {
+  if (rounded_ == nullptr) return std::nullopt;
+  const auto found = rounded_->find(column);
+  return found == rounded_->end() ? std::nullopt : std::optional(found->second);
+}
+
+void Dataset::gather(Panels out, const std::uint32_t* index, std::size_t count, Scale scale) const {
+  if (bytes_) {
+    gather_rows(out, bytes_.get() + first_ * columns_, index, count, columns_, scale);
+  } else {
+    gather_rows(out, floats_.get() + first_ * columns_, index, count, columns_);
+  }
+}
+
+void Dataset::copy(Panels out, std::size_t first, std::size_t count, Scale scale) const {
+  if (bytes_) {
+    gather_rows(out, bytes_.get() + (first_ + first) * columns_, nullptr, count, columns_, scale);
+  } else {
+    gather_rows(out, floats_.get() + (first_ + first) * columns_, nullptr, count, columns_);
+  }
+}
+
+}  // namespace aevb

@@ -1,0 +1,58 @@
+// A fully connected layer in a network: one position, and the activation with it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "layers/layer.h"
+
+namespace aevb {
+
+class DenseLayer final : public Layer {
+ public:
+  // input_gradient: whether what the layer reads has a gradient; data have none.
+  DenseLayer(std::size_t inputs, std::size_t units, Activation activation, bool input_gradient);
+
+  Shape output_shape() const override { return {units_}; }
+
+  // weight [units, inputs], bias [units]; derived: the weight's transpose, if the backward pass wants it.
+  void declare(ParameterTable& table, const std::string& name) override;
+  void initialize(float* parameters, const ParameterTable& table, Initializer initializer,
+                  std::uint64_t seed) const override;
+  void derive(float* derived, const float* parameters) const override;
+
+  std::vector<std::size_t> buffers(const Capacity& capacity) const override;
+  void forward(const LayerPass& pass, Rows rows) const override;
+  void backward(const LayerPass& pass, Rows rows) const override;
+
+  // A tile is some rows of the weight in one panel, and that panel's bias with the first of them.
+  std::size_t tiles() const override;
+  void tile_gradient(float* gradients, const LayerPass& pass, std::size_t tile, std::size_t rows) const override;
+  Spans tile_spans(std::size_t tile) const override;
+  void tile_updated(float* derived, float* parameters, const LayerPass& pass, std::size_t tile) const override;
+
+  double operations() const override;
+  bool makes_zeros() const override { return activation_ == Activation::relu; }
+  std::size_t products_of_input() const override { return units_; }
+
+  std::size_t bias_offset() const { return bias_offset_; }
+
+ private:
+  struct Tile {
+    std::size_t first_row, rows, panel, cols;
+  };
+  Tile tile_at(std::size_t tile) const;
+  std::size_t tile_rows() const;
+  // What reads the data stays exact: its zeros are left out, which saves more than a shorter format.
+  Precision precision(const LayerPass& pass) const { return input_gradient_ ? pass.precision : Precision::float32; }
+  // What the activation was applied to, if its derivative needs that.
+  Panels before_activation(const LayerPass& pass) const;
+
+  std::size_t inputs_, units_;
+  Activation activation_;
+  bool input_gradient_;
+  std::size_t weight_offset_ = 0, bias_offset_ = 0, transposed_offset_ = 0;
+  std::size_t weight_tensor_ = 0;  // its place in the table; the bias comes next
+};
+
+}  // namespace aevb

@@ -1,0 +1,87 @@
+#include "layers/parameters.h"
+
+#include <functional>
+#include <limits>
+#include <new>
+#include <numeric>
+#include <utility>
+
+#include "math/gemm.h"
+#include "math/panel_ops.h"
+#include "tensor/aligned.h"
+
+namespace aevb {
+
+std::size_t ParameterInfo::elements() const {
+  return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+std::size_t matrix_floats(std::size_t rows, std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  const std::size_t padded = panel_count(cols, width) * width;
+  if (rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / 4 / padded) throw std::bad_alloc();
+  return cache_lines(rows * padded);
+}
+
+Panels matrix_at(float* data, std::size_t rows, std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  return {data, rows * width, width};
+}
+
+ConstPanels matrix_at(const float* data, std::size_t rows, std::size_t cols) {
+  const std::size_t width = matrix_width(cols);
+  return {data, rows * width, width};
+}
+
+std::size_t ParameterTable::add_matrix(std::string name, std::size_t input, std::size_t output) {
+  const std::size_t offset = size_;
+  size_ += matrix_floats(input, output);
+  tensors_.push_back({std::move(name), {output, input}, offset, Layout::outputInput});
+  return offset;
+}
+
+std::size_t ParameterTable::add_vector(std::string name, std::size_t size) {
+  const std::size_t offset = size_, width = matrix_width(size);
+  size_ += cache_lines(panel_count(size, width) * width);
+  tensors_.push_back({std::move(name), {size}, offset, Layout::rowMajor});
+  return offset;
+}
+
+std::size_t ParameterTable::add_parts(const std::string& prefix, const std::vector<Part>& parts) {
+  const std::size_t begin = size_;
+  std::size_t offset = begin;
+  for (const Part& part : parts) {
+    tensors_.push_back({prefix + part.name, part.shape, offset, Layout::rowMajor});
+    offset += tensors_.back().elements();
+  }
+  size_ += cache_lines(offset - begin);
+  return begin;
+}
+
+std::size_t ParameterTable::add_derived(std::size_t rows, std::size_t cols) {
+  const std::size_t offset = derived_size_;
+  derived_size_ += matrix_floats(rows, cols);
+  return offset;
+}
+
+void read_tensor(float* values, const float* arena, const ParameterInfo& info) {
+  const float* from = arena + info.arena_offset;
+  if (info.layout == Layout::rowMajor) {
+    for (std::size_t i = 0; i < info.elements(); ++i) values[i] = from[i];
+    return;
+  }
+  const std::size_t out = info.shape[0], in = info.shape[1];
+  transpose(Panels{values, in * out, in}, matrix_at(from, in, out), in, out);
+}
+
+void write_tensor(float* arena, const float* values, const ParameterInfo& info) {
+  float* to = arena + info.arena_offset;
+  if (info.layout == Layout::rowMajor) {
+    for (std::size_t i = 0; i < info.elements(); ++i) to[i] = values[i];
+    return;
+  }
+  const std::size_t out = info.shape[0], in = info.shape[1];
+  transpose(matrix_at(to, in, out), ConstPanels{values, in * out, in}, out, in);
+}
+
+}  // namespace aevb

@@ -1,0 +1,65 @@
+// Which tensor lies where: the layout of the arena that holds all parameters of a model.
+//
+// The optimiser and the products work in the same layout, so the arena holds matrices in panels; files hold PyTorch's
+// row-major layout, and read and write convert. Arenas of gradients and moments have the same layout.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tensor/panels.h"
+
+namespace aevb {
+
+enum class Layout {
+  rowMajor,     // as in a file
+  outputInput,  // [output, input] in a file, [input, output] in panels here
+};
+
+struct ParameterInfo {
+  std::string name;                // PyTorch's state_dict names
+  std::vector<std::size_t> shape;  // PyTorch's: weights [output, input]
+  std::size_t arena_offset = 0;    // floats before it in the arena
+  Layout layout = Layout::rowMajor;
+
+  std::size_t elements() const;
+};
+
+// The list of a model's tensors, with the arena's size. Layers and others declare theirs in the order of the file.
+class ParameterTable {
+ public:
+  // A matrix in panels, [input, output]; a padded vector; numbers as they are. Each returns the offset in the arena.
+  // Throws std::bad_alloc if the sizes are more than can be counted.
+  std::size_t add_matrix(std::string name, std::size_t input, std::size_t output);
+  std::size_t add_vector(std::string name, std::size_t size);
+  // Tensors that follow each other without gaps, their names behind `prefix`.
+  struct Part {
+    const char* name;
+    std::vector<std::size_t> shape;
+  };
+  std::size_t add_parts(const std::string& prefix, const std::vector<Part>& parts);
+  // Room for what is derived from a parameter: a [rows, cols] matrix in panels. Returns the offset among the derived.
+  std::size_t add_derived(std::size_t rows, std::size_t cols);
+
+  const std::vector<ParameterInfo>& tensors() const { return tensors_; }
+  std::size_t size() const { return size_; }
+  std::size_t derived_size() const { return derived_size_; }
+
+ private:
+  std::vector<ParameterInfo> tensors_;
+  std::size_t size_ = 0, derived_size_ = 0;
+};
+
+// One tensor between an arena and a file's layout; `values` holds elements() floats.
+void read_tensor(float* values, const float* arena, const ParameterInfo& info);
+void write_tensor(float* arena, const float* values, const ParameterInfo& info);
+
+// A matrix of `rows` × `cols` that begins at `data`, in panels as the product wants them.
+Panels matrix_at(float* data, std::size_t rows, std::size_t cols);
+ConstPanels matrix_at(const float* data, std::size_t rows, std::size_t cols);
+
+// Floats of such a matrix, in whole cache lines. Throws std::bad_alloc if that cannot be counted.
+std::size_t matrix_floats(std::size_t rows, std::size_t cols);
+
+}  // namespace aevb

@@ -1,0 +1,62 @@
+// What follows from a model's specification before any memory is taken: its networks, its tensors and where they lie,
+// and which columns of z belong to which group.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "layers/parameters.h"
+#include "network/network.h"
+#include "spec/spec.h"
+
+namespace aevb {
+
+// A layer that a network ends in.
+struct Head {
+  std::string name;
+  std::size_t units = 0;
+  std::size_t value = 0;        // of the network
+  std::size_t bias_offset = 0;  // in the arena
+};
+
+// Where a group of latent variables has its tensors, and which columns of z and of epsilon are its own.
+struct LatentGroup {
+  LatentSpec spec;
+  std::vector<Head> posterior_heads;                   // in the order of posterior_heads() (latent/latent.h)
+  std::size_t z_offset = 0, width = 0;                 // columns of z
+  std::size_t noise_offset = 0, noise_width = 0;       // columns of epsilon
+  std::size_t prior_offset = 0, prior_parameters = 0;  // a learned prior's: in the arena, and how many
+  std::size_t prior_tensor = 0;                        // the place of the first of its tensors in the table
+};
+
+struct ModelLayout {
+  // Throws std::invalid_argument for what cannot be a model, std::bad_alloc if its size cannot be counted.
+  explicit ModelLayout(const ModelSpec& spec);
+
+  ModelSpec spec;
+  ParameterTable parameters;
+  Network encoder, decoder;
+  std::vector<LatentGroup> latents;
+  std::vector<Head> likelihood_heads;
+  std::size_t log_dispersion_offset = 0;   // of the likelihood's own log-dispersions, in the arena
+  std::size_t shared_log_dispersions = 0;  // and how many there are
+
+  // The columns' transform (scaling.h): its tensors in the arena, and their length, 0 if the model has none.
+  std::size_t shift_offset = 0, factor_offset = 0, scaled_columns = 0;
+
+  std::size_t latent_width = 0, noise_width = 0;  // Z and N: columns of z and epsilon, all groups together
+
+ private:
+  void add_latents(std::size_t encoded);
+  std::size_t add_stack(Network& network, const std::string& name, const std::vector<LayerSpec>& layers);
+  Head add_head(Network& network, const std::string& prefix, const std::string& name, std::size_t units,
+                std::size_t input);
+};
+
+// Columns of a row of data: of numbers, or of class numbers.
+std::size_t data_columns(const ModelSpec& spec);
+// Columns of a row of a condition: the condition's width, or 1 for a class number.
+std::size_t condition_columns(const ModelSpec& spec);
+
+}  // namespace aevb

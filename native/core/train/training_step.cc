@@ -1,0 +1,316 @@
+#include "train/training_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "latent/latent.h"
+#include "likelihood/likelihood.h"
+#include "math/panel_ops.h"
+#include "math/random.h"
+#include "model/forward.h"
+#include "model/scaling.h"
+#include "objective/score_function.h"
+#include "optimizer/update.h"
+#include "train/backward.h"
+
+namespace aevb {
+
+namespace {
+
+// Data that a task takes through the model: enough to find each weight panel in the cache again, few enough to share a
+// batch of 128 among four.
+constexpr std::size_t ROWS_PER_TASK = 32;
+static_assert(ROWS_PER_TASK % ZEROS_RUN == 0);
+
+std::size_t task_count(std::size_t rows) { return (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK; }
+
+}  // namespace
+
+TrainingStep::TrainingStep(Model& model, Communicator& communicator)
+    : model_(model),
+      communicator_(communicator),
+      plan_(make_plan(model.layout(), spec_, communicator.processes())),
+      weights_(model.spec()) {}
+
+void TrainingStep::configure(const TrainSpec& spec) {
+  spec_ = spec;
+  plan_ = make_plan(model_.layout(), spec, communicator_.processes());
+}
+
+Workspace::Size TrainingStep::workspace_size(std::size_t rows) const {
+  return {rows, model_.spec().objective.samples, task_count(rows), true};
+}
+
+void TrainingStep::prepare(std::size_t rows) {
+  if (gradients_.size() == 0) gradients_ = AlignedFloats(model_.parameters().size());
+  if (has_workspace(rows)) {
+    refresh_likelihood(model_, *workspace_);
+  } else {
+    // Before another is made, so that there are never two.
+    workspace_ = nullptr;
+    coupling_ = nullptr;
+    workspace_ = std::make_unique<Workspace>(model_, workspace_size(rows));
+    if (couples_rows(model_.spec().objective)) {
+      coupling_ = std::make_unique<Coupling>(model_, rows, model_.spec().objective.samples);
+    }
+    list_tiles();
+  }
+  workspace_->precision = spec_.precision;
+  workspace_->training = true;
+}
+
+double TrainingStep::bytes_to_prepare(std::size_t rows) const {
+  double bytes = 0.0;
+  if (gradients_.size() == 0)
+    bytes += static_cast<double>(sizeof(float)) * static_cast<double>(model_.parameters().size());
+  if (has_workspace(rows)) return bytes;
+  bytes += Workspace::bytes(model_, workspace_size(rows));
+  if (couples_rows(model_.spec().objective)) bytes += Coupling::bytes(model_, rows, model_.spec().objective.samples);
+  const std::size_t tiles = model_.layout().encoder.tiles() + model_.layout().decoder.tiles();
+  // A vector that grows holds what it had beside twice of it.
+  return bytes + static_cast<double>(tiles) * static_cast<double>(3 * sizeof(Tile) + sizeof(double));
+}
+
+void TrainingStep::list_layer_tiles(const Network& network, NetworkMemory& memory, std::size_t node,
+                                    std::size_t draws) {
+  for (std::size_t i = 0; i < network.nodes()[node].layer->tiles(); ++i) {
+    tiles_.push_back(
+        {.kind = Tile::Kind::layer, .network = &network, .memory = &memory, .node = node, .index = i, .draws = draws});
+  }
+}
+
+// In the order of the tensors in the table, which is that of the sum of squares that clipping by norm takes.
+void TrainingStep::list_tiles() {
+  const ModelLayout& layout = model_.layout();
+  const std::size_t draws = workspace_->draws();
+  tiles_.clear();
+  std::size_t node = 0;
+  const auto encoder_until = [&](std::size_t value) {
+    for (; node < layout.encoder.nodes().size() && layout.encoder.nodes()[node].output <= value; ++node) {
+      list_layer_tiles(layout.encoder, workspace_->encoder, node, 1);
+    }
+  };
+  for (std::size_t i = 0; i < layout.latents.size(); ++i) {
+    encoder_until(layout.latents[i].posterior_heads.back().value);
+    if (layout.latents[i].prior_parameters == 0) continue;
+    const std::size_t of_datum = needs_densities(model_.spec()) ? draws : 1;
+    tiles_.push_back({.kind = Tile::Kind::prior, .group = i, .draws = of_datum});
+  }
+  for (std::size_t i = 0; i < layout.decoder.nodes().size(); ++i) {
+    list_layer_tiles(layout.decoder, workspace_->decoder, i, draws);
+  }
+  if (layout.shared_log_dispersions > 0) tiles_.push_back({.kind = Tile::Kind::logDispersion, .draws = draws});
+  squares_.assign(tiles_.size(), 0.0);
+}
+
+Rows TrainingStep::task_rows(std::size_t task) const {
+  const std::size_t first = task * ROWS_PER_TASK;
+  return {first, std::min(ROWS_PER_TASK, rows_ - first), task};
+}
+
+void TrainingStep::load(const Examples& examples, const Batch& batch, Rows rows) {
+  Workspace& workspace = *workspace_;
+  const auto [first, count, task] = rows;
+  const std::size_t L = workspace.draws(), N = model_.layout().noise_width;
+  const std::uint64_t seed = model_.spec().seed;
+  const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, batch.step};
+  load_rows(model_, workspace, examples, preparation, batch.index == nullptr ? nullptr : batch.index + first, first,
+            first, count);
+  for (std::size_t i = 0; i < model_.latents().size(); ++i) {
+    const LatentGroup& group = model_.latents()[i];
+    const Panels noise = workspace.latents[i].epsilon.from_row(first * L);
+    if (batch.epsilon == nullptr) {
+      latent_noise(noise, group.spec, count * L, seed, Purpose::epsilon, batch.step,
+                   static_cast<std::uint32_t>(first * L), static_cast<std::uint32_t>(i));
+      continue;
+    }
+    for (std::size_t r = 0; r < count * L; ++r) {
+      for (std::size_t c = 0; c < group.noise_width; ++c) {
+        noise.at(r, c) = batch.epsilon[(first * L + r) * N + group.noise_offset + c];
+      }
+    }
+  }
+  workspace.encoder.note_input(rows);
+}
+
+void TrainingStep::move(const Move& move, const Examples& examples, const Batch& batch, Rows rows) {
+  using Stage = Move::Stage;
+  Workspace& workspace = *workspace_;
+  const bool forward = move.direction == Direction::forward;
+  const auto layer = [&](NetworkMemory& memory, Rows of_network) {
+    const NetworkMemory::Setting setting = workspace.setting(model_);
+    if (forward) {
+      memory.forward(setting, move.node, of_network);
+    } else {
+      memory.backward(setting, move.node, of_network);
+    }
+  };
+  switch (move.stage) {
+    case Stage::load:
+      return load(examples, batch, rows);
+    case Stage::encoder:
+      return layer(workspace.encoder, rows);
+    case Stage::latent:
+      if (forward) {
+        bound_heads(model_, workspace, rows);
+        sample_rows(model_, workspace, Sampling::training, weights_.temperature.data(), rows);
+        divergence_rows(model_, workspace, rows);
+        place_condition(model_, workspace, rows);
+      } else {
+        backward_latents(model_, workspace, weights_, coupling_.get(), rows, batch.rows);
+        backward_bounds(model_, workspace, rows);
+      }
+      return;
+    case Stage::coupling:
+      return;  // its part in the gradient comes with the latents'
+    case Stage::decoder:
+      return layer(workspace.decoder, rows.times(workspace.draws()));
+    case Stage::loss:
+      return loss_rows(model_, workspace, weights_, rows, batch.rows);
+  }
+}
+
+void TrainingStep::leave_part(const Move& move, Rows rows) {
+  const NetworkMemory::Setting setting = workspace_->setting(model_);
+  if (move.stage == Move::Stage::encoder) {
+    workspace_->encoder.partial(setting, move.node, rows, move.direction);
+  } else if (move.stage == Move::Stage::decoder) {
+    workspace_->decoder.partial(setting, move.node, rows.times(workspace_->draws()), move.direction);
+  }
+}
+
+void TrainingStep::finish(const Move& move, const Examples& examples, const Batch& batch, ThreadPool& pool) {
+  const NetworkMemory::Setting setting = workspace_->setting(model_);
+  const std::size_t tasks = task_count(batch.rows);
+  if (move.stage == Move::Stage::coupling) {
+    coupling_->couple(*workspace_, weights_, batch.rows, examples.rows(), batch.step, pool);
+  } else if (move.stage == Move::Stage::encoder) {
+    workspace_->encoder.finish(setting, move.node, tasks, batch.rows, move.direction);
+  } else {
+    workspace_->decoder.finish(setting, move.node, tasks, batch.rows * workspace_->draws(), move.direction);
+  }
+}
+
+bool TrainingStep::pass(const Examples& examples, const Batch& batch, ThreadPool& pool,
+                        const std::atomic<bool>* cancelled) {
+  const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
+  rows_ = batch.rows;
+  workspace_->step = batch.step;
+  weights_.begin(model_.spec(), batch.rows, batch.epochs);
+  for (const Phase& phase : plan_.passes) {
+    if (phase.kind == Phase::Kind::finish) {
+      finish(plan_.moves[phase.begin], examples, batch, pool);
+      continue;
+    }
+    pool.run(task_count(batch.rows), [&](std::size_t task, std::size_t) {
+      if (is_cancelled()) return;
+      const Rows rows = task_rows(task);
+      for (std::size_t i = phase.begin; i < phase.end; ++i) move(plan_.moves[i], examples, batch, rows);
+      if (phase.partial) leave_part(plan_.moves[phase.end], rows);
+    });
+    if (is_cancelled()) return false;
+  }
+  return true;
+}
+
+Terms TrainingStep::terms() const {
+  const ObjectiveSpec& objective = model_.spec().objective;
+  Terms terms = batch_terms(objective, weights_, workspace_->reconstruction.data(), workspace_->kl.data(),
+                            workspace_->bound.data(), rows_, workspace_->draws());
+  if (coupling_ != nullptr) terms.loss += coupling_->addition();
+  // What no gradient depends on is left to the end.
+  if (model_.scales_target()) {
+    terms.reconstruction += model_.log_volume();
+    terms.loss += weights_.reconstruction * model_.log_volume();
+  }
+  return terms;
+}
+
+// The pieces of the arena that a tile covers.
+template <typename Visit>
+void TrainingStep::for_each_span(const Tile& tile, Visit visit) const {
+  const ModelLayout& layout = model_.layout();
+  if (tile.kind == Tile::Kind::logDispersion) return visit(layout.log_dispersion_offset, layout.shared_log_dispersions);
+  if (tile.kind == Tile::Kind::prior) {
+    return visit(layout.latents[tile.group].prior_offset, layout.latents[tile.group].prior_parameters);
+  }
+  for (const Span& span : tile.network->nodes()[tile.node].layer->tile_spans(tile.index)) visit(span.offset, span.size);
+}
+
+LayerPass TrainingStep::layer_pass(const Tile& tile) {
+  return tile.memory->pass(workspace_->setting(model_), tile.node);
+}
+
+void TrainingStep::tile_gradient(const Tile& tile) {
+  const ModelLayout& layout = model_.layout();
+  const std::size_t R = rows_ * tile.draws;
+  if (tile.kind == Tile::Kind::prior) {
+    const LatentGroup& group = layout.latents[tile.group];
+    const ConstPanels dprior = workspace_->latents[tile.group].dprior;
+    return column_sums(gradients_.data() + group.prior_offset, dprior, R, group.prior_parameters);
+  }
+  if (tile.kind == Tile::Kind::layer) {
+    return tile.network->nodes()[tile.node].layer->tile_gradient(gradients_.data(), layer_pass(tile), tile.index, R);
+  }
+  const bool weighted = is_importance_weighted(model_.spec().objective);
+  // Weights of the draws add up to 1 for each datum, where all alike would be 1/L each.
+  const auto count = static_cast<double>(weighted ? rows_ : R);
+  const auto scale = static_cast<float>(weights_.reconstruction / count);
+  shared_log_dispersion_backward(gradients_.data() + layout.log_dispersion_offset, model_.spec().likelihood,
+                                 model_.raw_log_dispersion(), workspace_->shared_log_dispersion,
+                                 workspace_->likelihood_heads.back(), scale,
+                                 weighted ? workspace_->draw_weight : nullptr, R, model_.spec().input);
+}
+
+void TrainingStep::clip_tile(const Tile& tile) {
+  for_each_span(tile, [&](std::size_t offset, std::size_t n) {
+    clip_by_value(gradients_.data() + offset, n, static_cast<float>(spec_.clip_value));
+  });
+}
+
+void TrainingStep::tile_update(const Tile& tile, Optimizer& optimizer) {
+  for_each_span(tile, [&](std::size_t offset, std::size_t n) {
+    optimizer.update(model_.parameters().data(), gradients_.data(), offset, n);
+  });
+  if (tile.kind != Tile::Kind::layer) return;
+  const Layer& layer = *tile.network->nodes()[tile.node].layer;
+  layer.tile_updated(model_.derived(), model_.parameters().data(), layer_pass(tile), tile.index);
+}
+
+void TrainingStep::sum_gradients(ThreadPool& pool) {
+  pool.run(tiles_.size(), [&](std::size_t i, std::size_t) { tile_gradient(tiles_[i]); });
+}
+
+void TrainingStep::update(Optimizer& optimizer, ThreadPool& pool) {
+  for (const Phase& phase : plan_.updates) {
+    if (phase.kind == Phase::Kind::reduce) {
+      communicator_.sum(gradients_.data(), gradients_.size());
+    } else if (phase.kind == Phase::Kind::norm) {
+      const double norm = std::sqrt(std::accumulate(squares_.begin(), squares_.end(), 0.0));
+      // As torch.nn.utils.clip_grad_norm_ does; a norm that is not a number goes through, to be seen in the loss.
+      const double scale = spec_.clip_norm / (norm + 1e-6);
+      optimizer.set_gradient_scale(static_cast<float>(scale > 1.0 ? 1.0 : scale));
+    } else {
+      pool.run(tiles_.size(), [&](std::size_t i, std::size_t) {
+        const Tile& tile = tiles_[i];
+        if (phase.gradient) tile_gradient(tile);
+        if (phase.clip) clip_tile(tile);
+        if (phase.squares) {
+          squares_[i] = 0.0;
+          for_each_span(tile, [&](std::size_t offset, std::size_t n) {
+            squares_[i] += sum_of_squares(gradients_.data() + offset, n);
+          });
+        }
+        if (phase.update) tile_update(tile, optimizer);
+      });
+    }
+  }
+  refresh_likelihood(model_, *workspace_);
+  const ObjectiveSpec& objective = model_.spec().objective;
+  if (objective.estimator != Estimator::scoreFunction || objective.baseline != Baseline::movingAverage) return;
+  score_function_update(weights_.baseline, workspace_->draw_loss.data(), objective.baseline_decay, rows_,
+                        workspace_->draws());
+}
+
+}  // namespace aevb
