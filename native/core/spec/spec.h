@@ -56,21 +56,21 @@ struct LayerSpec {
   std::size_t units = 0;                     // dense: outputs; embedding: columns of a code
   Activation activation = Activation::relu;  // dense, activation
   LayerType type = LayerType::dense;
-  std::string name;                // of its tensors behind that of the stack; empty: its place in the stack
+  std::string name{};              // of its tensors behind that of the stack; empty: its place in the stack
   std::size_t channels = 0;        // conv, convTranspose: outputs; reshape
-  WindowSpec window;               // conv, convTranspose, maxPool, avgPool
+  WindowSpec window{};             // conv, convTranspose, maxPool, avgPool
   Extent output_padding{0, 0, 0};  // convTranspose
   std::size_t groups = 1;          // conv, convTranspose, groupNorm
   bool bias = true;                // conv, convTranspose
   bool global = false;             // avgPool: over all positions
   double momentum = 0.1;           // batchNorm: how much a batch changes the running statistics
   double epsilon = 1e-5;           // norms: added to the variance
-  Extent extent;                   // upsample: the factor; reshape: the positions
+  Extent extent{};                 // upsample: the factor; reshape: the positions
   Interpolation interpolation = Interpolation::nearest;  // upsample
   double rate = 0.0;                                     // dropout: the probability of a zero
   bool whole_channels = false;                           // dropout: all positions of a channel together
   std::size_t codes = 0;                                 // embedding: how many
-  std::vector<LayerSpec> layers;                         // residual: what is added to the block's input
+  std::vector<LayerSpec> layers{};                       // residual: what is added to the block's input
 };
 
 enum class PosteriorType { gaussian, laplace, logistic, categorical, bernoulli };
