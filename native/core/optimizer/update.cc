@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/panels.h"
+
 #define AEVB_KERNEL_FILE "optimizer/update.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
