@@ -9,7 +9,6 @@
 #include "math/foreach_target.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
-#include "tensor/panels.h"
 
 AEVB_BEFORE_KERNELS
 
