@@ -29,20 +29,21 @@ void DenseLayer::declare(ParameterTable& table, const std::string& name) {
   weight_tensor_ = table.tensors().size();
   weight_offset_ = table.add_matrix(name + ".weight", inputs_, units_);
   bias_offset_ = table.add_vector(name + ".bias", units_);
-  if (input_gradient_) transposed_offset_ = table.add_derived(units_, inputs_);
+  has_transposed_ = input_gradient_ && wants_transposed_copy();
+  if (has_transposed_) transposed_offset_ = table.add_derived(matrix_floats(units_, inputs_));
 }
 
 void DenseLayer::initialize(float* parameters, const ParameterTable& table, Initializer initializer,
                             std::uint64_t seed) const {
   std::vector<float> weight(inputs_ * units_), bias(units_);
-  initialize_dense(weight.data(), bias.data(), inputs_, units_, initializer, seed,
-                   static_cast<std::uint32_t>(weight_tensor_));
+  initialize_weight(weight.data(), weight.size(), bias.data(), bias.size(), {inputs_, units_}, initializer, seed,
+                    static_cast<std::uint32_t>(weight_tensor_));
   write_tensor(parameters, weight.data(), table.tensors()[weight_tensor_]);
   write_tensor(parameters, bias.data(), table.tensors()[weight_tensor_ + 1]);
 }
 
 void DenseLayer::derive(float* derived, const float* parameters) const {
-  if (!input_gradient_) return;
+  if (!has_transposed_) return;
   transpose(matrix_at(derived + transposed_offset_, units_, inputs_),
             matrix_at(parameters + weight_offset_, inputs_, units_), inputs_, units_);
 }
@@ -78,7 +79,7 @@ void DenseLayer::backward(const LayerPass& pass, Rows rows) const {
   }
   if (!input_gradient_) return;
   const ConstPanels transposed =
-      pass.derived == nullptr ? ConstPanels{} : matrix_at(pass.derived + transposed_offset_, units_, inputs_);
+      has_transposed_ ? matrix_at(pass.derived + transposed_offset_, units_, inputs_) : ConstPanels{};
   dense_backward_input(pass.input[0]->dout.from_row(rows.first), dout,
                        matrix_at(pass.parameters + weight_offset_, inputs_, units_), transposed, rows.count, inputs_,
                        units_, pass.adds[0], precision(pass));
@@ -113,16 +114,16 @@ void DenseLayer::tile_gradient(float* gradients, const LayerPass& pass, std::siz
   if (first_row == 0) dense_backward_bias(gradients + bias_offset_ + panel * dout.width, dout, rows, cols);
 }
 
-Spans DenseLayer::tile_spans(std::size_t tile) const {
+std::vector<Span> DenseLayer::tile_spans(std::size_t tile) const {
   const auto [first_row, count, panel, cols] = tile_at(tile);
   const std::size_t width = matrix_width(units_);
   const Span weight{weight_offset_ + (panel * inputs_ + first_row) * width, count * width};
-  if (first_row > 0) return {{weight, Span{}}, 1};
-  return {{weight, Span{bias_offset_ + panel * width, width}}, 2};
+  if (first_row > 0) return {weight};
+  return {weight, Span{bias_offset_ + panel * width, width}};
 }
 
 void DenseLayer::tile_updated(float* derived, float* parameters, const LayerPass&, std::size_t tile) const {
-  if (!input_gradient_ || derived == nullptr) return;
+  if (!has_transposed_) return;
   const auto [first_row, count, panel, cols] = tile_at(tile);
   const Panels to = matrix_at(derived + transposed_offset_, units_, inputs_);
   const ConstPanels from = matrix_at(static_cast<const float*>(parameters) + weight_offset_, inputs_, units_);

@@ -28,7 +28,7 @@ class DenseLayer final : public Layer {
   // A tile is some rows of the weight in one panel, and that panel's bias with the first of them.
   std::size_t tiles() const override;
   void tile_gradient(float* gradients, const LayerPass& pass, std::size_t tile, std::size_t rows) const override;
-  Spans tile_spans(std::size_t tile) const override;
+  std::vector<Span> tile_spans(std::size_t tile) const override;
   void tile_updated(float* derived, float* parameters, const LayerPass& pass, std::size_t tile) const override;
 
   double operations() const override;
@@ -51,6 +51,7 @@ class DenseLayer final : public Layer {
   std::size_t inputs_, units_;
   Activation activation_;
   bool input_gradient_;
+  bool has_transposed_ = false;  // whether the backward pass reads the weight's transpose
   std::size_t weight_offset_ = 0, bias_offset_ = 0, transposed_offset_ = 0;
   std::size_t weight_tensor_ = 0;  // its place in the table; the bias comes next
 };

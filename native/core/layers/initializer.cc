@@ -26,27 +26,27 @@ void fill_normal_row(float* values, std::size_t n, double deviation, std::uint64
 
 }  // namespace
 
-void initialize_dense(float* weight, float* bias, std::size_t in, std::size_t out, Initializer initializer,
-                      std::uint64_t seed, std::uint32_t tensor) {
-  const auto fan_in = static_cast<double>(in);
-  const auto fan_sum = static_cast<double>(in + out);
-  std::fill_n(bias, out, 0.0f);
+void initialize_weight(float* weight, std::size_t weights, float* bias, std::size_t biases, Fan fan,
+                       Initializer initializer, std::uint64_t seed, std::uint32_t tensor) {
+  const auto fan_in = static_cast<double>(fan.in);
+  const auto fan_sum = static_cast<double>(fan.in + fan.out);
+  std::fill_n(bias, biases, 0.0f);
   switch (initializer) {
     case Initializer::pytorch:
-      fill_uniform(weight, in * out, 1.0 / std::sqrt(fan_in), seed, tensor);
-      fill_uniform(bias, out, 1.0 / std::sqrt(fan_in), seed, tensor + 1);
+      fill_uniform(weight, weights, 1.0 / std::sqrt(fan_in), seed, tensor);
+      fill_uniform(bias, biases, 1.0 / std::sqrt(fan_in), seed, tensor + 1);
       break;
     case Initializer::glorotUniform:
-      fill_uniform(weight, in * out, std::sqrt(6.0 / fan_sum), seed, tensor);
+      fill_uniform(weight, weights, std::sqrt(6.0 / fan_sum), seed, tensor);
       break;
     case Initializer::glorotNormal:
-      fill_normal_row(weight, in * out, std::sqrt(2.0 / fan_sum), seed, tensor);
+      fill_normal_row(weight, weights, std::sqrt(2.0 / fan_sum), seed, tensor);
       break;
     case Initializer::heUniform:
-      fill_uniform(weight, in * out, std::sqrt(6.0 / fan_in), seed, tensor);
+      fill_uniform(weight, weights, std::sqrt(6.0 / fan_in), seed, tensor);
       break;
     case Initializer::heNormal:
-      fill_normal_row(weight, in * out, std::sqrt(2.0 / fan_in), seed, tensor);
+      fill_normal_row(weight, weights, std::sqrt(2.0 / fan_in), seed, tensor);
       break;
   }
 }

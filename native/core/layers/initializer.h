@@ -8,13 +8,18 @@
 
 namespace aevb {
 
-// Of a dense layer with `in` inputs and `out` units, weight[out, in] row-major and bias[out]:
-//   pytorch         both U(−1/√in, 1/√in), what torch.nn.Linear does
+// How many numbers an output is the sum of, and how many outputs a number is a part of.
+struct Fan {
+  std::size_t in = 1, out = 1;
+};
+
+// A layer's weight[weights], in the order of a file, and bias[biases]:
+//   pytorch         both U(−1/√in, 1/√in), what torch.nn.Linear and the convolutions do
 //   glorotUniform   U(−√(6/(in + out)), …)    glorotNormal  N(0, 2/(in + out))   (Glorot and Bengio 2010)
 //   heUniform       U(−√(6/in), …)            heNormal      N(0, 2/in)           (He et al. 2015)
 // and zero biases but for pytorch. Drawn with Purpose::initialize; `tensor` is the weight's place in the parameter
 // table, the bias's is one more.
-void initialize_dense(float* weight, float* bias, std::size_t in, std::size_t out, Initializer initializer,
-                      std::uint64_t seed, std::uint32_t tensor);
+void initialize_weight(float* weight, std::size_t weights, float* bias, std::size_t biases, Fan fan,
+                       Initializer initializer, std::uint64_t seed, std::uint32_t tensor);
 
 }  // namespace aevb

@@ -43,6 +43,7 @@ struct LayerPass {
   float* const* buffers = nullptr;  // in the order of Layer::buffers
   Precision precision = Precision::float32;
   bool training = false;   // batch statistics and dropout; gradients of the parameters are wanted
+  std::size_t tasks = 1;   // that the batch is cut into
   std::uint64_t seed = 0;  // of dropout, with the training step
   std::uint32_t step = 0;
 };
@@ -56,13 +57,6 @@ struct Capacity {
 // A piece of an arena that one task updates.
 struct Span {
   std::size_t offset = 0, size = 0;
-};
-struct Spans {
-  std::array<Span, 2> span{};
-  std::size_t count = 0;
-
-  const Span* begin() const { return span.data(); }
-  const Span* end() const { return span.data() + count; }
 };
 
 class Layer {
@@ -102,7 +96,7 @@ class Layer {
   // Over the first `rows` rows: overwrites the tile's spans of the arena of gradients.
   virtual void tile_gradient(float* /*gradients*/, const LayerPass&, std::size_t /*tile*/, std::size_t /*rows*/) const {
   }
-  virtual Spans tile_spans(std::size_t /*tile*/) const { return {}; }
+  virtual std::vector<Span> tile_spans(std::size_t /*tile*/) const { return {}; }
   // After the tile's parameters have changed: brings what is derived from them up to date.
   virtual void tile_updated(float* /*derived*/, float* /*parameters*/, const LayerPass&, std::size_t /*tile*/) const {}
 

@@ -12,6 +12,42 @@
 
 namespace aevb {
 
+namespace {
+
+// The sizes of a convolution's weight, of one group.
+struct Taps {
+  explicit Taps(const ParameterInfo& info) {
+    const bool transposed = info.layout == Layout::transposedConvolution;
+    const std::size_t per_group = info.shape[0] / info.groups;
+    inputs = transposed ? per_group : info.shape[1];
+    outputs = transposed ? info.shape[1] : per_group;
+    taps = std::accumulate(info.shape.begin() + 2, info.shape.end(), std::size_t{1}, std::multiplies<>());
+    pitch = cache_lines(outputs);
+  }
+  std::size_t inputs, outputs, taps, pitch;
+};
+
+// Calls visit(place in a file, place here) for every element.
+template <typename Visit>
+void for_each_tap(const ParameterInfo& info, Visit visit) {
+  const Taps size(info);
+  for (std::size_t g = 0; g < info.groups; ++g) {
+    for (std::size_t t = 0; t < size.taps; ++t) {
+      for (std::size_t i = 0; i < size.inputs; ++i) {
+        const std::size_t here = ((g * size.taps + t) * size.inputs + i) * size.pitch;
+        for (std::size_t o = 0; o < size.outputs; ++o) {
+          const std::size_t file = info.layout == Layout::convolution
+                                       ? ((g * size.outputs + o) * size.inputs + i) * size.taps + t
+                                       : ((g * size.inputs + i) * size.outputs + o) * size.taps + t;
+          visit(file, here + o);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
 std::size_t ParameterInfo::elements() const {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
@@ -47,6 +83,17 @@ std::size_t ParameterTable::add_vector(std::string name, std::size_t size) {
   return offset;
 }
 
+std::size_t ParameterTable::add_convolution(std::string name, std::vector<std::size_t> shape, Layout layout,
+                                            std::size_t groups) {
+  const std::size_t offset = size_;
+  tensors_.push_back({std::move(name), std::move(shape), offset, layout, groups});
+  const Taps taps(tensors_.back());
+  const std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(float) / 4;
+  if (taps.inputs > most / taps.pitch / taps.taps / groups) throw std::bad_alloc();
+  size_ += groups * taps.taps * taps.inputs * taps.pitch;
+  return offset;
+}
+
 std::size_t ParameterTable::add_parts(const std::string& prefix, const std::vector<Part>& parts) {
   const std::size_t begin = size_;
   std::size_t offset = begin;
@@ -58,9 +105,9 @@ std::size_t ParameterTable::add_parts(const std::string& prefix, const std::vect
   return begin;
 }
 
-std::size_t ParameterTable::add_derived(std::size_t rows, std::size_t cols) {
+std::size_t ParameterTable::add_derived(std::size_t floats) {
   const std::size_t offset = derived_size_;
-  derived_size_ += matrix_floats(rows, cols);
+  derived_size_ += cache_lines(floats);
   return offset;
 }
 
@@ -69,6 +116,9 @@ void read_tensor(float* values, const float* arena, const ParameterInfo& info) {
   if (info.layout == Layout::rowMajor) {
     for (std::size_t i = 0; i < info.elements(); ++i) values[i] = from[i];
     return;
+  }
+  if (info.layout != Layout::outputInput) {
+    return for_each_tap(info, [&](std::size_t file, std::size_t here) { values[file] = from[here]; });
   }
   const std::size_t out = info.shape[0], in = info.shape[1];
   transpose(Panels{values, in * out, in}, matrix_at(from, in, out), in, out);
@@ -79,6 +129,9 @@ void write_tensor(float* arena, const float* values, const ParameterInfo& info) 
   if (info.layout == Layout::rowMajor) {
     for (std::size_t i = 0; i < info.elements(); ++i) to[i] = values[i];
     return;
+  }
+  if (info.layout != Layout::outputInput) {
+    return for_each_tap(info, [&](std::size_t file, std::size_t here) { to[here] = values[file]; });
   }
   const std::size_t out = info.shape[0], in = info.shape[1];
   transpose(matrix_at(to, in, out), ConstPanels{values, in * out, in}, out, in);

@@ -15,6 +15,10 @@ namespace aevb {
 enum class Layout {
   rowMajor,     // as in a file
   outputInput,  // [output, input] in a file, [input, output] in panels here
+  // Of a convolution with groups and taps, which are the elements of its kernel: here [group, tap, input, output], the
+  // outputs padded to whole cache lines; in a file
+  convolution,           // [group · output, input, tap]
+  transposedConvolution  // [group · input, output, tap]
 };
 
 struct ParameterInfo {
@@ -22,6 +26,7 @@ struct ParameterInfo {
   std::vector<std::size_t> shape;  // PyTorch's: weights [output, input]
   std::size_t arena_offset = 0;    // floats before it in the arena
   Layout layout = Layout::rowMajor;
+  std::size_t groups = 1;  // convolutions
 
   std::size_t elements() const;
 };
@@ -33,14 +38,15 @@ class ParameterTable {
   // Throws std::bad_alloc if the sizes are more than can be counted.
   std::size_t add_matrix(std::string name, std::size_t input, std::size_t output);
   std::size_t add_vector(std::string name, std::size_t size);
+  std::size_t add_convolution(std::string name, std::vector<std::size_t> shape, Layout layout, std::size_t groups);
   // Tensors that follow each other without gaps, their names behind `prefix`.
   struct Part {
     const char* name;
     std::vector<std::size_t> shape;
   };
   std::size_t add_parts(const std::string& prefix, const std::vector<Part>& parts);
-  // Room for what is derived from a parameter: a [rows, cols] matrix in panels. Returns the offset among the derived.
-  std::size_t add_derived(std::size_t rows, std::size_t cols);
+  // Memory for what is derived from a parameter, in whole cache lines. Returns the offset among the derived.
+  std::size_t add_derived(std::size_t floats);
 
   const std::vector<ParameterInfo>& tensors() const { return tensors_; }
   std::size_t size() const { return size_; }

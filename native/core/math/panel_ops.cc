@@ -96,6 +96,41 @@ void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
   }
 }
 
+// Rows whose sum in float is exact enough to go on in double.
+constexpr std::size_t SHORT_SUM = 32;
+
+void add_column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; c += inp.width) {
+    const float* panel = inp.data + c / inp.width * inp.stride;
+    const std::size_t cols = C - c < inp.width ? C - c : inp.width;
+    for (std::size_t i = 0; i < cols; i += F32::size) {
+      const int lanes = static_cast<int>(cols - i < F32::size ? cols - i : F32::size);
+      F64 total = zero_double();
+      for (std::size_t first = 0; first < R; first += SHORT_SUM) {
+        const std::size_t end = R - first < SHORT_SUM ? R : first + SHORT_SUM;
+        F32 sum = zero();
+        for (std::size_t r = first; r < end; ++r) sum = sum + load_partial(panel + r * inp.width + i, lanes);
+        total = total + widen(sum);
+      }
+      store_partial(sums + c + i, load_partial(sums + c + i, lanes) + narrow(total), lanes);
+    }
+  }
+}
+
+void add_to_rows(Panels rows, const float* values, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; c += rows.width) {
+    const std::size_t cols = C - c < rows.width ? C - c : rows.width;
+    for (std::size_t i = 0; i < cols; i += F32::size) {
+      const int lanes = static_cast<int>(cols - i < F32::size ? cols - i : F32::size);
+      const F32 value = load_partial(values + c + i, lanes);
+      float* row = rows.data + c / rows.width * rows.stride + i;
+      for (std::size_t r = 0; r < R; ++r, row += rows.width) {
+        store_partial(row, load_partial(row, lanes) + value, lanes);
+      }
+    }
+  }
+}
+
 // `factor` null: the rows become zero, whatever they were.
 static void scale_or_clear(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {
   for (std::size_t c = 0; c < C; c += rows.width) {
@@ -129,6 +164,14 @@ void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) { AEVB
 
 void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
   AEVB_DISPATCH(column_sums)(sums, inp, R, C);
+}
+
+void add_column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
+  AEVB_DISPATCH(add_column_sums)(sums, inp, R, C);
+}
+
+void add_to_rows(Panels rows, const float* values, std::size_t R, std::size_t C) {
+  AEVB_DISPATCH(add_to_rows)(rows, values, R, C);
 }
 
 void scale_rows(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {

@@ -49,7 +49,7 @@ LatentState latent_state(const ModelSpec& spec, Sampling sampling, float tempera
 }
 
 void sample_rows(const Model& model, Workspace& workspace, Sampling sampling, const float* temperature, Rows rows) {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const std::size_t L = workspace.draws();
   for (std::size_t i = 0; i < model.latents().size(); ++i) {
     const LatentGroup& group = model.latents()[i];
@@ -65,7 +65,7 @@ void sample_rows(const Model& model, Workspace& workspace, Sampling sampling, co
 }
 
 void density_rows(const Model& model, Workspace& workspace, Rows rows) {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const std::size_t L = workspace.draws();
   for (std::size_t i = 0; i < model.latents().size(); ++i) {
     const LatentGroup& group = model.latents()[i];
@@ -87,7 +87,7 @@ void weigh_draws(Workspace& workspace, double beta, std::size_t from, std::size_
 }
 
 void divergence_rows(const Model& model, Workspace& workspace, Rows rows) {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const std::size_t L = workspace.draws();
   const bool densities = needs_densities(model.spec());
   double* kl = workspace.kl.data() + first;

@@ -4,20 +4,11 @@
 #include <cmath>
 
 #include "latent/latent.h"
-#include "math/gemm.h"
 
 namespace aevb {
 
-namespace {
-
-std::size_t derived_floats(const ModelLayout& layout) {
-  return wants_transposed_copy() ? layout.parameters.derived_size() : 0;
-}
-
-}  // namespace
-
 Model::Model(const ModelSpec& spec)
-    : layout_(spec), parameters_(layout_.parameters.size()), derived_(derived_floats(layout_)) {
+    : layout_(spec), parameters_(layout_.parameters.size()), derived_(layout_.parameters.derived_size()) {
   for (const Network* network : {&layout_.encoder, &layout_.decoder}) {
     network->initialize(parameters_.data(), layout_.parameters, spec.initializer, spec.seed);
   }
@@ -40,8 +31,8 @@ double Model::bytes(const ModelSpec& spec) {
     names += static_cast<double>(2 * sizeof(ParameterInfo) + info.name.capacity());
   }
   return names + static_cast<double>(sizeof(float)) *
-                     (static_cast<double>(layout.parameters.size()) + static_cast<double>(derived_floats(layout)) +
-                      static_cast<double>(largest));
+                     (static_cast<double>(layout.parameters.size()) +
+                      static_cast<double>(layout.parameters.derived_size()) + static_cast<double>(largest));
 }
 
 Model Model::with_objective(const ObjectiveSpec& objective) const {

@@ -56,9 +56,8 @@ class Model {
 
   AlignedFloats& parameters() { return parameters_; }
   const AlignedFloats& parameters() const { return parameters_; }
-  // Null if the backend derives nothing from the parameters.
-  float* derived() { return derived_.size() == 0 ? nullptr : derived_.data(); }
-  const float* derived() const { return derived_.size() == 0 ? nullptr : derived_.data(); }
+  float* derived() { return derived_.data(); }
+  const float* derived() const { return derived_.data(); }
   bool parameters_are_finite() const;
 
   // Training's memory beyond one fit: random numbers and epoch numbers go on from there.

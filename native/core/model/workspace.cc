@@ -93,7 +93,7 @@ double Workspace::bytes(const Model& model, const Size& size) {
 }
 
 NetworkMemory::Setting Workspace::setting(const Model& model) const {
-  return {model.parameters().data(), model.derived(), precision, training, model.spec().seed, step};
+  return {model.parameters().data(), model.derived(), precision, training, tasks, model.spec().seed, step};
 }
 
 void refresh_likelihood(const Model& model, Workspace& workspace) {

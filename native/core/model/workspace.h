@@ -54,6 +54,7 @@ class Workspace {
 
   Precision precision = Precision::float32;  // of the products
   bool training = false;                     // layers behave as in training
+  std::size_t tasks = 1;                     // that the batch is cut into
   std::uint32_t step = 0;                    // in which their random numbers are drawn
 
   Panels codes;           // [rows, variables]: class numbers, if data come as such

@@ -44,6 +44,7 @@ LayerPass NetworkMemory::pass(const Setting& setting, std::size_t index) {
   pass.derived = setting.derived;
   pass.precision = setting.precision;
   pass.training = setting.training;
+  pass.tasks = setting.tasks;
   pass.seed = setting.seed;
   pass.step = setting.step;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {

@@ -27,6 +27,7 @@ class NetworkMemory {
     const float* derived = nullptr;
     Precision precision = Precision::float32;
     bool training = false;
+    std::size_t tasks = 1;
     std::uint64_t seed = 0;
     std::uint32_t step = 0;
   };

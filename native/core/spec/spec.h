@@ -49,6 +49,7 @@ struct WindowSpec {
   Extent stride;
   Extent dilation;
   Extent padding_before{0, 0, 0}, padding_after{0, 0, 0};
+  std::size_t dimensions = 2;  // spatial ones: 1 has a width, 2 a height too, 3 a depth too
 };
 
 // One layer. What a type has no use for holds its default.

@@ -21,9 +21,10 @@ struct Shape {
 // alone; it is below the number of tasks that the memory was made for.
 struct Rows {
   std::size_t first = 0, count = 0, task = 0;
+  bool begins = true;  // whether these are the first rows of the task in this batch
 
   // The same rows if each stands for `times` rows.
-  Rows times(std::size_t times) const { return {first * times, count * times, task}; }
+  Rows times(std::size_t times) const { return {first * times, count * times, task, begins}; }
 };
 
 }  // namespace aevb

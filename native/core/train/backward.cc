@@ -34,7 +34,7 @@ void sum_draw_losses(Workspace& workspace, const ModelSpec& spec, const Step& st
 // dz → the gradients of one group's heads and of its prior.
 void backward_latent(const Model& model, Workspace& workspace, std::size_t index, const Step& step,
                      const Coupling* coupling, Rows rows, std::size_t batch) {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const ModelSpec& spec = model.spec();
   const ObjectiveSpec& objective = spec.objective;
   const LatentGroup& group = model.latents()[index];
@@ -95,7 +95,7 @@ void backward_latent(const Model& model, Workspace& workspace, std::size_t index
 }  // namespace
 
 void loss_rows(const Model& model, Workspace& workspace, const Step& step, Rows rows, std::size_t batch) {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const ModelSpec& spec = model.spec();
   const ObjectiveSpec& objective = spec.objective;
   const std::size_t L = workspace.draws(), R = count * L, row = first * L;

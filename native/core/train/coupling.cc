@@ -164,7 +164,7 @@ void Coupling::backward_z(Panels dz, const LatentGroup& group, std::size_t first
 }
 
 void Coupling::backward_heads(const Panels* dheads, Rows rows) const {
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const double weight = model_.spec().objective.total_correlation;
   if (weight <= 0.0) return;
   const LatentGroup& group = model_.latents()[0];

@@ -69,14 +69,23 @@ double TrainingStep::bytes_to_prepare(std::size_t rows) const {
   if (couples_rows(model_.spec().objective)) bytes += Coupling::bytes(model_, rows, model_.spec().objective.samples);
   const std::size_t tiles = model_.layout().encoder.tiles() + model_.layout().decoder.tiles();
   // A vector that grows holds what it had beside twice of it.
-  return bytes + static_cast<double>(tiles) * static_cast<double>(3 * sizeof(Tile) + sizeof(double));
+  return bytes +
+         static_cast<double>(tiles) * static_cast<double>(3 * (sizeof(Tile) + 2 * sizeof(Span)) + sizeof(double));
 }
 
 void TrainingStep::list_layer_tiles(const Network& network, NetworkMemory& memory, std::size_t node,
                                     std::size_t draws) {
   for (std::size_t i = 0; i < network.nodes()[node].layer->tiles(); ++i) {
-    tiles_.push_back(
-        {.kind = Tile::Kind::layer, .network = &network, .memory = &memory, .node = node, .index = i, .draws = draws});
+    const std::vector<Span> spans = network.nodes()[node].layer->tile_spans(i);
+    tiles_.push_back({.kind = Tile::Kind::layer,
+                      .network = &network,
+                      .memory = &memory,
+                      .node = node,
+                      .index = i,
+                      .first_span = spans_.size(),
+                      .spans = spans.size(),
+                      .draws = draws});
+    spans_.insert(spans_.end(), spans.begin(), spans.end());
   }
 }
 
@@ -85,6 +94,7 @@ void TrainingStep::list_tiles() {
   const ModelLayout& layout = model_.layout();
   const std::size_t draws = workspace_->draws();
   tiles_.clear();
+  spans_.clear();
   std::size_t node = 0;
   const auto encoder_until = [&](std::size_t value) {
     for (; node < layout.encoder.nodes().size() && layout.encoder.nodes()[node].output <= value; ++node) {
@@ -111,7 +121,7 @@ Rows TrainingStep::task_rows(std::size_t task) const {
 
 void TrainingStep::load(const Examples& examples, const Batch& batch, Rows rows) {
   Workspace& workspace = *workspace_;
-  const auto [first, count, task] = rows;
+  const auto [first, count, task, begins] = rows;
   const std::size_t L = workspace.draws(), N = model_.layout().noise_width;
   const std::uint64_t seed = model_.spec().seed;
   const Preparation preparation{seed, true, static_cast<std::uint32_t>(model_.epochs_trained), true, batch.step};
@@ -197,6 +207,7 @@ bool TrainingStep::pass(const Examples& examples, const Batch& batch, ThreadPool
   const auto is_cancelled = [&] { return cancelled != nullptr && cancelled->load(std::memory_order_relaxed); };
   rows_ = batch.rows;
   workspace_->step = batch.step;
+  workspace_->tasks = task_count(batch.rows);
   weights_.begin(model_.spec(), batch.rows, batch.epochs);
   for (const Phase& phase : plan_.passes) {
     if (phase.kind == Phase::Kind::finish) {
@@ -235,7 +246,7 @@ void TrainingStep::for_each_span(const Tile& tile, Visit visit) const {
   if (tile.kind == Tile::Kind::prior) {
     return visit(layout.latents[tile.group].prior_offset, layout.latents[tile.group].prior_parameters);
   }
-  for (const Span& span : tile.network->nodes()[tile.node].layer->tile_spans(tile.index)) visit(span.offset, span.size);
+  for (std::size_t i = tile.first_span; i < tile.first_span + tile.spans; ++i) visit(spans_[i].offset, spans_[i].size);
 }
 
 LayerPass TrainingStep::layer_pass(const Tile& tile) {

@@ -59,11 +59,12 @@ class TrainingStep {
   // A piece of the parameters whose gradient one task sums: a layer's tile, or all of what belongs to no layer.
   struct Tile {
     enum class Kind { layer, logDispersion, prior } kind = Kind::layer;
-    const Network* network = nullptr;  // layer
-    NetworkMemory* memory = nullptr;   // layer
-    std::size_t node = 0, index = 0;   // layer
-    std::size_t group = 0;             // prior
-    std::size_t draws = 1;             // rows of the memory for each datum
+    const Network* network = nullptr;       // layer
+    NetworkMemory* memory = nullptr;        // layer
+    std::size_t node = 0, index = 0;        // layer
+    std::size_t first_span = 0, spans = 0;  // layer: of spans_
+    std::size_t group = 0;                  // prior
+    std::size_t draws = 1;                  // rows of the memory for each datum
   };
 
   bool has_workspace(std::size_t rows) const { return workspace_ != nullptr && workspace_->rows() >= rows; }
@@ -91,6 +92,7 @@ class TrainingStep {
   std::unique_ptr<Coupling> coupling_;
   AlignedFloats gradients_;
   std::vector<Tile> tiles_;
+  std::vector<Span> spans_;      // the pieces of the parameters that layers' tiles cover
   std::vector<double> squares_;  // of each tile's gradient
   std::size_t rows_ = 0;         // of this batch
 };

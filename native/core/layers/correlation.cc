@@ -1,0 +1,203 @@
+#include "layers/correlation.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "layers/correlation_kernels.h"
+#include "tensor/aligned.h"
+
+namespace aevb {
+
+namespace {
+
+// Positions that the sums of a gradient take before they are added to memory.
+constexpr std::size_t POSITIONS_OF_A_SUM = 64;
+
+std::ptrdiff_t floor_divide(std::ptrdiff_t a, std::ptrdiff_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+std::vector<std::vector<std::size_t>> single_members(std::size_t kernel) {
+  std::vector<std::vector<std::size_t>> members(kernel);
+  for (std::size_t k = 0; k < kernel; ++k) members[k] = {k};
+  return members;
+}
+
+// How far an axis reads beyond its input.
+struct Overhang {
+  std::size_t before = 0, after = 0;
+};
+Overhang overhang(const Axis& axis) {
+  Overhang result;
+  for (const AxisPhase& phase : axis.phases) {
+    if (phase.count == 0) continue;
+    for (const AxisTap& tap : phase.taps) {
+      const std::ptrdiff_t last = tap.offset + static_cast<std::ptrdiff_t>((phase.count - 1) * phase.in_step);
+      if (tap.offset < 0) result.before = std::max(result.before, static_cast<std::size_t>(-tap.offset));
+      const std::ptrdiff_t beyond = last - static_cast<std::ptrdiff_t>(axis.input) + 1;
+      if (beyond > 0) result.after = std::max(result.after, static_cast<std::size_t>(beyond));
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::size_t AxisWindow::output(std::size_t n) const {
+  const std::size_t reach = dilation * (kernel - 1) + 1, padded = n + before + after;
+  return padded < reach ? 0 : (padded - reach) / stride + 1;
+}
+
+Axis correlate_axis(std::size_t n, const AxisWindow& window) {
+  AxisPhase phase{0, 1, window.output(n), window.stride, {}};
+  for (std::size_t k = 0; k < window.kernel; ++k) {
+    phase.taps.push_back(
+        {static_cast<std::ptrdiff_t>(k * window.dilation) - static_cast<std::ptrdiff_t>(window.before), k});
+  }
+  return {n, phase.count, window.kernel, {phase}, single_members(window.kernel)};
+}
+
+Axis spread_axis(std::size_t n, const AxisWindow& window) {
+  Axis axis{window.output(n), n, window.kernel, {}, single_members(window.kernel)};
+  const auto stride = static_cast<std::ptrdiff_t>(window.stride);
+  for (std::ptrdiff_t r = 0; r < std::min(stride, static_cast<std::ptrdiff_t>(n)); ++r) {
+    const auto begin = static_cast<std::size_t>(r);
+    AxisPhase phase{begin, window.stride, (n - begin + window.stride - 1) / window.stride, 1, {}};
+    for (std::size_t k = 0; k < window.kernel; ++k) {
+      const std::ptrdiff_t at =
+          r + static_cast<std::ptrdiff_t>(window.before) - static_cast<std::ptrdiff_t>(k * window.dilation);
+      if (floor_divide(at, stride) * stride == at) phase.taps.push_back({at / stride, k});
+    }
+    axis.phases.push_back(phase);
+  }
+  return axis;
+}
+
+Axis enlarge_axis(std::size_t n, std::size_t factor, const AxisWindow& window) {
+  Axis axis{n, window.output(n * factor), 0, {}, {}};
+  for (std::size_t a = 0; a < std::min(factor, axis.output); ++a) {
+    AxisPhase phase{a, factor, (axis.output - a + factor - 1) / factor, 1, {}};
+    for (std::size_t k = 0; k < window.kernel; ++k) {
+      const std::ptrdiff_t at =
+          static_cast<std::ptrdiff_t>(a + k * window.dilation) - static_cast<std::ptrdiff_t>(window.before);
+      const std::ptrdiff_t offset = floor_divide(at, static_cast<std::ptrdiff_t>(factor));
+      const auto same =
+          std::find_if(phase.taps.begin(), phase.taps.end(), [&](const AxisTap& tap) { return tap.offset == offset; });
+      if (same == phase.taps.end()) {
+        phase.taps.push_back({offset, axis.keys++});
+        axis.members.push_back({k});
+      } else {
+        axis.members[same->key].push_back(k);
+      }
+    }
+    axis.phases.push_back(phase);
+  }
+  return axis;
+}
+
+Axis reduce_axis(std::size_t n, std::size_t factor, const AxisWindow& window) {
+  const Axis way = enlarge_axis(n, factor, window);
+  AxisPhase phase{0, 1, n, factor, {}};
+  for (const AxisPhase& of_way : way.phases) {
+    for (const AxisTap& tap : of_way.taps) {
+      phase.taps.push_back(
+          {static_cast<std::ptrdiff_t>(of_way.out_begin) - static_cast<std::ptrdiff_t>(factor) * tap.offset, tap.key});
+    }
+  }
+  return {way.output, n, way.keys, {phase}, way.members};
+}
+
+Correlation::Correlation(std::size_t input_channels, std::size_t output_channels, const Axis& depth, const Axis& height,
+                         const Axis& width) {
+  const Overhang of_depth = overhang(depth), of_height = overhang(height), of_width = overhang(width);
+  plan_.input = {input_channels, depth.input, height.input, width.input};
+  plan_.output = {output_channels, depth.output, height.output, width.output};
+  plan_.padded = {depth.input + of_depth.before + of_depth.after, height.input + of_height.before + of_height.after,
+                  width.input + of_width.before + of_width.after};
+  const std::size_t position = cache_lines(input_channels), row = plan_.padded.width * position,
+                    plane = plan_.padded.height * row;
+  plan_.padded_pitch = position;
+  plan_.padded_floats = plan_.padded.depth * plane;
+  plan_.padded_begin = of_depth.before * plane + of_height.before * row + of_width.before * position;
+  plan_.matrix_pitch = cache_lines(output_channels);
+  plan_.matrix_floats = input_channels * plan_.matrix_pitch;
+  images_ = std::max<std::size_t>(1, POSITIONS_OF_A_SUM / std::max<std::size_t>(1, plan_.output.positions()));
+  const auto floats = [](std::ptrdiff_t offset, std::size_t step) {
+    return offset * static_cast<std::ptrdiff_t>(step);
+  };
+  std::vector<std::size_t> first_tap;
+  for (const AxisPhase& z : depth.phases) {
+    for (const AxisPhase& y : height.phases) {
+      for (const AxisPhase& x : width.phases) {
+        first_tap.push_back(taps_.size());
+        for (const AxisTap& of_z : z.taps) {
+          for (const AxisTap& of_y : y.taps) {
+            for (const AxisTap& of_x : x.taps) {
+              taps_.push_back({floats(of_z.offset, plane) + floats(of_y.offset, row) + floats(of_x.offset, position),
+                               (of_z.key * height.keys + of_y.key) * width.keys + of_x.key});
+            }
+          }
+        }
+        phases_.push_back({{z.count, y.count, x.count},
+                           {z.out_begin, y.out_begin, x.out_begin},
+                           {z.out_step, y.out_step, x.out_step},
+                           z.in_step * plane,
+                           y.in_step * row,
+                           x.in_step * position,
+                           nullptr,
+                           taps_.size() - first_tap.back()});
+      }
+    }
+  }
+  for (std::size_t i = 0; i < phases_.size(); ++i) phases_[i].taps = taps_.data() + first_tap[i];
+  plan_.phases = phases_.data();
+  plan_.phase_count = phases_.size();
+  // A kernel's elements, with the width fastest.
+  const auto elements = [](const Axis& axis) {
+    std::size_t most = 0;
+    for (const auto& key : axis.members) {
+      for (const std::size_t k : key) most = std::max(most, k + 1);
+    }
+    return most;
+  };
+  const std::size_t height_elements = elements(height), width_elements = elements(width);
+  for (const auto& of_z : depth.members) {
+    for (const auto& of_y : height.members) {
+      for (const auto& of_x : width.members) {
+        std::vector<std::size_t>& all = members_.emplace_back();
+        for (const std::size_t z : of_z) {
+          for (const std::size_t y : of_y) {
+            for (const std::size_t x : of_x) all.push_back((z * height_elements + y) * width_elements + x);
+          }
+        }
+      }
+    }
+  }
+}
+
+double Correlation::operations() const {
+  double taps = 0.0;
+  for (const CorrelationPhase& phase : phases_) {
+    taps += static_cast<double>(phase.count.product()) * static_cast<double>(phase.tap_count);
+  }
+  return 2.0 * taps * static_cast<double>(plan_.input.channels) * static_cast<double>(plan_.output.channels);
+}
+
+void Correlation::forward(Panels out, ConstPanels inp, const float* matrices, const float* bias, float* scratch,
+                          std::size_t count, bool accumulate) const {
+  for (std::size_t image = 0; image < count; ++image) {
+    pad_image(scratch, inp.from_row(image * plan_.input.positions()), plan_);
+    correlate_image(out.from_row(image * plan_.output.positions()), scratch, matrices, bias, plan_, accumulate);
+  }
+}
+
+void Correlation::backward_matrices(float* dmatrices, ConstPanels inp, ConstPanels dout, float* scratch,
+                                    std::size_t count) const {
+  for (std::size_t first = 0; first < count; first += images_) {
+    const std::size_t images = std::min(images_, count - first);
+    for (std::size_t i = 0; i < images; ++i) {
+      pad_image(scratch + i * plan_.padded_floats, inp.from_row((first + i) * plan_.input.positions()), plan_);
+    }
+    correlate_gradient(dmatrices, scratch, dout.from_row(first * plan_.output.positions()), images, plan_);
+  }
+}
+
+}  // namespace aevb

@@ -1,0 +1,119 @@
+// The one product behind convolutions, transposed convolutions, and convolutions of an enlarged image: at each position
+// of the output a sum over taps, each the input at a position nearby times a matrix,
+//
+//   out[o(p)] = bias + Σ_t inp[i(p) + offset_t] · M_t        (zero beyond the input's edges)
+//
+// Along an axis the positions fall into phases, each with taps of its own: o(p) = out_begin + p · out_step and
+// i(p) = p · in_step. A plain convolution has one phase. What takes its gradient back to the input has as many as its
+// stride, and a convolution behind a nearest-neighbour enlargement by f has f: then several taps read the same position
+// of the small image, and their matrices are added up beforehand (at most 4/9 of the terms for 3 × 3 behind 2 × 2, with
+// the same result up to rounding).
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "spec/spec.h"
+#include "tensor/panels.h"
+#include "tensor/shape.h"
+
+namespace aevb {
+
+// A tap along one axis.
+struct AxisTap {
+  std::ptrdiff_t offset = 0;  // input positions, from i(p)
+  std::size_t key = 0;        // which of the axis's matrices
+};
+
+struct AxisPhase {
+  std::size_t out_begin = 0, out_step = 1, count = 0, in_step = 1;
+  std::vector<AxisTap> taps;
+};
+
+struct Axis {
+  std::size_t input = 1, output = 1;  // positions
+  std::size_t keys = 1;
+  std::vector<AxisPhase> phases;
+  // What a key stands for: the elements of the kernel whose weights are added up.
+  std::vector<std::vector<std::size_t>> members;
+};
+
+// Along an axis: kernel elements `dilation` apart, the first at −before, every `stride` positions.
+struct AxisWindow {
+  std::size_t kernel = 1, stride = 1, dilation = 1, before = 0, after = 0;
+
+  // Positions of the output over n positions, or 0 if the window does not fit.
+  std::size_t output(std::size_t n) const;
+};
+
+Axis correlate_axis(std::size_t n, const AxisWindow& window);
+// The way back of that: n is what correlate_axis takes as its input, and the axis leads to n from its output.
+Axis spread_axis(std::size_t n, const AxisWindow& window);
+// The window (stride 1) over n positions that are each repeated `factor` times; and the way back of that.
+Axis enlarge_axis(std::size_t n, std::size_t factor, const AxisWindow& window);
+Axis reduce_axis(std::size_t n, std::size_t factor, const AxisWindow& window);
+
+// The same in all dimensions, in floats of a padded image: what the kernels read. No member functions, because kernels
+// call nothing that the linker could take from code for another instruction set.
+struct CorrelationTap {
+  std::ptrdiff_t offset;
+  std::size_t matrix;
+};
+struct CorrelationPhase {
+  Extent count, out_begin, out_step;
+  std::size_t step_depth, step_height, step_width;  // floats from one position of the input to the next
+  const CorrelationTap* taps;
+  std::size_t tap_count;
+};
+struct CorrelationPlan {
+  Shape input, output;
+  Extent padded;                            // an image with zeros around it, [positions, padded_pitch]
+  std::size_t padded_pitch, padded_floats;  // channels and padding; the whole image
+  std::size_t padded_begin;                 // floats before the image's first position
+  std::size_t matrix_pitch, matrix_floats;  // output channels and padding; one matrix
+  const CorrelationPhase* phases;
+  std::size_t phase_count;
+};
+
+class Correlation {
+ public:
+  Correlation() = default;
+  Correlation(std::size_t input_channels, std::size_t output_channels, const Axis& depth, const Axis& height,
+              const Axis& width);
+  // The plan points into this.
+  Correlation(const Correlation&) = delete;
+  Correlation& operator=(const Correlation&) = delete;
+  Correlation(Correlation&&) = default;
+  Correlation& operator=(Correlation&&) = default;
+
+  const Shape& input() const { return plan_.input; }
+  const Shape& output() const { return plan_.output; }
+  // Matrices M, each [input channels, output channels], row after row, each padded to whole cache lines; and the kernel
+  // elements that a matrix is the sum of, numbered with the width fastest.
+  std::size_t matrices() const { return members_.size(); }
+  const std::vector<std::size_t>& members(std::size_t matrix) const { return members_[matrix]; }
+  std::size_t matrix_pitch() const { return plan_.matrix_pitch; }
+  std::size_t matrices_floats() const { return matrices() * plan_.matrix_floats; }
+
+  // Floats of the memory in which images stand with zeros around them. It must be zero at first, and be used for
+  // nothing else.
+  std::size_t scratch_floats() const { return images_ * plan_.padded_floats; }
+  // Multiplications and additions for an image.
+  double operations() const;
+
+  // out[count images] = bias + Σ inp · M, or adds that to what is there, without the bias; inp and out begin at the
+  // first image's first position. bias[output channels], padded with zeros to whole cache lines, or null.
+  void forward(Panels out, ConstPanels inp, const float* matrices, const float* bias, float* scratch, std::size_t count,
+               bool accumulate) const;
+  // dmatrices += Σ over positions of inpᵀ · dout.
+  void backward_matrices(float* dmatrices, ConstPanels inp, ConstPanels dout, float* scratch, std::size_t count) const;
+
+ private:
+  CorrelationPlan plan_{};
+  std::size_t images_ = 1;  // that a gradient is summed over before it is added to memory
+  std::vector<CorrelationPhase> phases_;
+  std::vector<CorrelationTap> taps_;
+  std::vector<std::vector<std::size_t>> members_;
+};
+
+}  // namespace aevb

@@ -1,0 +1,318 @@
+#include "layers/correlation_kernels.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#define AEVB_KERNEL_FILE "layers/correlation_kernels.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/simd_lanes.h"
+
+AEVB_BEFORE_KERNELS
+
+// Registers for sums: rows of a tile, by the vectors of a panel that it covers.
+#if AEVB_TARGET == AEVB_TARGET_AVX512
+constexpr int MOST_VECTORS = 3;
+template <int NV>
+constexpr int TILE_ROWS = NV == 1 ? 16 : 8;
+#elif AEVB_TARGET == AEVB_TARGET_NEON
+constexpr int MOST_VECTORS = 3;
+template <int NV>
+constexpr int TILE_ROWS = 8;
+#elif AEVB_TARGET == AEVB_TARGET_AVX2
+constexpr int MOST_VECTORS = 2;
+template <int NV>
+constexpr int TILE_ROWS = NV == 1 ? 8 : 4;
+#else
+constexpr int MOST_VECTORS = 4;
+template <int NV>
+constexpr int TILE_ROWS = 2;
+#endif
+
+static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPlan& plan) {
+  const Shape& shape = plan.input;
+  const Extent around = plan.padded;
+  const std::size_t pitch = plan.padded_pitch;
+  for (std::size_t p = 0; p < panel_count(shape.channels, inp.width); ++p) {
+    const std::size_t cols = cols_in_panel(shape.channels, p, inp.width);
+    const float* from = inp.data + p * inp.stride;
+    for (std::size_t z = 0; z < shape.depth; ++z) {
+      for (std::size_t y = 0; y < shape.height; ++y) {
+        float* to = padded + plan.padded_begin + (z * around.height + y) * around.width * pitch + p * inp.width;
+        for (std::size_t x = 0; x < shape.width; ++x, to += pitch, from += inp.width) {
+          std::size_t c = 0;
+          for (; c + F32::size <= cols; c += F32::size) store(to + c, load(from + c));
+          if (c < cols)
+            store_partial(to + c, load_partial(from + c, static_cast<int>(cols - c)), static_cast<int>(cols - c));
+        }
+      }
+    }
+  }
+}
+
+// Where a tile of the output begins, and what it sums.
+struct Tile {
+  float* out;
+  std::size_t out_step;  // floats from one row to the next
+  const float* inp;
+  std::size_t inp_step;
+  const CorrelationTap* taps;
+  std::size_t tap_count;
+  const float* matrices;
+  std::size_t matrix_floats, matrix_pitch;
+  std::size_t channels;
+  const float* bias;
+  bool accumulate;
+  int last_lanes;    // of the last vector
+  std::size_t room;  // floats from the last vector's begin to the panel's end
+};
+
+template <int ROWS, int NV>
+AEVB_INLINE void correlate_tile(const Tile& tile) {
+  F32 sum[ROWS][NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; ++v) {
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      sum[r][v] = tile.accumulate        ? load(tile.out + r * tile.out_step + v * F32::size)
+                  : tile.bias != nullptr ? load(tile.bias + v * F32::size)
+                                         : zero();
+    }
+  }
+  for (std::size_t t = 0; t < tile.tap_count; ++t) {
+    const float* AEVB_RESTRICT a = tile.inp + tile.taps[t].offset;
+    const float* AEVB_RESTRICT b = tile.matrices + tile.taps[t].matrix * tile.matrix_floats;
+    for (std::size_t c = 0; c < tile.channels; ++c) {
+      F32 right[NV];
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; ++v) right[v] = load(b + c * tile.matrix_pitch + v * F32::size);
+#pragma GCC unroll 16
+      for (int r = 0; r < ROWS; ++r) {
+        const F32 left = set(a[r * tile.inp_step + c]);
+#pragma GCC unroll 4
+        for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    float* out = tile.out + r * tile.out_step;
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < NV; ++v) store(out + v * F32::size, sum[r][v]);
+    store_padded<false>(out + (NV - 1) * F32::size, sum[r][NV - 1], tile.last_lanes, tile.room);
+  }
+}
+
+// `rows` positions along the width.
+template <int ROWS, int NV>
+AEVB_INLINE void correlate_rows(Tile tile, std::size_t rows) {
+  for (; rows >= ROWS; rows -= ROWS) {
+    correlate_tile<ROWS, NV>(tile);
+    tile.out += ROWS * tile.out_step;
+    tile.inp += ROWS * tile.inp_step;
+  }
+  if constexpr (ROWS > 1) {
+    if (rows > 0) correlate_rows<ROWS / 2, NV>(tile, rows);
+  }
+}
+
+template <int NV>
+static void correlate_panel(Tile tile, Panels out, const float* padded, const CorrelationPlan& plan) {
+  const Shape& shape = plan.output;
+  for (std::size_t i = 0; i < plan.phase_count; ++i) {
+    const CorrelationPhase& phase = plan.phases[i];
+    tile.taps = phase.taps;
+    tile.tap_count = phase.tap_count;
+    tile.inp_step = phase.step_width;
+    tile.out_step = phase.out_step.width * out.width;
+    for (std::size_t z = 0; z < phase.count.depth; ++z) {
+      for (std::size_t y = 0; y < phase.count.height; ++y) {
+        const std::size_t row = phase.out_begin.depth + z * phase.out_step.depth;
+        const std::size_t position =
+            (row * shape.height + phase.out_begin.height + y * phase.out_step.height) * shape.width +
+            phase.out_begin.width;
+        Tile line = tile;
+        line.out = out.data + position * out.width;
+        line.inp = padded + plan.padded_begin + z * phase.step_depth + y * phase.step_height;
+        correlate_rows<TILE_ROWS<NV>, NV>(line, phase.count.width);
+      }
+    }
+  }
+}
+
+static void correlate_image_kernel(Panels out, const float* padded, const float* matrices, const float* bias,
+                                   const CorrelationPlan& plan, bool accumulate) {
+  const std::size_t N = plan.output.channels, K = plan.input.channels;
+  const std::size_t pitch = plan.matrix_pitch;
+  for (std::size_t p = 0; p < panel_count(N, out.width); ++p) {
+    const std::size_t cols = cols_in_panel(N, p, out.width);
+    const std::size_t vectors = (cols + F32::size - 1) / F32::size;
+    // A panel may hold more vectors than a tile.
+    for (std::size_t first = 0; first < vectors; first += MOST_VECTORS) {
+      const std::size_t count = vectors - first < MOST_VECTORS ? vectors - first : MOST_VECTORS;
+      const std::size_t column = first * F32::size, last = column + (count - 1) * F32::size;
+      Tile tile{};
+      tile.matrices = matrices + p * out.width + column;
+      tile.matrix_floats = plan.matrix_floats;
+      tile.matrix_pitch = pitch;
+      tile.channels = K;
+      tile.bias = bias == nullptr ? nullptr : bias + p * out.width + column;
+      tile.accumulate = accumulate;
+      tile.last_lanes = static_cast<int>(cols - last < F32::size ? cols - last : F32::size);
+      tile.room = out.width - last < F32::size ? out.width - last : F32::size;
+      const Panels part{out.data + p * out.stride + column, out.stride, out.width};
+      if (count == 1) correlate_panel<1>(tile, part, padded, plan);
+      if (count == 2) correlate_panel<2>(tile, part, padded, plan);
+      if constexpr (MOST_VECTORS > 2) {
+        if (count == 3) correlate_panel<3>(tile, part, padded, plan);
+      }
+      if constexpr (MOST_VECTORS > 3) {
+        if (count == 4) correlate_panel<4>(tile, part, padded, plan);
+      }
+    }
+  }
+}
+
+// The gradient of one matrix: ROWS input channels by NV vectors of output channels.
+struct Sums {
+  float* to;
+  std::size_t to_pitch;
+  const float* padded;  // at the tap, and the first input channel
+  std::size_t image_floats;
+  const float* dout;
+  std::size_t images, positions;
+};
+
+template <int ROWS, int NV>
+AEVB_INLINE void gradient_tile(const Sums& sums, const CorrelationPhase& phase, const Shape& shape, std::size_t width) {
+  F32 sum[ROWS][NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; ++v) {
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) sum[r][v] = zero();
+  }
+  const std::size_t b_step = phase.out_step.width * width;
+  for (std::size_t i = 0; i < sums.images; ++i) {
+    for (std::size_t z = 0; z < phase.count.depth; ++z) {
+      for (std::size_t y = 0; y < phase.count.height; ++y) {
+        const float* AEVB_RESTRICT a =
+            sums.padded + i * sums.image_floats + z * phase.step_depth + y * phase.step_height;
+        const std::size_t row = phase.out_begin.depth + z * phase.out_step.depth;
+        const float* AEVB_RESTRICT b =
+            sums.dout + (i * sums.positions +
+                         (row * shape.height + phase.out_begin.height + y * phase.out_step.height) * shape.width +
+                         phase.out_begin.width) *
+                            width;
+        for (std::size_t x = 0; x < phase.count.width; ++x) {
+          F32 right[NV];
+#pragma GCC unroll 4
+          for (int v = 0; v < NV; ++v) right[v] = load(b + v * F32::size);
+#pragma GCC unroll 16
+          for (int r = 0; r < ROWS; ++r) {
+            const F32 left = set(a[r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+          }
+          a += phase.step_width;
+          b += b_step;
+        }
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+    float* to = sums.to + r * sums.to_pitch;
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) store(to + v * F32::size, load(to + v * F32::size) + sum[r][v]);
+  }
+}
+
+template <int ROWS, int NV>
+AEVB_INLINE void gradient_rows(Sums sums, const CorrelationPhase& phase, const Shape& shape, std::size_t width,
+                               std::size_t rows) {
+  for (; rows >= ROWS; rows -= ROWS) {
+    gradient_tile<ROWS, NV>(sums, phase, shape, width);
+    sums.to += ROWS * sums.to_pitch;
+    sums.padded += ROWS;
+  }
+  if constexpr (ROWS > 1) {
+    if (rows > 0) gradient_rows<ROWS / 2, NV>(sums, phase, shape, width, rows);
+  }
+}
+
+template <int NV>
+static void gradient_panel(Sums sums, const float* padded, float* dmatrices, std::size_t width,
+                           const CorrelationPlan& plan) {
+  const std::size_t K = plan.input.channels;
+  for (std::size_t i = 0; i < plan.phase_count; ++i) {
+    const CorrelationPhase& phase = plan.phases[i];
+    for (std::size_t t = 0; t < phase.tap_count; ++t) {
+      const CorrelationTap& tap = phase.taps[t];
+      Sums of_tap = sums;
+      of_tap.to = dmatrices + tap.matrix * plan.matrix_floats;
+      of_tap.padded = padded + plan.padded_begin + tap.offset;
+      gradient_rows<TILE_ROWS<NV>, NV>(of_tap, phase, plan.output, width, K);
+    }
+  }
+}
+
+static void correlate_gradient_kernel(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
+                                      const CorrelationPlan& plan) {
+  const std::size_t N = plan.output.channels;
+  Sums sums{};
+  sums.to_pitch = plan.matrix_pitch;
+  sums.image_floats = plan.padded_floats;
+  sums.images = images;
+  sums.positions = plan.output.positions();
+  for (std::size_t p = 0; p < panel_count(N, dout.width); ++p) {
+    const std::size_t cols = cols_in_panel(N, p, dout.width);
+    const std::size_t vectors = (cols + F32::size - 1) / F32::size;
+    for (std::size_t first = 0; first < vectors; first += MOST_VECTORS) {
+      const std::size_t count = vectors - first < MOST_VECTORS ? vectors - first : MOST_VECTORS;
+      sums.dout = dout.data + p * dout.stride + first * F32::size;
+      float* to = dmatrices + p * dout.width + first * F32::size;
+      if (count == 1) gradient_panel<1>(sums, padded, to, dout.width, plan);
+      if (count == 2) gradient_panel<2>(sums, padded, to, dout.width, plan);
+      if constexpr (MOST_VECTORS > 2) {
+        if (count == 3) gradient_panel<3>(sums, padded, to, dout.width, plan);
+      }
+      if constexpr (MOST_VECTORS > 3) {
+        if (count == 4) gradient_panel<4>(sums, padded, to, dout.width, plan);
+      }
+    }
+  }
+}
+
+void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) { pad_image_kernel(padded, inp, plan); }
+
+void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
+                     const CorrelationPlan& plan, bool accumulate) {
+  correlate_image_kernel(out, padded, matrices, bias, plan, accumulate);
+}
+
+void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
+                        const CorrelationPlan& plan) {
+  correlate_gradient_kernel(dmatrices, padded, dout, images, plan);
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) {
+  AEVB_DISPATCH(pad_image)(padded, inp, plan);
+}
+
+void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
+                     const CorrelationPlan& plan, bool accumulate) {
+  AEVB_DISPATCH(correlate_image)(out, padded, matrices, bias, plan, accumulate);
+}
+
+void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
+                        const CorrelationPlan& plan) {
+  AEVB_DISPATCH(correlate_gradient)(dmatrices, padded, dout, images, plan);
+}
+
+}  // namespace aevb
+#endif

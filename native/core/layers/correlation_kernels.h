@@ -1,0 +1,23 @@
+// The kernels of correlation.h, for images of one task.
+#pragma once
+
+#include <cstddef>
+
+#include "layers/correlation.h"
+#include "tensor/panels.h"
+
+namespace aevb {
+
+// The image's positions, into the middle of a padded image; what lies around it is not touched.
+void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan);
+
+// out[positions, output channels] = bias + Σ padded · M; overwrites, or adds without the bias if `accumulate`. Leaves
+// zeros in the padding of the last panel. bias null: 0.
+void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
+                     const CorrelationPlan& plan, bool accumulate);
+
+// dmatrices += Σ paddedᵀ · dout over all positions of some images.
+void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
+                        const CorrelationPlan& plan);
+
+}  // namespace aevb
