@@ -7,38 +7,51 @@ import { fileURLToPath } from 'node:url'
 import { VAEError } from './errors.js'
 import { here } from './here.js'
 import { availableMemory } from './memory.js'
+import type {
+  ActivationName,
+  BaselineName,
+  BinarizationName,
+  BoundName,
+  CorruptionName,
+  CovarianceName,
+  DispersionName,
+  DivergenceName,
+  DomainName,
+  EstimatorName,
+  FreeBitsName,
+  InitializerName,
+  InterpolationName,
+  LayerTypeName,
+  LikelihoodName,
+  OptimizerName,
+  PosteriorName,
+  PrecisionName,
+  PriorName,
+  ProposalName,
+  ScaleName,
+  ScheduleName,
+  TemperatureDecayName,
+  WarmupName,
+} from './names.js'
 import type { FlatArray } from './tensor.js'
-
-export type ActivationName =
-  | 'identity'
-  | 'relu'
-  | 'leakyRelu'
-  | 'elu'
-  | 'gelu'
-  | 'silu'
-  | 'tanh'
-  | 'sigmoid'
-  | 'softplus'
-
-export type InitializerName = 'pytorch' | 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal'
 
 /** A group of latent variables as the core sees it. What a type has no use for holds its default. */
 export interface LatentSpec {
-  readonly type: 'gaussian' | 'laplace' | 'logistic' | 'categorical' | 'bernoulli'
+  readonly type: PosteriorName
   /** Dimensions; categorical, bernoulli: variables. */
   readonly units: number
   readonly fullCovariance: boolean
   /** categorical: of each variable. */
   readonly classes: number
   readonly temperature: {
-    readonly decay: 'constant' | 'linear' | 'exponential'
+    readonly decay: TemperatureDecayName
     readonly start: number
     readonly end: number
     readonly epochs: number
   }
   readonly straightThrough: boolean
   readonly prior: {
-    readonly type: 'standard' | 'normal' | 'mixture'
+    readonly type: PriorName
     readonly learned: boolean
     /** normal: one a dimension; elsewhere empty. */
     readonly mean: readonly number[]
@@ -49,25 +62,18 @@ export interface LatentSpec {
 }
 
 export interface LikelihoodSpec {
-  readonly type:
-    | 'bernoulli'
-    | 'continuousBernoulli'
-    | 'gaussian'
-    | 'laplace'
-    | 'categorical'
-    | 'multinomial'
-    | 'poisson'
+  readonly type: LikelihoodName
   /** Where a Gaussian's variance or a Laplace distribution's scale comes from. */
-  readonly dispersion: 'fixed' | 'learned' | 'perFeature' | 'perDatum'
+  readonly dispersion: DispersionName
   readonly fixedDispersion: number
   readonly logDispersionBounds: readonly [number, number]
-  readonly binarize: 'none' | 'threshold' | 'stochastic'
+  readonly binarize: BinarizationName
   /** categorical: of each variable, which add up to the features; elsewhere empty. */
   readonly classes: readonly number[]
   /** categorical: a row of data holds class numbers. */
   readonly codes: boolean
   readonly trials: number
-  readonly covariance: 'diagonal' | 'lowRank' | 'full'
+  readonly covariance: CovarianceName
   /** lowRank; elsewhere 0. */
   readonly rank: number
 }
@@ -75,41 +81,82 @@ export interface LikelihoodSpec {
 export interface ObjectiveSpec {
   readonly beta: number
   readonly samples: number
-  readonly bound: 'elbo' | 'iwae' | 'dreg'
-  readonly kl: 'analytic' | 'monteCarlo'
-  readonly estimator: 'reparameterized' | 'scoreFunction'
-  readonly baseline: 'none' | 'movingAverage' | 'leaveOneOut'
+  readonly bound: BoundName
+  readonly kl: DivergenceName
+  readonly estimator: EstimatorName
+  readonly baseline: BaselineName
   readonly baselineDecay: number
   readonly reconstructionWeight: number
   readonly klWeight: number
   readonly deterministic: boolean
   readonly warmup: {
-    readonly type: 'none' | 'linear' | 'cosine' | 'cyclical'
+    readonly type: WarmupName
     readonly epochs: number
     readonly cycles: number
     readonly rise: number
   }
-  readonly freeBits: { readonly per: 'none' | 'dimension' | 'group'; readonly nats: number }
+  readonly freeBits: { readonly per: FreeBitsName; readonly nats: number }
   /** `weight` 0: not used. */
   readonly capacity: { readonly weight: number; readonly nats: number; readonly epochs: number }
   readonly totalCorrelation: number
   readonly mmd: number
 }
 
+/** A number for depth, height and width; 1 (of a padding 0) for a dimension that the data lack. */
+export type ExtentSpec = readonly [number, number, number]
+
+export interface WindowSpec {
+  readonly kernel: ExtentSpec
+  readonly stride: ExtentSpec
+  readonly dilation: ExtentSpec
+  readonly paddingBefore: ExtentSpec
+  readonly paddingAfter: ExtentSpec
+  /** Spatial ones: 1, 2 or 3. */
+  readonly dimensions: number
+}
+
+/** A layer as the core sees it. `name`: of its tensors behind that of the stack. */
+export type LayerSpec = { readonly name: string } & (
+  | { readonly type: 'dense'; readonly units: number; readonly activation: ActivationName }
+  | {
+      readonly type: 'conv' | 'convTranspose'
+      readonly channels: number
+      readonly window: WindowSpec
+      readonly outputPadding: ExtentSpec
+      readonly groups: number
+      readonly bias: boolean
+    }
+  | { readonly type: 'activation'; readonly activation: ActivationName }
+  | { readonly type: 'batchNorm'; readonly momentum: number; readonly epsilon: number }
+  | { readonly type: 'layerNorm'; readonly epsilon: number; readonly dimensions: number }
+  | { readonly type: 'groupNorm'; readonly groups: number; readonly epsilon: number }
+  | { readonly type: 'maxPool' | 'avgPool'; readonly window: WindowSpec; readonly global: boolean }
+  | { readonly type: 'upsample'; readonly extent: ExtentSpec; readonly interpolation: InterpolationName }
+  | { readonly type: 'dropout'; readonly rate: number; readonly wholeChannels: boolean }
+  | { readonly type: 'embedding'; readonly codes: number; readonly units: number }
+  | { readonly type: 'flatten' }
+  | { readonly type: 'reshape'; readonly channels: number; readonly extent: ExtentSpec; readonly dimensions: number }
+  | { readonly type: 'residual'; readonly layers: readonly LayerSpec[]; readonly dimensions: number }
+)
+
 /** A model as the core sees it: every field present, every shorthand spelled out (native/core/spec.h). */
 export interface ModelSpec {
   /** Features: the columns of the likelihood's heads. */
   readonly input: number
-  readonly encoder: readonly { readonly units: number; readonly activation: ActivationName }[]
+  /** The data as images: channels, depth, height, width; `dimensions` 0: rows of numbers. */
+  readonly image: { readonly channels: number; readonly extent: ExtentSpec; readonly dimensions: number }
+  readonly encoder: readonly LayerSpec[]
   readonly latents: readonly LatentSpec[]
-  readonly decoder: readonly { readonly units: number; readonly activation: ActivationName }[]
+  readonly decoder: readonly LayerSpec[]
+  /** What a head of as many outputs as features begins with, instead of a dense layer. */
+  readonly likelihoodHead: readonly LayerSpec[]
   readonly likelihood: LikelihoodSpec
   readonly objective: ObjectiveSpec
-  readonly corruption: { readonly type: 'none' | 'gaussian' | 'masking' | 'saltAndPepper'; readonly amount: number }
+  readonly corruption: { readonly type: CorruptionName; readonly amount: number }
   /** `width` 0: the model is not conditional. */
   readonly condition: { readonly width: number; readonly classes: boolean }
   /** See native/core/scaling.h. */
-  readonly scale: 'none' | 'auto' | 'standard' | 'log'
+  readonly scale: ScaleName
   readonly initializer: InitializerName
   readonly seed: number
 }
@@ -119,7 +166,7 @@ export interface TrainSpec {
   readonly batchSize: number
   readonly shuffle: boolean
   readonly optimizer: {
-    readonly type: 'sgd' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw'
+    readonly type: OptimizerName
     readonly learningRate: number
     readonly weightDecay: number
     readonly momentum: number
@@ -131,7 +178,7 @@ export interface TrainSpec {
     readonly initialAccumulator: number
   }
   readonly schedule: {
-    readonly type: 'constant' | 'step' | 'exponential' | 'cosine'
+    readonly type: ScheduleName
     readonly warmup: number
     readonly every: number
     readonly factor: number
@@ -140,7 +187,7 @@ export interface TrainSpec {
   }
   readonly clipNorm: number
   readonly clipValue: number
-  readonly precision: 'float32' | 'bfloat16'
+  readonly precision: PrecisionName
 }
 
 /** Work on another thread. `cancel` makes the promise reject with an error whose code is 'ABORTED'. */
@@ -178,7 +225,6 @@ export interface BadCell {
  * What the cells of rows may be: any finite number; one within [0, 1]; integers of at least 0; 0 or 1, with one 1 among
  * each variable's columns; class numbers. See Domain in native/core/dataset.h.
  */
-export type DomainName = 'real' | 'unit' | 'counts' | 'oneHot' | 'codes'
 
 /** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
 export interface NativeDataset {
@@ -192,6 +238,28 @@ export interface NativeDataset {
   slice(from: number, to: number): NativeDataset
   /** Gives the memory back, once no job and no slice uses it. All but `rows` and `columns` throws 'DISPOSED' from then on. */
   dispose(): void
+}
+
+/** See native/binding/layout.h. */
+export interface NativeLayout {
+  /** Columns of a row of data: of numbers, or of class numbers. */
+  readonly dataColumns: number
+  readonly domain: DomainName
+  /** The tensors, as the `state_dict` of the same network in PyTorch names and shapes them. */
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
+  /** Numbers in all of them; Infinity if that is more than can be counted. */
+  readonly elements: number
+  /** In the order of the forward pass. Shapes are [channels, ...spatial]. */
+  readonly layers: readonly {
+    readonly name: string
+    readonly type: LayerTypeName
+    readonly input: readonly number[]
+    readonly output: readonly number[]
+    /** Multiplications and additions for one row, forward. */
+    readonly operations: number
+  }[]
+  /** Columns of z. */
+  readonly latentWidth: number
 }
 
 export interface NativeModel {
@@ -271,7 +339,7 @@ export interface NativeModel {
       threads: number
       samples: number
       mostSamples: number
-      proposal: 'posterior' | 'defensive' | 'refined'
+      proposal: ProposalName
       seed: number
     } & Conditional,
   ): Job<LikelihoodEstimates>
@@ -343,6 +411,7 @@ export interface NativeAddon {
    */
   useAvailableMemory(available: () => number): void
   /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
+  layout(spec: ModelSpec): NativeLayout
   backend(): {
     gemm: 'builtin' | 'cblas'
     version: string

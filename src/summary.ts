@@ -1,6 +1,6 @@
 /** A model as a table for readers. */
 
-import { elements, type ParameterShape } from './options/parameter-table.js'
+import { elements, type ParameterShape } from './options/layout.js'
 
 /** One line a tensor, and the total: name, shape, number of parameters. */
 export function summarise(table: readonly ParameterShape[]): string {

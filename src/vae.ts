@@ -268,7 +268,7 @@ export class VAE<Of extends Encoding = Encoding> {
   async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
     const { signal, condition: of, ...own } = drawOptions('decode', options)
     throwIfAborted(signal)
-    const data = asDataset(z, 'z', this.#parsed.latentWidth)
+    const data = asDataset(z, 'z', this.#parsed.layout.latentWidth)
     if (isBytes(data)) throw new TypeError(expected('numbers, not bytes that stand for pixels,', 'z', z))
     const given = conditionRows(this.#parsed.spec.condition, of, data.rows)
     const rows = await checkedRows(data, 'z', real, signal)
@@ -307,7 +307,7 @@ export class VAE<Of extends Encoding = Encoding> {
     const condition = await checkedCondition(conditionRows(this.#parsed.spec.condition, of, rows), signal)
     const { x, z } = await this.#run((model) => model.sample(rows, { ...own, condition }), signal)
     const drawn = this.#tensor(x, rows)
-    return latent ? { x: drawn, z: { data: z, shape: [rows, this.#parsed.latentWidth] } } : drawn
+    return latent ? { x: drawn, z: { data: z, shape: [rows, this.#parsed.layout.latentWidth] } } : drawn
   }
 
   /**

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest'
 import { parseConfig, type VAEConfig } from '../src/options/config.js'
-import { parameterTable } from '../src/options/parameter-table.js'
 import { generator } from './helpers/data.js'
 import { dataFor, forbiddenCombinations, randomConfig, randomInvalidConfig } from './helpers/random-configs.js'
 
@@ -13,7 +12,8 @@ describe('a config is spelled out', () => {
   test('the default is the reference model', () => {
     expect(spec({})).toEqual({
       input: 784,
-      encoder: [{ units: 200, activation: 'relu' }],
+      image: { channels: 0, extent: [1, 1, 1], dimensions: 0 },
+      encoder: [{ type: 'dense', name: '0', units: 200, activation: 'relu' }],
       latents: [
         {
           type: 'gaussian',
@@ -25,7 +25,8 @@ describe('a config is spelled out', () => {
           prior: { type: 'standard', learned: false, mean: [], variance: [], components: 0 },
         },
       ],
-      decoder: [{ units: 200, activation: 'relu' }],
+      decoder: [{ type: 'dense', name: '0', units: 200, activation: 'relu' }],
+      likelihoodHead: [],
       likelihood: {
         type: 'bernoulli',
         dispersion: 'fixed',
@@ -61,8 +62,8 @@ describe('a config is spelled out', () => {
       initializer: 'pytorch',
       seed: 0,
     })
-    const { inputShape, dataColumns, domain, latentWidth } = parseConfig({})
-    expect({ inputShape, dataColumns, domain, latentWidth }).toEqual({
+    const { inputShape, dataColumns, domain, layout } = parseConfig({})
+    expect({ inputShape, dataColumns, domain, latentWidth: layout.latentWidth }).toEqual({
       inputShape: [784],
       dataColumns: 784,
       domain: 'unit',
@@ -97,10 +98,10 @@ describe('a config is spelled out', () => {
       decoder: [{ type: 'dense', units: 5 }],
     })
     expect(encoder).toEqual([
-      { units: 3, activation: 'tanh' },
-      { units: 4, activation: 'gelu' },
+      { type: 'dense', name: '0', units: 3, activation: 'tanh' },
+      { type: 'dense', name: '1', units: 4, activation: 'gelu' },
     ])
-    expect(decoder).toEqual([{ units: 5, activation: 'tanh' }])
+    expect(decoder).toEqual([{ type: 'dense', name: '0', units: 5, activation: 'tanh' }])
   })
 
   test('encoder and decoder may be empty', () => {
@@ -186,14 +187,14 @@ describe('a config is spelled out', () => {
   })
 
   test('groups stand side by side in z', () => {
-    const { spec, latentWidth } = parseConfig({
+    const { spec, layout } = parseConfig({
       latent: [
         { type: 'gaussian', units: 2, covariance: 'full' },
         { type: 'categorical', units: 3, classes: 4, temperature: { start: 1, end: 0.5, epochs: 10 } },
         { type: 'bernoulli', units: 5, temperature: 0.3, straightThrough: true },
       ],
     })
-    expect(latentWidth).toBe(2 + 12 + 5)
+    expect(layout.latentWidth).toBe(2 + 12 + 5)
     expect(spec.latents).toMatchObject([
       { fullCovariance: true },
       { classes: 4, temperature: { decay: 'exponential', start: 1, end: 0.5, epochs: 10 }, straightThrough: false },
@@ -265,6 +266,9 @@ describe('a config is spelled out', () => {
   })
 })
 
+const layerTypes =
+  "'dense', 'conv', 'convTranspose', 'batchNorm', 'layerNorm', 'groupNorm', 'activation', 'maxPool', 'avgPool', 'upsample', 'dropout', 'residual', 'flatten', 'reshape'"
+
 describe('a wrong value is named by its path', () => {
   test.each<[unknown, typeof TypeError | typeof RangeError, string]>([
     [5, TypeError, 'Expected an object for the config of VAE but received 5 of type number'],
@@ -292,14 +296,14 @@ describe('a wrong value is named by its path', () => {
       'Expected a positive integer for encoder[0].units but received undefined of type undefined',
     ],
     [
-      { encoder: [{ type: 'conv', units: 3 }] },
+      { encoder: [{ type: 'convolve', units: 3 }] },
       RangeError,
-      "Expected 'dense' for encoder[0].type but received 'conv' of type string",
+      `Expected one of ${layerTypes} for encoder[0].type but received 'convolve' of type string`,
     ],
     [
       { encoder: [{ units: 3 }] },
       TypeError,
-      "Expected 'dense' for encoder[0].type but received undefined of type undefined",
+      `Expected one of ${layerTypes} for encoder[0].type but received undefined of type undefined`,
     ],
     [{ input: [] }, RangeError, 'Expected a shape of at least one dimension for input but received [] of type Array'],
     [{ input: [1, 0] }, RangeError, 'Expected a positive integer for input[1] but received 0 of type number'],
@@ -508,7 +512,7 @@ describe('a misspelt option is answered with the right one', () => {
 })
 
 /** [name, shape] of each tensor. */
-const tensors = (config: VAEConfig) => parameterTable(spec(config)).map(({ name, shape }) => [name, [...shape]])
+const tensors = (config: VAEConfig) => parseConfig(config).layout.tensors.map(({ name, shape }) => [name, [...shape]])
 
 describe('the tensors of a model', () => {
   test('one group', () => {

@@ -7,7 +7,7 @@ import { readModel, type SavedModel } from '../src/checkpoint/load.js'
 import { saveModel } from '../src/checkpoint/save.js'
 import { VAEError } from '../src/index.js'
 import { parseConfig, type VAEConfig } from '../src/options/config.js'
-import { elements, parameterTable } from '../src/options/parameter-table.js'
+import { elements } from '../src/options/layout.js'
 import { freshFolders } from './helpers/model-folder.js'
 
 const folder = freshFolders()
@@ -22,7 +22,7 @@ const config: VAEConfig = {
   objective: { beta: 1e-3 },
   seed: 0,
 }
-const table = parameterTable(parseConfig(config).spec)
+const table = parseConfig(config).layout.tensors
 const parameters = Object.fromEntries(
   table.map(({ name, shape }, i) => [name, new Float32Array(elements(shape)).map((_, j) => 1 / (1 + i + j))]),
 )

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { readModel } from '../src/checkpoint/load.js'
 import { saveModel } from '../src/checkpoint/save.js'
 import { parseConfig } from '../src/options/config.js'
-import { elements, parameterTable } from '../src/options/parameter-table.js'
+import { elements } from '../src/options/layout.js'
 import {
   config,
   dataLength,
@@ -146,7 +146,7 @@ describe('a header that is larger than its model needs is refused before it is r
 
   test('unless it tells of a large model itself, beside the config.json of a small one', async () => {
     const large = { ...config, encoder: new Array<number>(20_000).fill(1) }
-    const shapes = parameterTable(parseConfig(large).spec)
+    const shapes = parseConfig(large).layout.tensors
     const values = Object.fromEntries(shapes.map(({ name, shape }) => [name, new Float32Array(elements(shape))]))
     await saveModel(folder.path, large, shapes, values)
     expect((await readFile(folder.tensors)).readBigUInt64LE()).toBeGreaterThan(2e6)
@@ -373,7 +373,7 @@ describe('a hostile model.safetensors is refused', () => {
 
   test('and no memory is set aside for what it claims', async () => {
     await writeFile(folder.config, document({ config: { input: 20_000, encoder: [50_000], latent: 1, decoder: [] } }))
-    const shapes = parameterTable(parseConfig({ input: 20_000, encoder: [50_000], latent: 1, decoder: [] }).spec)
+    const shapes = parseConfig({ input: 20_000, encoder: [50_000], latent: 1, decoder: [] }).layout.tensors
     let end = 0
     const entries = shapes.map(({ name, shape }) => {
       const begin = end

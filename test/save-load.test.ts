@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { VAE, type VAEConfig } from '../src/index.js'
 import { native } from '../src/native.js'
 import { parseConfig } from '../src/options/config.js'
-import { parameterTable } from '../src/options/parameter-table.js'
 import { bits, bitsOf, curve, small } from './helpers/data.js'
 import { finite } from './helpers/near.js'
 
@@ -32,8 +31,8 @@ afterAll(() => rm(folder, { recursive: true }))
 
 describe.each(configs)('the model %j', (config) => {
   test('has the parameters that the facade expects in a file', () => {
-    const { spec } = parseConfig(config)
-    expect(parameterTable(spec)).toEqual(new native.Model(spec).parameterTable)
+    const { spec, layout } = parseConfig(config)
+    expect(layout.tensors).toEqual(new native.Model(spec).parameterTable)
   })
 
   test('computes the same bits after saving and loading', async () => {

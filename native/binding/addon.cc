@@ -7,6 +7,7 @@
 #include "dataset_wrap.h"
 #include "errors.h"
 #include "gather.h"
+#include "layout.h"
 #include "math/gemm.h"
 #include "math/target.h"
 #include "memory.h"
@@ -71,6 +72,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Model", ModelWrap::define(env));
   exports.Set("checkArray", Napi::Function::New(env, coded<check_array>));
   exports.Set("backend", Napi::Function::New(env, coded<backend>));
+  exports.Set("layout", Napi::Function::New(env, coded<layout>));
   exports.Set("gather", Napi::Function::New(env, coded<gather>));
   exports.Set("useAvailableMemory", Napi::Function::New(env, coded<use_available_memory>));
   return exports;

@@ -16,11 +16,6 @@ namespace aevb::binding {
 
 namespace {
 
-constexpr std::pair<const char*, Domain> DOMAINS[] = {
-    {"real", Domain::real},     {"unit", Domain::unit},   {"counts", Domain::counts},
-    {"oneHot", Domain::oneHot}, {"codes", Domain::codes},
-};
-
 // check(domain, classes?): the classes of each variable are numbers in an array.
 struct Check {
   Domain domain = Domain::real;
@@ -31,10 +26,9 @@ Check check_of(const Napi::Value& domain, const Napi::Value& classes_value, std:
   const Napi::Env env = domain.Env();
   Check check;
   const std::string name = domain.IsString() ? domain.As<Napi::String>().Utf8Value() : "";
-  const auto* found =
-      std::find_if(std::begin(DOMAINS), std::end(DOMAINS), [&](const auto& d) { return name == d.first; });
-  if (found == std::end(DOMAINS)) throw Napi::TypeError::New(env, "Expected a domain for check");
-  check.domain = found->second;
+  const std::optional<Domain> known = kind_of<Domain>(name);
+  if (!known) throw Napi::TypeError::New(env, "Expected a domain for check");
+  check.domain = *known;
   if (check.domain != Domain::oneHot && check.domain != Domain::codes) return check;
   if (!classes_value.IsArray()) throw Napi::TypeError::New(env, "Expected an array of classes for check");
   const auto list = classes_value.As<Napi::Array>();

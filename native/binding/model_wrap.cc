@@ -18,6 +18,7 @@
 #include "infer/discrete.h"
 #include "infer/log_likelihood.h"
 #include "infer/refine.h"
+#include "layout.h"
 #include "memory.h"
 #include "read_spec.h"
 
@@ -116,6 +117,7 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<ModelWrap>(info), environment_(addon_data(info.Env()).environment) {
   or_throw_in_javascript(info.Env(), [&] {
     const ModelSpec spec = read_model_spec(options_of(info, 0));
+    check_lengths(info.Env(), spec);
     environment_->make_room();
     afford(info.Env(), Model::bytes(spec));
     const FlushDenormals flush;
@@ -166,19 +168,7 @@ void ModelWrap::tell_memory(std::int64_t bytes) {
 }
 
 Napi::Value ModelWrap::parameter_table(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Napi::Array table = Napi::Array::New(env);
-  for (const ParameterInfo& entry : live().model.table()) {
-    Napi::Array shape = Napi::Array::New(env);
-    for (std::size_t i = 0; i < entry.shape.size(); ++i) {
-      shape.Set(static_cast<std::uint32_t>(i), Napi::Number::New(env, static_cast<double>(entry.shape[i])));
-    }
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("name", Napi::String::New(env, entry.name));
-    object.Set("shape", shape);
-    table.Set(table.Length(), object);
-  }
-  return table;
+  return tensor_list(info.Env(), live().model.table());
 }
 
 Napi::Value ModelWrap::epochs_trained(const Napi::CallbackInfo& info) {
@@ -253,10 +243,9 @@ Drawing drawing_of(const Napi::Object& options) { return {read_bool(options, "dr
 
 Proposal read_proposal(const Napi::Object& options) {
   const std::string name = read_string(options, "proposal");
-  if (name == "posterior") return Proposal::posterior;
-  if (name == "defensive") return Proposal::defensive;
-  if (name == "refined") return Proposal::refined;
-  throw Napi::TypeError::New(options.Env(), "Unknown proposal " + name);
+  const std::optional<Proposal> proposal = kind_of<Proposal>(name);
+  if (!proposal) throw Napi::TypeError::New(options.Env(), "Unknown proposal " + name);
+  return *proposal;
 }
 
 // Heads of all groups, in their order.

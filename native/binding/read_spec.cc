@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "likelihood/likelihood.h"
@@ -17,136 +18,12 @@ constexpr double LARGEST_INTEGER = 9007199254740991.0;
   throw Napi::TypeError::New(env, std::string("Expected ") + expected + " for " + name);
 }
 
-template <typename Enum, std::size_t N>
-Enum read_choice(const Napi::Object& object, const char* field, const std::pair<const char*, Enum> (&choices)[N]) {
-  const std::string name = read_string(object, field);
-  for (const auto& [choice, value] : choices) {
-    if (name == choice) return value;
-  }
-  wrong(object.Env(), "one of the known names", field);
+template <typename Kind>
+Kind read_kind(const Napi::Object& object, const char* field) {
+  const std::optional<Kind> kind = kind_of<Kind>(read_string(object, field));
+  if (!kind) wrong(object.Env(), "one of the known names", field);
+  return *kind;
 }
-
-constexpr std::pair<const char*, Activation> ACTIVATIONS[] = {
-    {"identity", Activation::identity}, {"relu", Activation::relu},       {"leakyRelu", Activation::leakyRelu},
-    {"elu", Activation::elu},           {"gelu", Activation::gelu},       {"silu", Activation::silu},
-    {"tanh", Activation::tanh},         {"sigmoid", Activation::sigmoid}, {"softplus", Activation::softplus},
-};
-
-constexpr std::pair<const char*, Initializer> INITIALIZERS[] = {
-    {"pytorch", Initializer::pytorch},           {"glorotUniform", Initializer::glorotUniform},
-    {"glorotNormal", Initializer::glorotNormal}, {"heUniform", Initializer::heUniform},
-    {"heNormal", Initializer::heNormal},
-};
-
-constexpr std::pair<const char*, PosteriorType> POSTERIORS[] = {
-    {"gaussian", PosteriorType::gaussian},   {"laplace", PosteriorType::laplace},
-    {"logistic", PosteriorType::logistic},   {"categorical", PosteriorType::categorical},
-    {"bernoulli", PosteriorType::bernoulli},
-};
-
-constexpr std::pair<const char*, PriorType> PRIORS[] = {
-    {"standard", PriorType::standard},
-    {"normal", PriorType::normal},
-    {"mixture", PriorType::mixture},
-};
-
-constexpr std::pair<const char*, TemperatureDecay> DECAYS[] = {
-    {"constant", TemperatureDecay::constant},
-    {"linear", TemperatureDecay::linear},
-    {"exponential", TemperatureDecay::exponential},
-};
-
-constexpr std::pair<const char*, LikelihoodType> LIKELIHOODS[] = {
-    {"bernoulli", LikelihoodType::bernoulli},     {"continuousBernoulli", LikelihoodType::continuousBernoulli},
-    {"gaussian", LikelihoodType::gaussian},       {"laplace", LikelihoodType::laplace},
-    {"categorical", LikelihoodType::categorical}, {"multinomial", LikelihoodType::multinomial},
-    {"poisson", LikelihoodType::poisson},
-};
-
-constexpr std::pair<const char*, DispersionType> DISPERSIONS[] = {
-    {"fixed", DispersionType::fixed},
-    {"learned", DispersionType::learned},
-    {"perFeature", DispersionType::perFeature},
-    {"perDatum", DispersionType::perDatum},
-};
-
-constexpr std::pair<const char*, CovarianceType> COVARIANCES[] = {
-    {"diagonal", CovarianceType::diagonal},
-    {"full", CovarianceType::full},
-    {"lowRank", CovarianceType::lowRank},
-};
-
-constexpr std::pair<const char*, Binarize> BINARIZATIONS[] = {
-    {"none", Binarize::none},
-    {"threshold", Binarize::threshold},
-    {"stochastic", Binarize::stochastic},
-};
-
-constexpr std::pair<const char*, BoundType> BOUNDS[] = {
-    {"elbo", BoundType::elbo},
-    {"iwae", BoundType::iwae},
-    {"dreg", BoundType::dreg},
-};
-
-constexpr std::pair<const char*, KlType> DIVERGENCES[] = {
-    {"analytic", KlType::analytic},
-    {"monteCarlo", KlType::monteCarlo},
-};
-
-constexpr std::pair<const char*, Estimator> ESTIMATORS[] = {
-    {"reparameterized", Estimator::reparameterized},
-    {"scoreFunction", Estimator::scoreFunction},
-};
-
-constexpr std::pair<const char*, Baseline> BASELINES[] = {
-    {"none", Baseline::none},
-    {"movingAverage", Baseline::movingAverage},
-    {"leaveOneOut", Baseline::leaveOneOut},
-};
-
-constexpr std::pair<const char*, WarmupType> WARMUPS[] = {
-    {"none", WarmupType::none},
-    {"linear", WarmupType::linear},
-    {"cosine", WarmupType::cosine},
-    {"cyclical", WarmupType::cyclical},
-};
-
-constexpr std::pair<const char*, FreeBits> FREE_BITS[] = {
-    {"none", FreeBits::none},
-    {"dimension", FreeBits::dimension},
-    {"group", FreeBits::group},
-};
-
-constexpr std::pair<const char*, CorruptionType> CORRUPTIONS[] = {
-    {"none", CorruptionType::none},
-    {"gaussian", CorruptionType::gaussian},
-    {"masking", CorruptionType::masking},
-    {"saltAndPepper", CorruptionType::saltAndPepper},
-};
-
-constexpr std::pair<const char*, ScaleType> SCALES[] = {
-    {"none", ScaleType::none},
-    {"auto", ScaleType::automatic},
-    {"standard", ScaleType::standard},
-    {"log", ScaleType::log},
-};
-
-constexpr std::pair<const char*, OptimizerType> OPTIMIZERS[] = {
-    {"sgd", OptimizerType::sgd},   {"adagrad", OptimizerType::adagrad}, {"rmsprop", OptimizerType::rmsprop},
-    {"adam", OptimizerType::adam}, {"adamw", OptimizerType::adamw},
-};
-
-constexpr std::pair<const char*, ScheduleType> SCHEDULES[] = {
-    {"constant", ScheduleType::constant},
-    {"step", ScheduleType::step},
-    {"exponential", ScheduleType::exponential},
-    {"cosine", ScheduleType::cosine},
-};
-
-constexpr std::pair<const char*, Precision> PRECISIONS[] = {
-    {"float32", Precision::float32},
-    {"bfloat16", Precision::bfloat16},
-};
 
 Napi::Array read_array(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
@@ -190,49 +67,126 @@ std::vector<std::size_t> read_sizes(const Napi::Object& object, const char* name
   return sizes;
 }
 
+Extent read_extent(const Napi::Object& object, const char* name) {
+  const std::vector<std::size_t> sizes = read_sizes(object, name);
+  if (sizes.size() != 3) wrong(object.Env(), "three sizes", name);
+  return {sizes[0], sizes[1], sizes[2]};
+}
+
+std::size_t read_dimensions(const Napi::Object& object) {
+  const std::size_t dimensions = read_size(object, "dimensions");
+  if (dimensions > 3) wrong(object.Env(), "at most 3", "dimensions");
+  return dimensions;
+}
+
+WindowSpec read_window(const Napi::Object& object) {
+  WindowSpec window;
+  window.kernel = read_extent(object, "kernel");
+  window.stride = read_extent(object, "stride");
+  window.dilation = read_extent(object, "dilation");
+  window.padding_before = read_extent(object, "paddingBefore");
+  window.padding_after = read_extent(object, "paddingAfter");
+  window.dimensions = read_dimensions(object);
+  return window;
+}
+
+std::vector<LayerSpec> read_layers(const Napi::Object& object, const char* name);
+
+LayerSpec read_layer(const Napi::Object& object) {
+  LayerSpec layer;
+  layer.type = read_kind<LayerType>(object, "type");
+  layer.name = read_string(object, "name");
+  switch (layer.type) {
+    case LayerType::dense:
+      layer.units = read_size(object, "units");
+      layer.activation = read_kind<Activation>(object, "activation");
+      break;
+    case LayerType::conv:
+    case LayerType::convTranspose:
+      layer.channels = read_size(object, "channels");
+      layer.window = read_window(read_object(object, "window"));
+      layer.output_padding = read_extent(object, "outputPadding");
+      layer.groups = read_size(object, "groups");
+      layer.bias = read_bool(object, "bias");
+      break;
+    case LayerType::activation:
+      layer.activation = read_kind<Activation>(object, "activation");
+      break;
+    case LayerType::batchNorm:
+      layer.momentum = read_number(object, "momentum");
+      layer.epsilon = read_number(object, "epsilon");
+      break;
+    case LayerType::layerNorm:
+      layer.epsilon = read_number(object, "epsilon");
+      layer.window.dimensions = read_dimensions(object);
+      break;
+    case LayerType::groupNorm:
+      layer.groups = read_size(object, "groups");
+      layer.epsilon = read_number(object, "epsilon");
+      break;
+    case LayerType::maxPool:
+    case LayerType::avgPool:
+      layer.window = read_window(read_object(object, "window"));
+      layer.global = read_bool(object, "global");
+      break;
+    case LayerType::upsample:
+      layer.extent = read_extent(object, "extent");
+      layer.interpolation = read_kind<Interpolation>(object, "interpolation");
+      break;
+    case LayerType::dropout:
+      layer.rate = read_number(object, "rate");
+      layer.whole_channels = read_bool(object, "wholeChannels");
+      break;
+    case LayerType::embedding:
+      layer.codes = read_size(object, "codes");
+      layer.units = read_size(object, "units");
+      break;
+    case LayerType::flatten:
+      break;
+    case LayerType::reshape:
+      layer.channels = read_size(object, "channels");
+      layer.extent = read_extent(object, "extent");
+      layer.window.dimensions = read_dimensions(object);
+      break;
+    case LayerType::residual:
+      layer.layers = read_layers(object, "layers");
+      layer.window.dimensions = read_dimensions(object);
+      break;
+  }
+  return layer;
+}
+
 std::vector<LayerSpec> read_layers(const Napi::Object& object, const char* name) {
   const Napi::Array array = read_array(object, name);
   std::vector<LayerSpec> layers;
-  for (std::uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Object layer = object_at(array, i, name);
-    layers.push_back({read_size(layer, "units"), read_choice(layer, "activation", ACTIVATIONS)});
-  }
+  layers.reserve(array.Length());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) layers.push_back(read_layer(object_at(array, i, name)));
   return layers;
 }
 
-// The core reads as many numbers of a prior as there are dimensions, and divides the features among the classes.
-void check_lengths(Napi::Env env, const ModelSpec& spec) {
+// What a layout divides by, or counts with.
+void check_counts(Napi::Env env, const ModelSpec& spec) {
   for (const LatentSpec& latent : spec.latents) {
-    const PriorSpec& prior = latent.prior;
-    const std::size_t length = prior.type == PriorType::normal ? latent.units : 0;
-    if (prior.mean.size() != length || prior.variance.size() != length) wrong(env, "one number a dimension", "prior");
-    if (prior.type == PriorType::mixture && prior.components == 0) wrong(env, "at least 1", "components");
+    if (latent.prior.type == PriorType::mixture && latent.prior.components == 0) wrong(env, "at least 1", "components");
     if (latent.type == PosteriorType::categorical && latent.classes == 0) wrong(env, "at least 1", "classes");
   }
   if (!covariance_fits(spec.likelihood, spec.input)) wrong(env, "one that so many features can have", "covariance");
-  if (spec.likelihood.type != LikelihoodType::categorical) return;
-  std::size_t left = spec.input;
-  for (const std::size_t classes : spec.likelihood.classes) {
-    if (classes == 0 || classes > left) wrong(env, "numbers that add up to input", "classes");
-    left -= classes;
-  }
-  if (left != 0) wrong(env, "numbers that add up to input", "classes");
 }
 
 LatentSpec read_latent(const Napi::Object& object) {
   LatentSpec spec;
-  spec.type = read_choice(object, "type", POSTERIORS);
+  spec.type = read_kind<PosteriorType>(object, "type");
   spec.units = read_size(object, "units");
   spec.full_covariance = read_bool(object, "fullCovariance");
   spec.classes = read_size(object, "classes");
   const Napi::Object temperature = read_object(object, "temperature");
-  spec.temperature.decay = read_choice(temperature, "decay", DECAYS);
+  spec.temperature.decay = read_kind<TemperatureDecay>(temperature, "decay");
   spec.temperature.start = read_number(temperature, "start");
   spec.temperature.end = read_number(temperature, "end");
   spec.temperature.epochs = read_number(temperature, "epochs");
   spec.straight_through = read_bool(object, "straightThrough");
   const Napi::Object prior = read_object(object, "prior");
-  spec.prior.type = read_choice(prior, "type", PRIORS);
+  spec.prior.type = read_kind<PriorType>(prior, "type");
   spec.prior.learned = read_bool(prior, "learned");
   spec.prior.mean = read_numbers(prior, "mean");
   spec.prior.variance = read_numbers(prior, "variance");
@@ -242,17 +196,17 @@ LatentSpec read_latent(const Napi::Object& object) {
 
 LikelihoodSpec read_likelihood(const Napi::Object& object) {
   LikelihoodSpec spec;
-  spec.type = read_choice(object, "type", LIKELIHOODS);
-  spec.dispersion = read_choice(object, "dispersion", DISPERSIONS);
+  spec.type = read_kind<LikelihoodType>(object, "type");
+  spec.dispersion = read_kind<DispersionType>(object, "dispersion");
   spec.fixed_dispersion = read_number(object, "fixedDispersion");
   const Napi::Array bounds = read_array(object, "logDispersionBounds");
   spec.log_dispersion_min = number_at(bounds, 0, "logDispersionBounds");
   spec.log_dispersion_max = number_at(bounds, 1, "logDispersionBounds");
-  spec.binarize = read_choice(object, "binarize", BINARIZATIONS);
+  spec.binarize = read_kind<Binarize>(object, "binarize");
   spec.classes = read_sizes(object, "classes");
   spec.codes = read_bool(object, "codes");
   spec.trials = read_size(object, "trials");
-  spec.covariance = read_choice(object, "covariance", COVARIANCES);
+  spec.covariance = read_kind<CovarianceType>(object, "covariance");
   spec.rank = read_size(object, "rank");
   return spec;
 }
@@ -261,21 +215,21 @@ ObjectiveSpec read_objective(const Napi::Object& object) {
   ObjectiveSpec spec;
   spec.beta = read_number(object, "beta");
   spec.samples = read_size(object, "samples");
-  spec.bound = read_choice(object, "bound", BOUNDS);
-  spec.kl = read_choice(object, "kl", DIVERGENCES);
-  spec.estimator = read_choice(object, "estimator", ESTIMATORS);
-  spec.baseline = read_choice(object, "baseline", BASELINES);
+  spec.bound = read_kind<BoundType>(object, "bound");
+  spec.kl = read_kind<KlType>(object, "kl");
+  spec.estimator = read_kind<Estimator>(object, "estimator");
+  spec.baseline = read_kind<Baseline>(object, "baseline");
   spec.baseline_decay = read_number(object, "baselineDecay");
   spec.reconstruction_weight = read_number(object, "reconstructionWeight");
   spec.kl_weight = read_number(object, "klWeight");
   spec.deterministic = read_bool(object, "deterministic");
   const Napi::Object warmup = read_object(object, "warmup");
-  spec.warmup = read_choice(warmup, "type", WARMUPS);
+  spec.warmup = read_kind<WarmupType>(warmup, "type");
   spec.warmup_epochs = read_number(warmup, "epochs");
   spec.warmup_cycles = read_number(warmup, "cycles");
   spec.warmup_rise = read_number(warmup, "rise");
   const Napi::Object free_bits = read_object(object, "freeBits");
-  spec.free_bits = read_choice(free_bits, "per", FREE_BITS);
+  spec.free_bits = read_kind<FreeBits>(free_bits, "per");
   spec.free_nats = read_number(free_bits, "nats");
   const Napi::Object capacity = read_object(object, "capacity");
   spec.capacity_weight = read_number(capacity, "weight");
@@ -319,6 +273,10 @@ Napi::Object read_object(const Napi::Object& object, const char* name) {
 ModelSpec read_model_spec(const Napi::Object& object) {
   ModelSpec spec;
   spec.input = read_size(object, "input");
+  const Napi::Object image = read_object(object, "image");
+  spec.image.channels = read_size(image, "channels");
+  spec.image.extent = read_extent(image, "extent");
+  spec.image.dimensions = read_dimensions(image);
   spec.encoder = read_layers(object, "encoder");
   const Napi::Array latents = read_array(object, "latents");
   spec.latents.clear();
@@ -326,19 +284,35 @@ ModelSpec read_model_spec(const Napi::Object& object) {
     spec.latents.push_back(read_latent(object_at(latents, i, "latents")));
   }
   spec.decoder = read_layers(object, "decoder");
+  spec.likelihood_head = read_layers(object, "likelihoodHead");
   spec.likelihood = read_likelihood(read_object(object, "likelihood"));
   spec.objective = read_objective(read_object(object, "objective"));
   const Napi::Object corruption = read_object(object, "corruption");
-  spec.corruption.type = read_choice(corruption, "type", CORRUPTIONS);
+  spec.corruption.type = read_kind<CorruptionType>(corruption, "type");
   spec.corruption.amount = read_number(corruption, "amount");
   const Napi::Object condition = read_object(object, "condition");
   spec.condition.width = read_size(condition, "width");
   spec.condition.classes = read_bool(condition, "classes");
-  spec.scale = read_choice(object, "scale", SCALES);
-  spec.initializer = read_choice(object, "initializer", INITIALIZERS);
+  spec.scale = read_kind<ScaleType>(object, "scale");
+  spec.initializer = read_kind<Initializer>(object, "initializer");
   spec.seed = read_size(object, "seed");
-  check_lengths(object.Env(), spec);
+  check_counts(object.Env(), spec);
   return spec;
+}
+
+void check_lengths(Napi::Env env, const ModelSpec& spec) {
+  for (const LatentSpec& latent : spec.latents) {
+    const PriorSpec& prior = latent.prior;
+    const std::size_t length = prior.type == PriorType::normal ? latent.units : 0;
+    if (prior.mean.size() != length || prior.variance.size() != length) wrong(env, "one number a dimension", "prior");
+  }
+  if (spec.likelihood.type != LikelihoodType::categorical) return;
+  std::size_t left = spec.input;
+  for (const std::size_t classes : spec.likelihood.classes) {
+    if (classes == 0 || classes > left) wrong(env, "numbers that add up to input", "classes");
+    left -= classes;
+  }
+  if (left != 0) wrong(env, "numbers that add up to input", "classes");
 }
 
 TrainSpec read_train_spec(const Napi::Object& object) {
@@ -347,7 +321,7 @@ TrainSpec read_train_spec(const Napi::Object& object) {
   if (spec.batch_size == 0) wrong(object.Env(), "an integer of at least 1", "batchSize");
   spec.shuffle = read_bool(object, "shuffle");
   const Napi::Object optimizer = read_object(object, "optimizer");
-  spec.optimizer.type = read_choice(optimizer, "type", OPTIMIZERS);
+  spec.optimizer.type = read_kind<OptimizerType>(optimizer, "type");
   spec.optimizer.learning_rate = read_number(optimizer, "learningRate");
   spec.optimizer.weight_decay = read_number(optimizer, "weightDecay");
   spec.optimizer.momentum = read_number(optimizer, "momentum");
@@ -358,7 +332,7 @@ TrainSpec read_train_spec(const Napi::Object& object) {
   spec.optimizer.epsilon = read_number(optimizer, "epsilon");
   spec.optimizer.initial_accumulator = read_number(optimizer, "initialAccumulator");
   const Napi::Object schedule = read_object(object, "schedule");
-  spec.schedule.type = read_choice(schedule, "type", SCHEDULES);
+  spec.schedule.type = read_kind<ScheduleType>(schedule, "type");
   spec.schedule.warmup = read_number(schedule, "warmup");
   spec.schedule.every = read_number(schedule, "every");
   spec.schedule.factor = read_number(schedule, "factor");
@@ -366,7 +340,7 @@ TrainSpec read_train_spec(const Napi::Object& object) {
   spec.schedule.epochs = read_number(schedule, "epochs");
   spec.clip_norm = read_number(object, "clipNorm");
   spec.clip_value = read_number(object, "clipValue");
-  spec.precision = read_choice(object, "precision", PRECISIONS);
+  spec.precision = read_kind<Precision>(object, "precision");
   return spec;
 }
 

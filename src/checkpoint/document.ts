@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { cut, messageOf, quote, VAEError } from '../errors.js'
 import { type ParsedConfig, parseConfig, type VAEConfig } from '../options/config.js'
-import { type ParameterShape, parameterTable } from '../options/parameter-table.js'
+import type { ParameterShape } from '../options/layout.js'
 import { invalid } from './invalid.js'
 import { isObject, parseObject } from './json.js'
 
@@ -66,7 +66,7 @@ export function parseDocument(bytes: Uint8Array, from: string): ModelDocument {
   }
   try {
     const parsed = parseVersioned(config, version as number)
-    return { ...parsed, table: parameterTable(parsed.spec), sha256, checked: checksum !== undefined, fields }
+    return { ...parsed, table: parsed.layout.tensors, sha256, checked: checksum !== undefined, fields }
   } catch (error) {
     throw invalid(from, messageOf(error), error)
   }

@@ -11,7 +11,7 @@
  */
 
 import { cut, quote } from '../errors.js'
-import { elements, type ParameterShape } from '../options/parameter-table.js'
+import { elements, type ParameterShape } from '../options/layout.js'
 import { invalid } from './invalid.js'
 import { endOfString, isObject, parseObject } from './json.js'
 

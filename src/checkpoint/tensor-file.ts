@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
-import type { ParameterShape } from '../options/parameter-table.js'
+import type { ParameterShape } from '../options/layout.js'
 import { CHUNK_BYTES, readInto, withFile } from './files.js'
 import { invalid } from './invalid.js'
 import {

@@ -1,6 +1,6 @@
 /** The checks of a model's config, field by field. What fields mean together is checked where they become a spec. */
 
-import type { InitializerName } from '../native.js'
+import { initializerNames } from '../names.js'
 import { integer, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
 import { conditionSchema } from './config/condition.js'
 import { corruptionSchema } from './config/corruption.js'
@@ -11,14 +11,6 @@ import { positive } from './config/numbers.js'
 import { objectiveSchema } from './config/objective.js'
 import { scaleSchema } from './config/scale.js'
 import type { VAEConfig } from './config.js'
-
-const initializers = [
-  'pytorch',
-  'glorotUniform',
-  'glorotNormal',
-  'heUniform',
-  'heNormal',
-] as const satisfies readonly InitializerName[]
 
 const shape = list('a number of features or a shape [channels, ...spatial]', positive)
 const input = pick((value) => (typeof value === 'number' ? positive : shape)) as Schema<number | readonly number[]>
@@ -34,6 +26,6 @@ export const configSchema = options<VAEConfig>('an object', {
   corruption: optional(corruptionSchema),
   condition: optional(conditionSchema),
   scale: optional(scaleSchema),
-  initializer: optional(oneOf(initializers)),
+  initializer: optional(oneOf(initializerNames)),
   seed: optional(integer('a safe integer of at least 0', 0)),
 })

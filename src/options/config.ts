@@ -1,15 +1,17 @@
 /** What a model is, as plain JSON: its type, its checks, and its translation into what the core takes. */
 
 import { expected } from '../errors.js'
-import type { ActivationName, DomainName, InitializerName, LatentSpec, ModelSpec } from '../native.js'
+import type { ActivationName, DomainName, InitializerName } from '../names.js'
+import type { LatentSpec, ModelSpec } from '../native.js'
 import { parse } from '../schema.js'
 import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
-import { type LatentConfig, latentGroups, latentSpec, latentWidth, priorOfDimensions } from './config/latent.js'
-import { type Layer, layerSpecs } from './config/layers.js'
+import { imageSpec } from './config/image.js'
+import { type LatentConfig, latentGroups, latentSpec, priorOfDimensions } from './config/latent.js'
+import { headSpecs, layerSpecs } from './config/layer-specs.js'
+import type { Layer } from './config/layers.js'
 import {
   classesOfVariables,
-  domainOf,
   featuresOf,
   type Likelihood,
   type LikelihoodName,
@@ -18,9 +20,9 @@ import {
 import { type Objective, objectiveSpec } from './config/objective.js'
 import { type Scale, scaleSpec } from './config/scale.js'
 import { configSchema } from './config-schema.js'
-import { countParameters } from './parameter-table.js'
+import { type Layout, layoutOf } from './layout.js'
 
-export type { ActivationName, InitializerName } from '../native.js'
+export type { ActivationName, InitializerName } from '../names.js'
 export type { ClassCondition, Condition } from './config/condition.js'
 export type {
   Corruption,
@@ -41,7 +43,28 @@ export type {
   Prior,
   TemperatureSchedule,
 } from './config/latent.js'
-export type { DenseLayer, Layer } from './config/layers.js'
+export type {
+  ActivationLayer,
+  AvgPoolLayer,
+  BatchNormLayer,
+  ConvLayer,
+  ConvTransposeLayer,
+  DenseLayer,
+  DropoutLayer,
+  FlattenLayer,
+  GroupNormLayer,
+  Layer,
+  LayerNormLayer,
+  LikelihoodHead,
+  MaxPoolLayer,
+  Norm,
+  Pool,
+  ReshapeLayer,
+  ResidualLayer,
+  Sizes,
+  Upsample,
+  UpsampleLayer,
+} from './config/layers.js'
 export type {
   BernoulliLikelihood,
   CategoricalLikelihood,
@@ -114,9 +137,9 @@ export interface ParsedConfig {
   readonly dataColumns: number
   /** What the data's cells may be; 'oneHot' and 'codes' go by `spec.likelihood.classes`. */
   readonly domain: DomainName
-  /** Columns of z. */
-  readonly latentWidth: number
   readonly spec: ModelSpec
+  /** What follows from it: tensors, layers, the width of z. */
+  readonly layout: Layout
 }
 
 /** Throws a TypeError or RangeError that names the field which is wrong. */
@@ -132,11 +155,15 @@ export function parseConfig(passed: unknown): ParsedConfig {
   const likelihood: Likelihood = typeof named === 'string' ? { type: named } : named
   const groups = latentGroups(config.latent ?? 10)
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
+  const image = imageSpec(config.input)
+  const context = { dimensions: image.dimensions, activation }
   const outline: ModelSpec = {
     input: featuresOf(likelihood, dataColumns),
-    encoder: layerSpecs(config.encoder, activation),
+    image,
+    encoder: layerSpecs(config.encoder ?? [200], context, 'encoder'),
     latents: latents.map(({ spec }) => spec),
-    decoder: layerSpecs(config.decoder, activation),
+    decoder: layerSpecs(config.decoder ?? [200], context, 'decoder'),
+    likelihoodHead: headSpecs(likelihood.head, context),
     likelihood: likelihoodSpec(likelihood, dataColumns),
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
@@ -145,9 +172,9 @@ export function parseConfig(passed: unknown): ParsedConfig {
     initializer: config.initializer ?? 'pytorch',
     seed: config.seed ?? 0,
   }
-  const count = countParameters(outline)
-  if (count > MOST_PARAMETERS) {
-    throw new RangeError(expected('a model of at most 2^31 parameters', 'the layers together', count))
+  const layout = layoutOf(outline)
+  if (layout.elements > MOST_PARAMETERS) {
+    throw new RangeError(expected('a model of at most 2^31 parameters', 'the layers together', layout.elements))
   }
   // Lists as long as the model is wide are made when it is known to be of a size that can be.
   const spec: ModelSpec = {
@@ -162,9 +189,9 @@ export function parseConfig(passed: unknown): ParsedConfig {
     config: deepFreeze(JSON.parse(JSON.stringify(config)) as VAEConfig),
     inputShape,
     dataColumns,
-    domain: domainOf(likelihood),
-    latentWidth: spec.latents.reduce((sum, latent) => sum + latentWidth(latent), 0),
+    domain: layout.domain,
     spec,
+    layout,
   }
 }
 

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { saveModel } from '../../src/checkpoint/save.js'
 import { parseConfig, type VAEConfig } from '../../src/options/config.js'
-import { elements, parameterTable } from '../../src/options/parameter-table.js'
+import { elements } from '../../src/options/layout.js'
 
 export const config: VAEConfig = { input: 3, encoder: [], latent: 1, decoder: [] }
-export const table = parameterTable(parseConfig(config).spec)
+export const table = parseConfig(config).layout.tensors
 /** Parameters that tell which save they come from. */
 export const parameters = (value: number) =>
   Object.fromEntries(table.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(value)]))

@@ -12,19 +12,12 @@
 #include <vector>
 
 #include "math/gather.h"
+#include "spec/names.h"
 #include "tensor/panels.h"
 
 namespace aevb {
 
-// A byte is a fraction of 255 in `real` and `unit`, and a whole number in the others: 1 and not 255 is the one of a
-// one-hot group of bytes.
-enum class Domain {
-  real,    // finite
-  unit,    // within [0, 1]
-  counts,  // 0, 1, 2, ...
-  oneHot,  // consecutive groups of columns, one for each variable: a single 1 in each, and else 0
-  codes,   // a column for each variable: a whole number below its classes
-};
+// What bytes count as.
 constexpr Scale byte_scale(Domain domain) {
   return domain == Domain::real || domain == Domain::unit ? Scale::unit : Scale::integer;
 }

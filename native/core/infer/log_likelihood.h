@@ -5,17 +5,9 @@
 #include <cstdint>
 
 #include "infer/inference.h"
+#include "spec/names.h"
 
 namespace aevb {
-
-// Where z is drawn from.
-enum class Proposal {
-  posterior,  // q(z|x)
-  defensive,  // (1 − 1/10) q(z|x) + 1/10 p(z): every tenth draw is the prior's, and all are weighed as of the mixture
-              // (Hesterberg, Weighted Average Importance Sampling and Defensive Mixture Distributions (1995))
-  refined,  // q(z|x) with parameters of the row's own: see refine.h. Of discrete variables, whose best posterior leaves
-            // out much that is possible, it is the mean of their probabilities before and after
-};
 
 struct LikelihoodSampling {
   std::size_t samples = 5000;  // of each row

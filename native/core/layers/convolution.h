@@ -18,6 +18,7 @@ class ConvolutionLayer final : public Layer {
   ConvolutionLayer(const Shape& input, const LayerSpec& spec, const Extent& enlarge, bool input_gradient);
 
   Shape output_shape() const override { return output_; }
+  LayerType type() const override { return transposed_ ? LayerType::convTranspose : LayerType::conv; }
 
   // weight [outputs, inputs / groups, kernel] (transposed: [inputs, outputs / groups, kernel]), bias [outputs].
   // Derived: the weights' transposes for the way back; behind an enlargement also the sums of weights that read the

@@ -14,6 +14,7 @@ class DenseLayer final : public Layer {
   DenseLayer(std::size_t inputs, std::size_t units, Activation activation, bool input_gradient);
 
   Shape output_shape() const override { return {units_}; }
+  LayerType type() const override { return LayerType::dense; }
 
   // weight [units, inputs], bias [units]; derived: the weight's transpose, if the backward pass wants it.
   void declare(ParameterTable& table, const std::string& name) override;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "layers/parameters.h"
-#include "math/precision.h"
 #include "math/zeros.h"
+#include "spec/names.h"
 #include "spec/spec.h"
 #include "tensor/panels.h"
 #include "tensor/shape.h"
@@ -64,6 +64,7 @@ class Layer {
   virtual ~Layer() = default;
 
   virtual Shape output_shape() const = 0;
+  virtual LayerType type() const = 0;
 
   // --- tensors ---
 

@@ -18,10 +18,12 @@ namespace {
 struct Taps {
   explicit Taps(const ParameterInfo& info) {
     const bool transposed = info.layout == Layout::transposedConvolution;
+    const bool positions = info.layout == Layout::positions;
     const std::size_t per_group = info.shape[0] / info.groups;
-    inputs = transposed ? per_group : info.shape[1];
+    inputs = transposed ? per_group : positions ? 1 : info.shape[1];
     outputs = transposed ? info.shape[1] : per_group;
-    taps = std::accumulate(info.shape.begin() + 2, info.shape.end(), std::size_t{1}, std::multiplies<>());
+    taps = std::accumulate(info.shape.begin() + (positions ? 1 : 2), info.shape.end(), std::size_t{1},
+                           std::multiplies<>());
     pitch = cache_lines(outputs);
   }
   std::size_t inputs, outputs, taps, pitch;
@@ -36,7 +38,7 @@ void for_each_tap(const ParameterInfo& info, Visit visit) {
       for (std::size_t i = 0; i < size.inputs; ++i) {
         const std::size_t here = ((g * size.taps + t) * size.inputs + i) * size.pitch;
         for (std::size_t o = 0; o < size.outputs; ++o) {
-          const std::size_t file = info.layout == Layout::convolution
+          const std::size_t file = info.layout != Layout::transposedConvolution
                                        ? ((g * size.outputs + o) * size.inputs + i) * size.taps + t
                                        : ((g * size.inputs + i) * size.outputs + o) * size.taps + t;
           visit(file, here + o);

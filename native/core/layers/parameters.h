@@ -17,8 +17,9 @@ enum class Layout {
   outputInput,  // [output, input] in a file, [input, output] in panels here
   // Of a convolution with groups and taps, which are the elements of its kernel: here [group, tap, input, output], the
   // outputs padded to whole cache lines; in a file
-  convolution,           // [group · output, input, tap]
-  transposedConvolution  // [group · input, output, tap]
+  convolution,            // [group · output, input, tap]
+  transposedConvolution,  // [group · input, output, tap]
+  positions,              // [channel, positions] in a file, [positions, channel] here, channels padded as above
 };
 
 struct ParameterInfo {

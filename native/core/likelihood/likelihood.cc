@@ -101,6 +101,23 @@ std::vector<const char*> likelihood_head_names(const LikelihoodSpec& spec) {
   return {};
 }
 
+Domain likelihood_domain(const LikelihoodSpec& spec) {
+  switch (spec.type) {
+    case LikelihoodType::bernoulli:
+    case LikelihoodType::continuousBernoulli:
+      return Domain::unit;
+    case LikelihoodType::gaussian:
+    case LikelihoodType::laplace:
+      return Domain::real;
+    case LikelihoodType::categorical:
+      return spec.codes ? Domain::codes : Domain::oneHot;
+    case LikelihoodType::multinomial:
+    case LikelihoodType::poisson:
+      return Domain::counts;
+  }
+  return Domain::real;
+}
+
 std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D) {
   if (!has_covariance(spec) || head != covariance_head(spec)) return D;
   return spec.covariance == CovarianceType::full ? full_covariance_entries(D) : D * spec.rank;

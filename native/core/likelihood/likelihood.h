@@ -23,6 +23,9 @@ std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, 
 // a single feature is a diagonal one, and is to be said so.
 bool covariance_fits(const LikelihoodSpec& spec, std::size_t D);
 
+// What the cells of the data may be.
+Domain likelihood_domain(const LikelihoodSpec& spec);
+
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
 // What they are called: "likelihood.logVariance", "likelihood.logScale". Empty where there are none.

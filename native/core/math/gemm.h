@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <string>
 
-#include "math/precision.h"
 #include "math/zeros.h"
+#include "spec/names.h"
 #include "tensor/panels.h"
 
 namespace aevb {

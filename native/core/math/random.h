@@ -24,6 +24,7 @@ enum class Purpose : std::uint32_t {
   discrepancy = 10,  // the prior's draws that z is held to. step: training step; row: which draw; lane: unit / 4
   refine = 11,       // refine()'s draws. step: of the ascent; row: datum · L + l; lane: unit / 4
   posterior = 12,    // draws of z in encode() and reconstruct(). step 0; row: of the data; lane: unit / 4
+  dropout = 14,      // step: training step; row: in the batch; lane: (element + 2^26 · layer) / 4
   defensive = 13,    // the prior's draws in logLikelihood(). step: datum; row: which of them; lane: unit / 4
 };
 

@@ -6,24 +6,33 @@
 
 #include "latent/latent.h"
 #include "layers/dense_layer.h"
+#include "layers/reshape.h"
+#include "layers/shape_text.h"
 #include "likelihood/likelihood.h"
+#include "network/stack.h"
 
 namespace aevb {
 
 namespace {
 
-void check_likelihood(const ModelSpec& spec) {
-  if (spec.likelihood.type == LikelihoodType::categorical) {
-    std::size_t columns = 0;
-    for (const std::size_t classes : spec.likelihood.classes) {
-      if (classes == 0 || classes > spec.input - columns) throw std::invalid_argument("too many classes, or none");
-      columns += classes;
-    }
-    if (columns != spec.input) throw std::invalid_argument("classes must add up to the features");
-  }
-  if (!covariance_fits(spec.likelihood, spec.input)) {
-    throw std::invalid_argument("too many features for that covariance, or too few");
-  }
+Shape image_shape(const ImageSpec& image) {
+  return {image.channels, image.extent.depth, image.extent.height, image.extent.width};
+}
+
+bool same_positions(const Shape& a, const Shape& b) {
+  return a.depth == b.depth && a.height == b.height && a.width == b.width;
+}
+
+// A 3 × 3 convolution to the image's channels, as large as the image.
+LayerSpec usual_head(const ImageSpec& image) {
+  LayerSpec head;
+  head.type = LayerType::conv;
+  WindowSpec& window = head.window;
+  window.dimensions = image.dimensions;
+  const bool tall = image.dimensions > 1, deep = image.dimensions > 2;
+  window.kernel = {deep ? 3u : 1u, tall ? 3u : 1u, 3u};
+  window.padding_before = window.padding_after = {deep ? 1u : 0u, tall ? 1u : 0u, 1u};
+  return head;
 }
 
 }  // namespace
@@ -38,17 +47,20 @@ ModelLayout::ModelLayout(const ModelSpec& of) : spec(of) {
   if (spec.input == 0 || spec.latents.empty() || spec.objective.samples == 0) {
     throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }
+  if (!covariance_fits(spec.likelihood, spec.input)) {
+    throw std::invalid_argument("too many features for that covariance, or too few");
+  }
   encoder = Network({spec.input + spec.condition.width}, false);
-  add_latents(add_stack(encoder, "encoder", spec.encoder));
+  StackEnd data{0, spec.condition.width};
+  if (spec.image.dimensions > 0 && begins_with_image(spec.encoder)) {
+    auto image = std::make_unique<ReshapeLayer>(encoder.values()[0].shape, image_shape(spec.image),
+                                                spec.condition.width, spec.image.dimensions, false);
+    data = {encoder.add(parameters, "", std::move(image), {0}), 0};
+  }
+  add_latents(add_flat(encoder, parameters, add_stack(encoder, parameters, "encoder", spec.encoder, data)));
   encoder.complete();
   decoder = Network({latent_width + spec.condition.width}, true);
-  const std::size_t decoded = add_stack(decoder, "decoder", spec.decoder);
-  check_likelihood(spec);
-  const auto names = likelihood_head_names(spec.likelihood);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    likelihood_heads.push_back(
-        add_head(decoder, "likelihood.", names[i], likelihood_head_units(spec.likelihood, i, spec.input), decoded));
-  }
+  add_likelihood(add_stack(decoder, parameters, "decoder", spec.decoder, {0, spec.condition.width}));
   decoder.complete();
   shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
   if (shared_log_dispersions > 0) {
@@ -62,15 +74,34 @@ ModelLayout::ModelLayout(const ModelSpec& of) : spec(of) {
   }
 }
 
-std::size_t ModelLayout::add_stack(Network& network, const std::string& name, const std::vector<LayerSpec>& layers) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const Value& input = network.values()[value];
-    auto layer =
-        std::make_unique<DenseLayer>(input.shape.channels, layers[i].units, layers[i].activation, input.has_gradient);
-    value = network.add(parameters, name + "." + std::to_string(i), std::move(layer), {value});
+void ModelLayout::add_likelihood(std::size_t decoded) {
+  const Shape image = image_shape(spec.image);
+  std::vector<LayerSpec> layers = spec.likelihood_head;
+  const Shape& end = decoder.values()[decoded].shape;
+  if (layers.empty() && spec.image.dimensions > 0 && image.positions() > 1 && same_positions(end, image)) {
+    layers = {usual_head(spec.image)};
   }
-  return value;
+  const auto names = likelihood_head_names(spec.likelihood);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t units = likelihood_head_units(spec.likelihood, i, spec.input);
+    // What says how features vary together has no place of its own in an image.
+    if (layers.empty() || units != image.elements()) {
+      const std::size_t flat = add_flat(decoder, parameters, decoded);
+      likelihood_heads.push_back(add_head(decoder, "likelihood.", names[i], units, flat));
+      continue;
+    }
+    std::vector<LayerSpec> of_head = layers;
+    of_head.back().channels = image.channels;
+    for (LayerSpec& layer : of_head) layer.name = names[i];
+    const std::size_t value = add_stack(decoder, parameters, "likelihood", of_head, {decoded, 0});
+    const Shape& made = decoder.values()[value].shape;
+    if (made != image) {
+      throw std::invalid_argument("likelihood.head makes " + shape_text(made, spec.image.dimensions) +
+                                  " of the decoder's " + shape_text(end, spec.image.dimensions) +
+                                  ", and the data are " + shape_text(image, spec.image.dimensions));
+    }
+    likelihood_heads.push_back({names[i], units, add_flat(decoder, parameters, value), std::nullopt});
+  }
 }
 
 Head ModelLayout::add_head(Network& network, const std::string& prefix, const std::string& name, std::size_t units,

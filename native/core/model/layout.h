@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace aevb {
 struct Head {
   std::string name;
   std::size_t units = 0;
-  std::size_t value = 0;        // of the network
-  std::size_t bias_offset = 0;  // in the arena
+  std::size_t value = 0;                   // of the network
+  std::optional<std::size_t> bias_offset;  // in the arena; of a dense layer, with a number for each unit
 };
 
 // Where a group of latent variables has its tensors, and which columns of z and of epsilon are its own.
@@ -49,7 +50,7 @@ struct ModelLayout {
 
  private:
   void add_latents(std::size_t encoded);
-  std::size_t add_stack(Network& network, const std::string& name, const std::vector<LayerSpec>& layers);
+  void add_likelihood(std::size_t decoded);
   Head add_head(Network& network, const std::string& prefix, const std::string& name, std::size_t units,
                 std::size_t input);
 };

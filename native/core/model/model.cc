@@ -2,13 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "latent/latent.h"
 
 namespace aevb {
 
+namespace {
+
+const ModelSpec& with_fitting_classes(const ModelSpec& spec) {
+  if (spec.likelihood.type != LikelihoodType::categorical) return spec;
+  std::size_t columns = 0;
+  for (const std::size_t classes : spec.likelihood.classes) {
+    if (classes == 0 || classes > spec.input - columns) throw std::invalid_argument("too many classes, or none");
+    columns += classes;
+  }
+  if (columns != spec.input) throw std::invalid_argument("classes must add up to the features");
+  return spec;
+}
+
+}  // namespace
+
 Model::Model(const ModelSpec& spec)
-    : layout_(spec), parameters_(layout_.parameters.size()), derived_(layout_.parameters.derived_size()) {
+    : layout_(with_fitting_classes(spec)),
+      parameters_(layout_.parameters.size()),
+      derived_(layout_.parameters.derived_size()) {
   for (const Network* network : {&layout_.encoder, &layout_.decoder}) {
     network->initialize(parameters_.data(), layout_.parameters, spec.initializer, spec.seed);
   }

@@ -12,22 +12,6 @@ namespace aevb {
 
 namespace {
 
-// What bytes of data count as.
-Scale data_scale(LikelihoodType type) {
-  switch (type) {
-    case LikelihoodType::bernoulli:
-    case LikelihoodType::continuousBernoulli:
-    case LikelihoodType::gaussian:
-    case LikelihoodType::laplace:
-      return Scale::unit;
-    case LikelihoodType::categorical:
-    case LikelihoodType::multinomial:
-    case LikelihoodType::poisson:
-      return Scale::integer;
-  }
-  return Scale::unit;
-}
-
 void fetch(Panels out, const Dataset& data, Scale scale, const std::uint32_t* index, std::size_t from,
            std::size_t count) {
   if (index != nullptr) {
@@ -62,7 +46,7 @@ void load_rows(const Model& model, Workspace& workspace, const Examples& example
     fetch(codes, examples.data, Scale::integer, index, from, count);
     one_hot(target, 0, codes, likelihood.classes, count);
   } else {
-    fetch(target, examples.data, data_scale(likelihood.type), index, from, count);
+    fetch(target, examples.data, byte_scale(likelihood_domain(likelihood)), index, from, count);
   }
   if (likelihood.binarize == Binarize::threshold ||
       (likelihood.binarize == Binarize::stochastic && preparation.binarize)) {

@@ -120,7 +120,10 @@ double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTO
 // these are its mean proportions' but for a constant. A column without counts has that of half a count in all rows
 // together.
 BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& columns, std::size_t rows) {
-  float* bias = model.parameters().data() + model.layout().likelihood_heads[0].bias_offset;
+  const Head& head = model.layout().likelihood_heads[0];
+  // A convolution has no number for each column.
+  if (!head.bias_offset) return {};
+  float* bias = model.parameters().data() + *head.bias_offset;
   BeforeScaling before{{bias, bias + columns.size()}};
   const auto n = static_cast<double>(rows);
   double total = 0.0;
@@ -187,7 +190,7 @@ void forget_scale(Model& model, const BeforeScaling& before) {
   std::fill_n(parameters + model.layout().shift_offset, model.layout().scaled_columns, 0.0f);
   std::fill_n(parameters + model.layout().factor_offset, model.layout().scaled_columns, 0.0f);
   if (!before.bias.empty())
-    std::copy(before.bias.begin(), before.bias.end(), parameters + model.layout().likelihood_heads[0].bias_offset);
+    std::copy(before.bias.begin(), before.bias.end(), parameters + *model.layout().likelihood_heads[0].bias_offset);
   model.refresh_scale();
 }
 

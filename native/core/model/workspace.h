@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "layers/layer.h"
-#include "math/precision.h"
 #include "model/model.h"
 #include "network/memory.h"
+#include "spec/names.h"
 #include "tensor/aligned.h"
 #include "tensor/carver.h"
 #include "tensor/panels.h"

@@ -19,7 +19,7 @@ std::size_t Network::add(ParameterTable& table, const std::string& name, std::un
                          std::vector<std::size_t> inputs) {
   layer->declare(table, name);
   values_.push_back({layer->output_shape(), true, false});
-  nodes_.push_back({std::move(layer), std::move(inputs), values_.size() - 1, {}});
+  nodes_.push_back({std::move(layer), std::move(inputs), values_.size() - 1, name, {}});
   return values_.size() - 1;
 }
 

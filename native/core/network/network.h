@@ -23,6 +23,7 @@ struct Node {
   std::unique_ptr<Layer> layer;
   std::vector<std::size_t> inputs;  // values
   std::size_t output = 0;           // value
+  std::string name;                 // of its tensors
   std::vector<bool> adds;           // of each input: whether a node before it in the backward pass leaves a gradient
 };
 

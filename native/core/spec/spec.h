@@ -7,33 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "math/precision.h"
+#include "spec/names.h"
 
 namespace aevb {
-
-enum class Activation { identity, relu, leakyRelu, elu, gelu, silu, tanh, sigmoid, softplus };
-
-enum class Initializer { pytorch, glorotUniform, glorotNormal, heUniform, heNormal };
-
-enum class LayerType {
-  dense,
-  conv,
-  convTranspose,
-  activation,
-  batchNorm,
-  layerNorm,
-  groupNorm,
-  maxPool,
-  avgPool,
-  upsample,
-  dropout,
-  embedding,
-  flatten,
-  reshape,
-  residual,
-};
-
-enum class Interpolation { nearest, linear };
 
 // A number for each spatial dimension: depth, height, width. A dimension that the data lack has size 1.
 struct Extent {
@@ -74,14 +50,6 @@ struct LayerSpec {
   std::vector<LayerSpec> layers{};                       // residual: what is added to the block's input
 };
 
-enum class PosteriorType { gaussian, laplace, logistic, categorical, bernoulli };
-
-enum class PriorType {
-  standard,  // N(0, 1) for numbers; every class alike for categorical and Bernoulli variables
-  normal,    // N(mean, variance) in each dimension, fixed or learned
-  mixture,   // a learned mixture of diagonal Gaussians
-};
-
 struct PriorSpec {
   PriorType type = PriorType::standard;
   bool learned = false;          // normal
@@ -89,8 +57,6 @@ struct PriorSpec {
   std::vector<double> variance;  // normal: the same
   std::size_t components = 0;    // mixture
 };
-
-enum class TemperatureDecay { constant, linear, exponential };
 
 // Of relaxed categorical and Bernoulli variables; falls from `start` to `end` within `epochs` of the model's life.
 struct TemperatureSpec {
@@ -109,30 +75,6 @@ struct LatentSpec {
   PriorSpec prior;
 };
 
-enum class LikelihoodType { bernoulli, continuousBernoulli, gaussian, laplace, categorical, multinomial, poisson };
-
-// Where the dispersion of a Gaussian (its variance) or Laplace likelihood (its scale) comes from.
-enum class DispersionType {
-  fixed,       // a constant
-  learned,     // one parameter
-  perFeature,  // one parameter per feature
-  perDatum,    // the decoder puts out one per datum and feature
-};
-
-// How a Gaussian likelihood's features vary together, given z.
-enum class CovarianceType {
-  diagonal,  // not at all: the dispersion is each feature's variance
-  full,      // see likelihood/full_covariance.h
-  lowRank,   // see likelihood/low_rank.h
-};
-
-// What a Bernoulli likelihood does to data between 0 and 1.
-enum class Binarize {
-  none,
-  threshold,   // 1 above one half, 0 elsewhere
-  stochastic,  // a fresh draw in each epoch
-};
-
 struct LikelihoodSpec {
   LikelihoodType type = LikelihoodType::bernoulli;
   DispersionType dispersion = DispersionType::fixed;
@@ -147,13 +89,6 @@ struct LikelihoodSpec {
   CovarianceType covariance = CovarianceType::diagonal;  // gaussian
   std::size_t rank = 0;                                  // lowRank
 };
-
-enum class BoundType { elbo, iwae, dreg };  // dreg: the IWAE bound with the doubly reparameterised gradient
-enum class KlType { analytic, monteCarlo };
-enum class Estimator { reparameterized, scoreFunction };
-enum class Baseline { none, movingAverage, leaveOneOut };
-enum class WarmupType { none, linear, cosine, cyclical };
-enum class FreeBits { none, dimension, group };
 
 struct ObjectiveSpec {
   double beta = 1.0;        // weight of the KL divergence
@@ -179,8 +114,6 @@ struct ObjectiveSpec {
   double mmd = 0.0;                // weight of the maximum mean discrepancy, added to the loss
 };
 
-enum class CorruptionType { none, gaussian, masking, saltAndPepper };
-
 // What the encoder sees in training is a corrupted row; the likelihood's target stays clean.
 struct CorruptionSpec {
   CorruptionType type = CorruptionType::none;
@@ -193,20 +126,22 @@ struct ConditionSpec {
   bool classes = false;   // the data hold a class number below `width`
 };
 
-// The transform of the data's columns: see scaling.h.
-enum class ScaleType {
-  none,
-  automatic,  // gaussian, laplace: standard, but nothing where the data are pixels
-  standard,   // gaussian, laplace
-  log,        // multinomial, poisson
+// The shape of a row of data that is an image.
+struct ImageSpec {
+  std::size_t channels = 0;
+  Extent extent{};
+  std::size_t dimensions = 0;  // spatial ones; 0: rows are numbers without a shape
 };
 
 struct ModelSpec {
   std::size_t input = 784;  // D, features: the columns of the likelihood's heads
+  ImageSpec image;
   std::vector<LayerSpec> encoder{{200, Activation::relu}};
   std::vector<LatentSpec> latents{LatentSpec{}};  // at least one
   std::vector<LayerSpec> decoder{{200, Activation::relu}};
   LikelihoodSpec likelihood;
+  // What a head of D outputs consists of, if not a dense layer: it ends in the image's shape.
+  std::vector<LayerSpec> likelihood_head;
   ObjectiveSpec objective;
   CorruptionSpec corruption;
   ConditionSpec condition;
@@ -214,8 +149,6 @@ struct ModelSpec {
   Initializer initializer = Initializer::pytorch;
   std::uint64_t seed = 0;
 };
-
-enum class OptimizerType { sgd, adagrad, rmsprop, adam, adamw };
 
 // Equations and defaults as in PyTorch's torch.optim; weight decay is an L2 term in the gradient, but for adamw, which
 // shrinks the parameter itself.
@@ -231,8 +164,6 @@ struct OptimizerSpec {
   double epsilon = 1e-8;             // adagrad, rmsprop, adam, adamw
   double initial_accumulator = 0.0;  // adagrad
 };
-
-enum class ScheduleType { constant, step, exponential, cosine };
 
 // The learning rate as a factor of its base, as a function of t, the epochs since fit began (a fraction within an
 // epoch): see optimizer/schedule.h.

@@ -23,6 +23,9 @@ namespace {
 constexpr std::size_t ROWS_PER_TASK = 32;
 static_assert(ROWS_PER_TASK % ZEROS_RUN == 0);
 
+// Floats that the layers of a segment read and write for a block of rows: as many as the second-level cache keeps.
+constexpr std::size_t FLOATS_PER_BLOCK = 96 * 1024;
+
 std::size_t task_count(std::size_t rows) { return (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK; }
 
 }  // namespace
@@ -31,11 +34,58 @@ TrainingStep::TrainingStep(Model& model, Communicator& communicator)
     : model_(model),
       communicator_(communicator),
       plan_(make_plan(model.layout(), spec_, communicator.processes())),
-      weights_(model.spec()) {}
+      weights_(model.spec()) {
+  list_segments();
+}
 
 void TrainingStep::configure(const TrainSpec& spec) {
   spec_ = spec;
   plan_ = make_plan(model_.layout(), spec, communicator_.processes());
+  list_segments();
+}
+
+// Rows of a block in which a move's values stay in the cache. A layer of images takes a few rows at a time; what works
+// on rows of numbers takes a task's rows at once.
+std::size_t TrainingStep::block_rows(const Move& move) const {
+  const ModelLayout& layout = model_.layout();
+  const bool encoder = move.stage == Move::Stage::encoder;
+  if (!encoder && move.stage != Move::Stage::decoder) return ROWS_PER_TASK;
+  const Network& network = encoder ? layout.encoder : layout.decoder;
+  const Node& node = network.nodes()[move.node];
+  std::size_t floats = 0;
+  bool image = false;
+  const auto count = [&](const Shape& shape) {
+    floats += shape.positions() * ((shape.channels + 15) / 16 * 16);
+    image = image || shape.positions() > 1;
+  };
+  for (const std::size_t input : node.inputs) count(network.values()[input].shape);
+  count(network.values()[node.output].shape);
+  if (!image) return ROWS_PER_TASK;
+  return std::clamp<std::size_t>(FLOATS_PER_BLOCK / floats, 1, ROWS_PER_TASK);
+}
+
+void TrainingStep::list_segments() {
+  segments_.clear();
+  for (const Phase& phase : plan_.passes) {
+    std::vector<Segment>& segments = segments_.emplace_back();
+    if (phase.kind != Phase::Kind::rows) continue;
+    const auto blocks = [](std::size_t rows) { return rows < ROWS_PER_TASK; };
+    for (std::size_t i = phase.begin; i < phase.end; ++i) {
+      const std::size_t rows = block_rows(plan_.moves[i]);
+      if (!segments.empty() && blocks(segments.back().rows) == blocks(rows)) {
+        segments.back().end = i + 1;
+        segments.back().rows = std::min(segments.back().rows, rows);
+      } else {
+        segments.push_back({i, i + 1, rows, false});
+      }
+    }
+    if (!phase.partial) continue;
+    const std::size_t rows = block_rows(plan_.moves[phase.end]);
+    if (segments.empty() || blocks(segments.back().rows) != blocks(rows)) {
+      segments.push_back({phase.end, phase.end, rows, false});
+    }
+    segments.back().partial = true;
+  }
 }
 
 Workspace::Size TrainingStep::workspace_size(std::size_t rows) const {
@@ -209,16 +259,22 @@ bool TrainingStep::pass(const Examples& examples, const Batch& batch, ThreadPool
   workspace_->step = batch.step;
   workspace_->tasks = task_count(batch.rows);
   weights_.begin(model_.spec(), batch.rows, batch.epochs);
-  for (const Phase& phase : plan_.passes) {
+  for (std::size_t p = 0; p < plan_.passes.size(); ++p) {
+    const Phase& phase = plan_.passes[p];
     if (phase.kind == Phase::Kind::finish) {
       finish(plan_.moves[phase.begin], examples, batch, pool);
       continue;
     }
     pool.run(task_count(batch.rows), [&](std::size_t task, std::size_t) {
       if (is_cancelled()) return;
-      const Rows rows = task_rows(task);
-      for (std::size_t i = phase.begin; i < phase.end; ++i) move(plan_.moves[i], examples, batch, rows);
-      if (phase.partial) leave_part(plan_.moves[phase.end], rows);
+      const Rows all = task_rows(task);
+      for (const Segment& segment : segments_[p]) {
+        for (std::size_t done = 0; done < all.count; done += segment.rows) {
+          const Rows rows{all.first + done, std::min(segment.rows, all.count - done), task, done == 0};
+          for (std::size_t i = segment.begin; i < segment.end; ++i) move(plan_.moves[i], examples, batch, rows);
+          if (segment.partial) leave_part(plan_.moves[segment.end], rows);
+        }
+      }
     });
     if (is_cancelled()) return false;
   }

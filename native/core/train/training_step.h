@@ -67,8 +67,17 @@ class TrainingStep {
     std::size_t draws = 1;                  // rows of the memory for each datum
   };
 
+  // Moves of a phase that a task takes together, over blocks of its rows or over all of them.
+  struct Segment {
+    std::size_t begin = 0, end = 0;
+    std::size_t rows = 0;  // of a block
+    bool partial = false;  // each block leaves its part of the move `end`, too
+  };
+
   bool has_workspace(std::size_t rows) const { return workspace_ != nullptr && workspace_->rows() >= rows; }
   Workspace::Size workspace_size(std::size_t rows) const;
+  void list_segments();
+  std::size_t block_rows(const Move& move) const;
   void list_tiles();
   void list_layer_tiles(const Network& network, NetworkMemory& memory, std::size_t node, std::size_t draws);
   Rows task_rows(std::size_t task) const;
@@ -87,6 +96,7 @@ class TrainingStep {
   Communicator& communicator_;
   TrainSpec spec_;
   Plan plan_;
+  std::vector<std::vector<Segment>> segments_;  // of each of the plan's passes
   Step weights_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<Coupling> coupling_;

@@ -1,12 +1,13 @@
 /** p(x|z): its types, its checks, and its translation into what the core takes. */
 
 import { expected } from '../../errors.js'
-import type { DomainName, LikelihoodSpec } from '../../native.js'
+import type { LikelihoodSpec } from '../../native.js'
 import { byType, list, oneOf, optional, options, pair, pick, refuse, type Schema } from '../../schema.js'
+import { type LikelihoodHead, likelihoodHeadSchema } from './layers.js'
 import { classCount, logarithm, magnitude, positive } from './numbers.js'
 
 /** p(x|z) = Π Bernoulli(x; sigmoid(logits(z))), for data in [0, 1] (Kingma and Welling 2013, appendix C.1). */
-export interface BernoulliLikelihood {
+export interface BernoulliLikelihood extends Decoded {
   readonly type: 'bernoulli'
   /**
    * What happens to values between 0 and 1: 'none' leaves them (the loss is then a cross-entropy); 'threshold' makes
@@ -20,7 +21,7 @@ export interface BernoulliLikelihood {
  * p(x|z) = Π C(λ) λ^x (1 − λ)^(1 − x) with λ = sigmoid(logits(z)): a normalised density over [0, 1], for grey values
  * (Loaiza-Ganem and Cunningham 2019).
  */
-export interface ContinuousBernoulliLikelihood {
+export interface ContinuousBernoulliLikelihood extends Decoded {
   readonly type: 'continuousBernoulli'
 }
 
@@ -28,7 +29,7 @@ export interface ContinuousBernoulliLikelihood {
  * p(x|z) = N(x; mean(z), C), for any finite data (Kingma and Welling 2013, appendix C.2), with a covariance C that is
  * diagonal, full, or of low rank plus a diagonal.
  */
-export interface GaussianLikelihood {
+export interface GaussianLikelihood extends Decoded {
   readonly type: 'gaussian'
   /**
    * How features vary together, given z. Default: 'diagonal'.
@@ -63,7 +64,7 @@ export interface GaussianLikelihood {
  * p(x|z) = Π 1/(2b) exp(−|x − mean(z)| / b), for any finite data: the absolute error, which outliers pull less (Boyd and
  * Vandenberghe 2004, section 7.1.1).
  */
-export interface LaplaceLikelihood {
+export interface LaplaceLikelihood extends Decoded {
   readonly type: 'laplace'
   /** Where b comes from, as a Gaussian's `variance`. Default: 'learned'. */
   readonly scale?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
@@ -72,7 +73,7 @@ export interface LaplaceLikelihood {
 }
 
 /** p(x|z) = Π softmax(logits(z))[class of the variable], for data that name one class of several. */
-export interface CategoricalLikelihood {
+export interface CategoricalLikelihood extends Decoded {
   readonly type: 'categorical'
   /** Classes of each variable, at least 2; a number means that all variables have as many. */
   readonly classes: number | readonly number[]
@@ -85,15 +86,23 @@ export interface CategoricalLikelihood {
 }
 
 /** p(x|z) = n! Π softmax(logits(z))^x / x!, n = Σ x: counts that share a total, such as the words of a text (Liang et al. 2018). */
-export interface MultinomialLikelihood {
+export interface MultinomialLikelihood extends Decoded {
   readonly type: 'multinomial'
   /** n of a draw that belongs to no row of data, a positive integer. Default: 1. */
   readonly trials?: number | undefined
 }
 
 /** p(x|z) = Π rate^x exp(−rate) / x!, with log rate put out by the decoder, for counts (integers of at least 0). */
-export interface PoissonLikelihood {
+export interface PoissonLikelihood extends Decoded {
   readonly type: 'poisson'
+}
+
+interface Decoded {
+  /**
+   * What puts out the distribution's parameters of each feature. Default: a 3 × 3 convolution if the decoder ends in the
+   * spatial shape of the data, and else a dense layer.
+   */
+  readonly head?: LikelihoodHead | undefined
 }
 
 export type Likelihood =
@@ -123,16 +132,19 @@ const classes = pick((input) => (typeof input === 'number' ? classCount : classL
 >
 
 const what = 'a likelihood'
+const head = optional(likelihoodHeadSchema)
 const kinds = byType<Likelihood>(
   "the name of a likelihood, such as 'bernoulli', or an object such as { type: 'gaussian', variance: 'perFeature' }",
   {
     bernoulli: options<BernoulliLikelihood>(what, {
       type: oneOf(['bernoulli']),
+      head,
       binarize: optional(oneOf(['none', 'threshold', 'stochastic'])),
     }),
-    continuousBernoulli: options<ContinuousBernoulliLikelihood>(what, { type: oneOf(['continuousBernoulli']) }),
+    continuousBernoulli: options<ContinuousBernoulliLikelihood>(what, { type: oneOf(['continuousBernoulli']), head }),
     gaussian: options<GaussianLikelihood>(what, {
       type: oneOf(['gaussian']),
+      head,
       covariance: optional(oneOf(['diagonal', 'lowRank', 'full'])),
       rank: optional(positive),
       variance: dispersion,
@@ -140,16 +152,22 @@ const kinds = byType<Likelihood>(
     }),
     laplace: options<LaplaceLikelihood>(what, {
       type: oneOf(['laplace']),
+      head,
       scale: dispersion,
       logScaleBounds: bounds,
     }),
     categorical: options<CategoricalLikelihood>(what, {
       type: oneOf(['categorical']),
+      head,
       classes,
       coding: optional(oneOf(['oneHot', 'codes'])),
     }),
-    multinomial: options<MultinomialLikelihood>(what, { type: oneOf(['multinomial']), trials: optional(positive) }),
-    poisson: options<PoissonLikelihood>(what, { type: oneOf(['poisson']) }),
+    multinomial: options<MultinomialLikelihood>(what, {
+      type: oneOf(['multinomial']),
+      trials: optional(positive),
+      head,
+    }),
+    poisson: options<PoissonLikelihood>(what, { type: oneOf(['poisson']), head }),
   },
 )
 const names = oneOf(['bernoulli', 'continuousBernoulli', 'gaussian', 'laplace', 'multinomial', 'poisson'])
@@ -267,20 +285,4 @@ export function classesOfVariables(likelihood: Likelihood, features: number): re
   if (likelihood.type !== 'categorical') return []
   const { classes } = likelihood
   return typeof classes === 'number' ? new Array<number>(features / classes).fill(classes) : classes
-}
-
-export function domainOf(likelihood: Likelihood): DomainName {
-  switch (likelihood.type) {
-    case 'bernoulli':
-    case 'continuousBernoulli':
-      return 'unit'
-    case 'gaussian':
-    case 'laplace':
-      return 'real'
-    case 'multinomial':
-    case 'poisson':
-      return 'counts'
-    case 'categorical':
-      return likelihood.coding ?? 'oneHot'
-  }
 }

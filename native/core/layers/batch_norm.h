@@ -1,0 +1,67 @@
+// Batch normalisation of channels (Ioffe and Szegedy 2015), as torch.nn.BatchNorm1d to 3d define it: in training with
+// the mean and variance of the batch's positions, elsewhere with running ones.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "layers/layer.h"
+
+namespace aevb {
+
+class BatchNormLayer final : public Layer {
+ public:
+  // relu: what is below 0 becomes 0 in the same pass.
+  BatchNormLayer(const Shape& input, double momentum, double epsilon, bool relu, bool input_gradient);
+
+  Shape output_shape() const override { return shape_; }
+  LayerType type() const override { return LayerType::batchNorm; }
+
+  // weight, bias [C]; running_mean, running_var [C], which no optimiser changes: they follow the batch of each step
+  // that is taken, new = (1 − momentum) · old + momentum · batch, with the variance's n − 1.
+  void declare(ParameterTable& table, const std::string& name) override;
+  void initialize(float* parameters, const ParameterTable& table, Initializer initializer,
+                  std::uint64_t seed) const override;
+
+  std::vector<std::size_t> buffers(const Capacity& capacity) const override;
+  void forward(const LayerPass& pass, Rows rows) const override;
+  void backward(const LayerPass& pass, Rows rows) const override;
+
+  bool couples_rows() const override { return true; }
+  void partial(const LayerPass& pass, Rows rows, Direction direction) const override;
+  // Throws std::invalid_argument if a channel has a single value: it has no variance.
+  void finish(const LayerPass& pass, std::size_t tasks, std::size_t rows, Direction direction) const override;
+
+  std::size_t tiles() const override { return 1; }
+  void tile_gradient(float* gradients, const LayerPass& pass, std::size_t tile, std::size_t rows) const override;
+  std::vector<Span> tile_spans(std::size_t tile) const override;
+  void tile_updated(float* derived, float* parameters, const LayerPass& pass, std::size_t tile) const override;
+
+  double operations() const override { return 4.0 * static_cast<double>(shape_.elements()); }
+  bool makes_zeros() const override { return relu_; }
+
+ private:
+  // What the rows are normalised with.
+  struct Normal {
+    const float *mean, *scale, *bias;
+  };
+  Normal normal(const LayerPass& pass, Rows rows) const;
+  // A task's part: how many values each sum has, and the sums.
+  struct Part {
+    double* count;
+    double *shift, *first, *second;  // [C]
+  };
+  Part part(const LayerPass& pass, std::size_t task) const;
+  std::size_t part_floats() const;
+  void finish_forward(const LayerPass& pass, std::size_t tasks) const;
+  void finish_backward(const LayerPass& pass, std::size_t tasks) const;
+
+  Shape shape_;
+  double momentum_, epsilon_;
+  bool relu_, input_gradient_;
+  std::size_t channels_;  // in whole cache lines
+  std::size_t weight_offset_ = 0, bias_offset_ = 0, mean_offset_ = 0, variance_offset_ = 0;
+};
+
+}  // namespace aevb

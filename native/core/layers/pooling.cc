@@ -1,0 +1,77 @@
+#include "layers/pooling.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "layers/correlation.h"
+#include "layers/shape_text.h"
+
+namespace aevb {
+
+PoolingLayer::PoolingLayer(const Shape& input, const LayerSpec& spec, bool input_gradient)
+    : maximum_(spec.type == LayerType::maxPool), input_gradient_(input_gradient) {
+  WindowSpec window = spec.window;
+  if (spec.global) {
+    window.kernel = window.stride = {input.depth, input.height, input.width};
+    window.dilation = {};
+    window.padding_before = window.padding_after = {0, 0, 0};
+  }
+  bool covers = window.kernel == window.stride && window.dilation == Extent{};
+  const auto output = [&](std::size_t n, std::size_t Extent::*axis) {
+    const AxisWindow of_axis{window.kernel.*axis, window.stride.*axis, window.dilation.*axis,
+                             window.padding_before.*axis, window.padding_after.*axis};
+    const std::size_t positions = of_axis.kernel == 0 || of_axis.stride == 0 ? 0 : of_axis.output(n);
+    if (positions == 0) {
+      throw std::invalid_argument("a window of " + extent_text(window.kernel, window.dimensions) +
+                                  " does not fit an input of " + shape_text(input, window.dimensions));
+    }
+    // A window beyond the edges alone would have no largest number.
+    if (of_axis.before >= of_axis.kernel || of_axis.after >= of_axis.kernel) {
+      throw std::invalid_argument("a padding as large as the window of " +
+                                  extent_text(window.kernel, window.dimensions));
+    }
+    covers = covers && of_axis.before == 0 && positions * of_axis.kernel == n;
+    return positions;
+  };
+  plan_.input = input;
+  plan_.output = {input.channels, output(input.depth, &Extent::depth), output(input.height, &Extent::height),
+                  output(input.width, &Extent::width)};
+  plan_.kernel = window.kernel;
+  plan_.stride = window.stride;
+  plan_.dilation = window.dilation;
+  plan_.before = window.padding_before;
+  plan_.covers = covers;
+  plan_.average_factor = 1.0f / static_cast<float>(window.kernel.product());
+}
+
+void PoolingLayer::forward(const LayerPass& pass, Rows rows) const {
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    const Panels out = pass.output->out.from_row(row * plan_.output.positions());
+    const Panels x = pass.input[0]->out.from_row(row * plan_.input.positions());
+    if (maximum_) {
+      max_pool(out, x, plan_);
+    } else {
+      average_pool(out, x, plan_);
+    }
+  }
+}
+
+void PoolingLayer::backward(const LayerPass& pass, Rows rows) const {
+  if (!input_gradient_) return;
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    const std::size_t to = row * plan_.input.positions(), from = row * plan_.output.positions();
+    const Panels dx = pass.input[0]->dout.from_row(to), dout = pass.output->dout.from_row(from);
+    if (maximum_) {
+      max_pool_backward(dx, dout, pass.input[0]->out.from_row(to), pass.output->out.from_row(from), plan_,
+                        pass.adds[0]);
+    } else {
+      average_pool_backward(dx, dout, plan_, pass.adds[0]);
+    }
+  }
+}
+
+double PoolingLayer::operations() const {
+  return static_cast<double>(plan_.output.elements()) * static_cast<double>(plan_.kernel.product());
+}
+
+}  // namespace aevb

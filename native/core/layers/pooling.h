@@ -1,0 +1,26 @@
+// Pooling: the largest number or the average of windows, as torch.nn.MaxPool1d to 3d and AvgPool1d to 3d (zeros beyond
+// the edges count) define them.
+#pragma once
+
+#include "layers/layer.h"
+#include "layers/pooling_kernels.h"
+
+namespace aevb {
+
+class PoolingLayer final : public Layer {
+ public:
+  // spec: maxPool or avgPool. Throws std::invalid_argument, with both shapes, if the window does not fit.
+  PoolingLayer(const Shape& input, const LayerSpec& spec, bool input_gradient);
+
+  Shape output_shape() const override { return plan_.output; }
+  LayerType type() const override { return maximum_ ? LayerType::maxPool : LayerType::avgPool; }
+  void forward(const LayerPass& pass, Rows rows) const override;
+  void backward(const LayerPass& pass, Rows rows) const override;
+  double operations() const override;
+
+ private:
+  bool maximum_, input_gradient_;
+  PoolingPlan plan_{};
+};
+
+}  // namespace aevb

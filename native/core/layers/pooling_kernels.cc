@@ -1,0 +1,184 @@
+#include "layers/pooling_kernels.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#define AEVB_KERNEL_FILE "layers/pooling_kernels.cc"
+#include "math/foreach_target.h"
+#include "math/simd.h"
+#include "math/simd_lanes.h"
+
+AEVB_BEFORE_KERNELS
+
+constexpr float MINUS_INFINITY = -std::numeric_limits<float>::infinity();
+
+// The largest number of a window, NaN if one is.
+struct Maximum {
+  AEVB_INLINE F32 begin() { return set(MINUS_INFINITY); }
+  AEVB_INLINE F32 join(F32 largest, F32 x) { return select(less_equal(x, largest), largest, x); }
+};
+
+struct Total {
+  AEVB_INLINE F32 begin() { return zero(); }
+  AEVB_INLINE F32 join(F32 sum, F32 x) { return sum + x; }
+};
+
+// Elements of a window that lie within the image along one axis: from `first` to `end`, the first at position `at`.
+struct Reach {
+  std::size_t first, end, at;
+};
+AEVB_INLINE Reach reach(std::size_t position, std::size_t stride, std::size_t before, std::size_t dilation,
+                        std::size_t kernel, std::size_t size) {
+  const std::size_t begin = position * stride;
+  Reach result{0, 0, 0};
+  while (result.first < kernel && begin + result.first * dilation < before) ++result.first;
+  result.end = result.first;
+  while (result.end < kernel && begin + result.end * dilation - before < size) ++result.end;
+  result.at = begin + result.first * dilation - before;
+  return result;
+}
+
+// The windows of an image, one after another.
+struct Window {
+  Reach z, y, x;
+};
+AEVB_INLINE Window window_at(const PoolingPlan& plan, std::size_t position) {
+  const Shape& in = plan.input;
+  const std::size_t x = position % plan.output.width, line = position / plan.output.width;
+  const std::size_t y = line % plan.output.height, z = line / plan.output.height;
+  return {reach(z, plan.stride.depth, plan.before.depth, plan.dilation.depth, plan.kernel.depth, in.depth),
+          reach(y, plan.stride.height, plan.before.height, plan.dilation.height, plan.kernel.height, in.height),
+          reach(x, plan.stride.width, plan.before.width, plan.dilation.width, plan.kernel.width, in.width)};
+}
+
+// The position of an element of a window.
+AEVB_INLINE std::size_t position_of(const PoolingPlan& plan, const Window& window, std::size_t a, std::size_t b,
+                                    std::size_t i) {
+  return ((window.z.at + a * plan.dilation.depth) * plan.input.height + window.y.at + b * plan.dilation.height) *
+             plan.input.width +
+         window.x.at + i * plan.dilation.width;
+}
+
+AEVB_INLINE std::size_t positions_of(const Shape& shape) { return shape.depth * shape.height * shape.width; }
+
+AEVB_INLINE F32 load_some(const float* from, int lanes) {
+  return lanes == F32::size ? load(from) : load_partial(from, lanes);
+}
+
+template <typename Join>
+static void pool(Panels out, ConstPanels x, const PoolingPlan& plan, float factor) {
+  const std::size_t C = plan.input.channels, positions = positions_of(plan.output);
+  for (std::size_t position = 0; position < positions; ++position) {
+    const Window window = window_at(plan, position);
+    for (std::size_t c = 0; c < C;) {
+      const std::size_t in_panel = c % x.width;
+      const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
+      const float* from = x.data + c / x.width * x.stride + in_panel;
+      F32 joined = Join::begin();
+      for (std::size_t a = 0; a < window.z.end - window.z.first; ++a) {
+        for (std::size_t b = 0; b < window.y.end - window.y.first; ++b) {
+          for (std::size_t i = 0; i < window.x.end - window.x.first; ++i) {
+            joined = Join::join(joined, load_some(from + position_of(plan, window, a, b, i) * x.width, lanes));
+          }
+        }
+      }
+      float* to = out.data + c / out.width * out.stride + position * out.width + in_panel;
+      store_padded<false>(to, joined * set(factor), lanes, out.width - in_panel);
+      c += static_cast<std::size_t>(lanes);
+    }
+  }
+}
+
+AEVB_INLINE void clear_image(Panels x, const Shape& shape) {
+  const std::size_t positions = positions_of(shape);
+  for (std::size_t p = 0; p < panel_count(shape.channels, x.width); ++p) {
+    for (std::size_t r = 0; r < positions; ++r) zero_padding(row_of(x, p, r), 0, x.width);
+  }
+}
+
+void max_pool(Panels out, ConstPanels x, const PoolingPlan& plan) { pool<Maximum>(out, x, plan, 1.0f); }
+
+void average_pool(Panels out, ConstPanels x, const PoolingPlan& plan) {
+  pool<Total>(out, x, plan, plan.average_factor);
+}
+
+void max_pool_backward(Panels dx, ConstPanels dout, ConstPanels x, ConstPanels out, const PoolingPlan& plan,
+                       bool accumulate) {
+  const std::size_t C = plan.input.channels, positions = positions_of(plan.output);
+  // If each position is in one window, that window writes it.
+  const bool overwrite = plan.covers && !accumulate;
+  if (!overwrite && !accumulate) clear_image(dx, plan.input);
+  for (std::size_t position = 0; position < positions; ++position) {
+    const Window window = window_at(plan, position);
+    for (std::size_t c = 0; c < C;) {
+      const std::size_t in_panel = c % x.width, panel = c / x.width;
+      const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
+      const float* from = x.data + panel * x.stride + in_panel;
+      float* to = dx.data + panel * dx.stride + in_panel;
+      const F32 largest = load_some(out.data + panel * out.stride + position * out.width + in_panel, lanes);
+      F32 left = load_some(dout.data + panel * dout.stride + position * dout.width + in_panel, lanes);
+      for (std::size_t a = 0; a < window.z.end - window.z.first; ++a) {
+        for (std::size_t b = 0; b < window.y.end - window.y.first; ++b) {
+          for (std::size_t i = 0; i < window.x.end - window.x.first; ++i) {
+            const std::size_t at = position_of(plan, window, a, b, i) * x.width;
+            const Mask is_largest = less_equal(largest, load_some(from + at, lanes));
+            const F32 part = select(is_largest, left, zero());
+            left = select(is_largest, zero(), left);
+            if (overwrite) {
+              store_padded<false>(to + at, part, lanes, dx.width - in_panel);
+            } else {
+              store_partial(to + at, load_some(to + at, lanes) + part, lanes);
+            }
+          }
+        }
+      }
+      c += static_cast<std::size_t>(lanes);
+    }
+  }
+}
+
+void average_pool_backward(Panels dx, ConstPanels dout, const PoolingPlan& plan, bool accumulate) {
+  const std::size_t C = plan.input.channels, positions = positions_of(plan.output);
+  if (!accumulate) clear_image(dx, plan.input);
+  for (std::size_t position = 0; position < positions; ++position) {
+    const Window window = window_at(plan, position);
+    for (std::size_t c = 0; c < C;) {
+      const std::size_t in_panel = c % dx.width, panel = c / dx.width;
+      const int lanes = lanes_from(column_at(c, dx.width), C - c, dx.width);
+      float* to = dx.data + panel * dx.stride + in_panel;
+      const F32 part = load_some(dout.data + panel * dout.stride + position * dout.width + in_panel, lanes) *
+                       set(plan.average_factor);
+      for (std::size_t a = 0; a < window.z.end - window.z.first; ++a) {
+        for (std::size_t b = 0; b < window.y.end - window.y.first; ++b) {
+          for (std::size_t i = 0; i < window.x.end - window.x.first; ++i) {
+            const std::size_t at = position_of(plan, window, a, b, i) * dx.width;
+            store_partial(to + at, load_some(to + at, lanes) + part, lanes);
+          }
+        }
+      }
+      c += static_cast<std::size_t>(lanes);
+    }
+  }
+}
+
+AEVB_AFTER_KERNELS
+
+#if AEVB_LAST_TARGET
+namespace aevb {
+
+void max_pool(Panels out, ConstPanels x, const PoolingPlan& plan) { AEVB_DISPATCH(max_pool)(out, x, plan); }
+
+void max_pool_backward(Panels dx, ConstPanels dout, ConstPanels x, ConstPanels out, const PoolingPlan& plan,
+                       bool accumulate) {
+  AEVB_DISPATCH(max_pool_backward)(dx, dout, x, out, plan, accumulate);
+}
+
+void average_pool(Panels out, ConstPanels x, const PoolingPlan& plan) { AEVB_DISPATCH(average_pool)(out, x, plan); }
+
+void average_pool_backward(Panels dx, ConstPanels dout, const PoolingPlan& plan, bool accumulate) {
+  AEVB_DISPATCH(average_pool_backward)(dx, dout, plan, accumulate);
+}
+
+}  // namespace aevb
+#endif

@@ -1,0 +1,42 @@
+// Between the order in which values are kept here, channels side by side at each position, and PyTorch's, in which
+// element (channel, position) of a row is number channel · positions + position.
+#pragma once
+
+#include "layers/layer.h"
+
+namespace aevb {
+
+class FlattenLayer final : public Layer {
+ public:
+  FlattenLayer(const Shape& input, bool input_gradient) : input_(input), input_gradient_(input_gradient) {}
+
+  Shape output_shape() const override { return {input_.elements()}; }
+  LayerType type() const override { return LayerType::flatten; }
+  void forward(const LayerPass& pass, Rows rows) const override;
+  void backward(const LayerPass& pass, Rows rows) const override;
+
+ private:
+  Shape input_;
+  bool input_gradient_;
+};
+
+class ReshapeLayer final : public Layer {
+ public:
+  // From one position to `output`. Columns of the input beyond output's elements, which a condition takes, become
+  // channels of their own with the same number at all positions. Throws std::invalid_argument, with both shapes, if
+  // there are too few.
+  ReshapeLayer(const Shape& input, const Shape& output, std::size_t condition, std::size_t dimensions,
+               bool input_gradient);
+
+  Shape output_shape() const override { return output_; }
+  LayerType type() const override { return LayerType::reshape; }
+  void forward(const LayerPass& pass, Rows rows) const override;
+  void backward(const LayerPass& pass, Rows rows) const override;
+
+ private:
+  Shape output_;
+  std::size_t image_channels_;
+  bool input_gradient_;
+};
+
+}  // namespace aevb

@@ -1,0 +1,84 @@
+#include "layers/upsample.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "math/panel_ops.h"
+
+namespace aevb {
+
+namespace {
+
+// Two terms of a position along one axis; the second has no weight if the first is all.
+struct AxisTerms {
+  std::size_t first, second;
+  float second_weight;
+};
+
+AxisTerms terms_of(std::size_t position, std::size_t factor, std::size_t size, Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest) return {position / factor, position / factor, 0.0f};
+  // The middle of the position, as a place among the middles of the input's.
+  const double place = (static_cast<double>(position) + 0.5) / static_cast<double>(factor) - 0.5;
+  const double within = std::max(0.0, place);
+  const auto first = static_cast<std::size_t>(within);
+  return {first, std::min(first + 1, size - 1), static_cast<float>(within - static_cast<double>(first))};
+}
+
+}  // namespace
+
+UpsampleLayer::UpsampleLayer(const Shape& input, const LayerSpec& spec, bool input_gradient)
+    : input_(input), input_gradient_(input_gradient) {
+  const Extent& factor = spec.extent;
+  if (factor.product() == 0) throw std::invalid_argument("a factor of 0");
+  output_ = {input.channels, input.depth * factor.depth, input.height * factor.height, input.width * factor.width};
+  const bool linear = spec.interpolation == Interpolation::linear;
+  const auto both = [&](std::size_t of_axis) { return linear && of_axis > 1 ? 2u : 1u; };
+  const std::size_t depth = both(factor.depth), height = both(factor.height), width = both(factor.width);
+  terms_ = depth * height * width;
+  for (std::size_t z = 0; z < output_.depth; ++z) {
+    const AxisTerms of_z = terms_of(z, factor.depth, input.depth, spec.interpolation);
+    for (std::size_t y = 0; y < output_.height; ++y) {
+      const AxisTerms of_y = terms_of(y, factor.height, input.height, spec.interpolation);
+      for (std::size_t x = 0; x < output_.width; ++x) {
+        const AxisTerms of_x = terms_of(x, factor.width, input.width, spec.interpolation);
+        const auto position = [](const AxisTerms& of, std::size_t i) { return i == 0 ? of.first : of.second; };
+        const auto weight = [](const AxisTerms& of, std::size_t i) {
+          return i == 0 ? 1.0f - of.second_weight : of.second_weight;
+        };
+        for (std::size_t a = 0; a < depth; ++a) {
+          for (std::size_t b = 0; b < height; ++b) {
+            for (std::size_t c = 0; c < width; ++c) {
+              table_.push_back(
+                  {(position(of_z, a) * input.height + position(of_y, b)) * input.width + position(of_x, c),
+                   weight(of_z, a) * weight(of_y, b) * weight(of_x, c)});
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+void UpsampleLayer::forward(const LayerPass& pass, Rows rows) const {
+  const std::size_t P = output_.positions();
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    mix_positions(pass.output->out.from_row(row * P), pass.input[0]->out.from_row(row * input_.positions()),
+                  table_.data(), terms_, P, input_.channels);
+  }
+}
+
+void UpsampleLayer::backward(const LayerPass& pass, Rows rows) const {
+  if (!input_gradient_) return;
+  const std::size_t P = output_.positions();
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    const Panels dx = pass.input[0]->dout.from_row(row * input_.positions());
+    if (!pass.adds[0]) clear(dx, input_.positions(), input_.channels);
+    mix_positions_backward(dx, pass.output->dout.from_row(row * P), table_.data(), terms_, P, input_.channels);
+  }
+}
+
+double UpsampleLayer::operations() const {
+  return 2.0 * static_cast<double>(output_.elements()) * static_cast<double>(terms_);
+}
+
+}  // namespace aevb

@@ -1,0 +1,351 @@
+// Layers of images beside convolutions: each against its plain twin, forward, and back by central differences of the
+// twin, on every instruction set.
+
+#include "reference/image_layers.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comparison.h"
+#include "kernels.h"
+#include "layer_run.h"
+#include "layers/activation_layer.h"
+#include "layers/add.h"
+#include "layers/batch_norm.h"
+#include "layers/dropout.h"
+#include "layers/pooling.h"
+#include "layers/reshape.h"
+#include "layers/row_norm.h"
+#include "layers/upsample.h"
+#include "support.h"
+
+namespace aevb {
+namespace {
+
+using test::LayerRun;
+using test::Random;
+using test::Vector;
+
+// The layer as a function of x and of its tensors, by name.
+using Plain = std::function<Vector(const Vector& x, const std::vector<Vector>& tensors)>;
+
+struct Case {
+  std::string name;
+  Shape input;
+  std::size_t rows;
+  std::function<std::unique_ptr<Layer>()> make;
+  std::vector<std::string> tensors;
+  Plain plain;
+};
+
+LayerSpec window_spec(LayerType type, std::size_t dimensions, std::size_t kernel, std::size_t stride,
+                      std::size_t before = 0, std::size_t after = 0, std::size_t dilation = 1) {
+  LayerSpec spec;
+  spec.type = type;
+  WindowSpec& w = spec.window;
+  w.dimensions = dimensions;
+  const bool tall = dimensions > 1, deep = dimensions > 2;
+  w.kernel = {deep ? kernel : 1, tall ? kernel : 1, kernel};
+  w.stride = {deep ? stride : 1, tall ? stride : 1, stride};
+  w.dilation = {deep ? dilation : 1, tall ? dilation : 1, dilation};
+  w.padding_before = {deep ? before : 0, tall ? before : 0, before};
+  w.padding_after = {deep ? after : 0, tall ? after : 0, after};
+  return spec;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  const auto pooling = [&](const std::string& name, Shape input, std::size_t rows, LayerSpec spec) {
+    const Shape output = PoolingLayer(input, spec, true).output_shape();
+    LayerSpec plain = spec;
+    if (spec.global) plain.window.kernel = plain.window.stride = {input.depth, input.height, input.width};
+    all.push_back(
+        {name,
+         input,
+         rows,
+         [=] { return std::make_unique<PoolingLayer>(input, spec, true); },
+         {},
+         [=](const Vector& x, const std::vector<Vector>&) { return reference::pool(x, rows, input, output, plain); }});
+  };
+  for (const LayerType type : {LayerType::maxPool, LayerType::avgPool}) {
+    const std::string kind = type == LayerType::maxPool ? "max_" : "avg_";
+    pooling(kind + "halves", {16, 1, 6, 8}, 3, window_spec(type, 2, 2, 2));
+    pooling(kind + "odd_sizes", {17, 1, 7, 5}, 2, window_spec(type, 2, 2, 2));
+    pooling(kind + "overlapping", {3, 1, 7, 6}, 2, window_spec(type, 2, 3, 2, 1, 1));
+    pooling(kind + "stride_beyond", {50, 1, 9, 8}, 2, window_spec(type, 2, 2, 3));
+    pooling(kind + "signal", {5, 1, 1, 11}, 4, window_spec(type, 1, 3, 3));
+    pooling(kind + "volume", {9, 4, 4, 6}, 2, window_spec(type, 3, 2, 2));
+    pooling(kind + "one_position", {1, 1, 1, 1}, 1, window_spec(type, 2, 1, 1));
+  }
+  pooling("max_dilated", {4, 1, 7, 7}, 2, window_spec(LayerType::maxPool, 2, 2, 1, 0, 0, 3));
+  LayerSpec global = window_spec(LayerType::avgPool, 2, 1, 1);
+  global.global = true;
+  pooling("avg_global", {33, 1, 5, 3}, 3, global);
+
+  const auto enlarging = [&](const std::string& name, Shape input, std::size_t rows, Extent factor, Interpolation how) {
+    LayerSpec spec;
+    spec.type = LayerType::upsample;
+    spec.extent = factor;
+    spec.interpolation = how;
+    all.push_back(
+        {name,
+         input,
+         rows,
+         [=] { return std::make_unique<UpsampleLayer>(input, spec, true); },
+         {},
+         [=](const Vector& x, const std::vector<Vector>&) { return reference::upsample(x, rows, input, spec); }});
+  };
+  enlarging("nearest", {17, 1, 3, 4}, 2, {1, 2, 3}, Interpolation::nearest);
+  enlarging("linear_signal", {3, 1, 1, 5}, 3, {1, 1, 2}, Interpolation::linear);
+  enlarging("linear", {49, 1, 3, 4}, 2, {1, 2, 3}, Interpolation::linear);
+  enlarging("linear_volume", {2, 2, 3, 2}, 2, {2, 2, 2}, Interpolation::linear);
+  enlarging("linear_one_position", {4, 1, 1, 1}, 1, {1, 2, 2}, Interpolation::linear);
+
+  for (const bool relu : {false, true}) {
+    for (const Shape& shape :
+         {Shape{1, 1, 3, 2}, Shape{16, 1, 4, 5}, Shape{50, 1, 1, 3}, Shape{7}, Shape{3, 2, 2, 2}}) {
+      const std::size_t rows = 37;
+      all.push_back({"batch_norm_" + std::to_string(shape.channels) + (relu ? "_relu" : ""),
+                     shape,
+                     rows,
+                     [=] { return std::make_unique<BatchNormLayer>(shape, 0.1, 1e-5, relu, true); },
+                     {"weight", "bias"},
+                     [=](const Vector& x, const std::vector<Vector>& t) {
+                       Vector y = reference::batch_norm(x, rows, shape, t[0], t[1], 1e-5);
+                       for (double& value : y) value = relu && value < 0.0 ? 0.0 : value;
+                       return y;
+                     }});
+    }
+  }
+  const auto row_norm = [&](const std::string& name, Shape shape, std::size_t rows, std::size_t groups) {
+    LayerSpec spec;
+    spec.type = groups == 0 ? LayerType::layerNorm : LayerType::groupNorm;
+    spec.groups = groups;
+    all.push_back({name,
+                   shape,
+                   rows,
+                   [=] { return std::make_unique<RowNormLayer>(shape, spec, true); },
+                   {"weight", "bias"},
+                   [=](const Vector& x, const std::vector<Vector>& t) {
+                     return reference::row_norm(x, rows, shape, std::max<std::size_t>(groups, 1), t[0], t[1], 1e-5);
+                   }});
+  };
+  row_norm("layer_norm", {6, 1, 3, 5}, 3, 0);
+  row_norm("layer_norm_of_numbers", {50}, 5, 0);
+  row_norm("group_norm", {12, 1, 4, 3}, 3, 3);
+  row_norm("instance_norm", {17, 1, 4, 3}, 2, 17);
+  row_norm("group_norm_wide", {100, 1, 2, 2}, 2, 5);
+
+  for (const Activation activation : {Activation::relu, Activation::silu, Activation::tanh}) {
+    const Shape shape{19, 1, 3, 3};
+    all.push_back({"activation_" + std::string(name_of(activation)),
+                   shape,
+                   4,
+                   [=] { return std::make_unique<ActivationLayer>(shape, activation, true); },
+                   {},
+                   [=](const Vector& x, const std::vector<Vector>&) {
+                     Vector y;
+                     for (const double value : x) y.push_back(reference::activate(activation, value));
+                     return y;
+                   }});
+  }
+  const Shape image{5, 1, 4, 3};
+  const Plain same = [](const Vector& x, const std::vector<Vector>&) { return x; };
+  all.push_back({"flatten", image, 3, [=] { return std::make_unique<FlattenLayer>(image, true); }, {}, same});
+  all.push_back({"reshape",
+                 Shape{image.elements()},
+                 3,
+                 [=] { return std::make_unique<ReshapeLayer>(Shape{image.elements()}, image, 0, 2, true); },
+                 {},
+                 same});
+  return all;
+}
+
+double dot(const Vector& a, const Vector& b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+class ImageLayers : public test::Kernels {};
+AEVB_ON_EVERY_TARGET(ImageLayers);
+
+TEST_P(ImageLayers, AreTheirPlainTwinsForwardAndBack) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    Random random(3);
+    const std::unique_ptr<Layer> layer = c.make();
+    LayerRun run(*layer, c.input, c.rows, 32, 5);
+    Vector x = random.floats(c.rows * c.input.elements(), -2.0, 2.0);
+    std::vector<Vector> tensors;
+    for (const std::string& name : c.tensors) {
+      tensors.push_back(random.floats(run.elements(name), 0.5, 1.5));
+      run.set(name, tensors.back());
+    }
+    const Vector expected = c.plain(x, tensors);
+    const Vector out = run.forward(x);
+    EXPECT_TRUE(test::is_near(out, expected, {2e-6, 4e-6}));
+    const Vector dout = random.floats(expected.size(), -1.0, 1.0);
+    const Vector dinp = run.backward(dout);
+    // Small enough that no maximum changes its place in most windows, and no number its sign.
+    constexpr double H = 1e-6;
+    const auto change = [&](Vector* argument, const Vector& along) {
+      const Vector before = *argument;
+      const auto at = [&](double step) {
+        for (std::size_t i = 0; i < before.size(); ++i) (*argument)[i] = before[i] + step * along[i];
+        return dot(dout, c.plain(x, tensors));
+      };
+      const double difference = (at(H) - at(-H)) / (2.0 * H);
+      *argument = before;
+      return difference;
+    };
+    for (int direction = 0; direction < 3; ++direction) {
+      const Vector along = random.vector(x.size(), -1.0, 1.0);
+      const double size = std::sqrt(dot(dinp, dinp) * dot(along, along));
+      EXPECT_TRUE(test::is_near(dot(dinp, along), change(&x, along), 2e-5 * size + 1e-6));
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const Vector of_tensor = random.vector(tensors[i].size(), -1.0, 1.0);
+        const Vector gradient = run.gradient(c.tensors[i]);
+        const double length = std::sqrt(dot(gradient, gradient) * dot(of_tensor, of_tensor));
+        EXPECT_TRUE(test::is_near(dot(gradient, of_tensor), change(&tensors[i], of_tensor), 2e-5 * length + 1e-6));
+      }
+    }
+    // What another layer has left stays.
+    const Vector before = random.floats(x.size(), -1.0, 1.0);
+    run.pass().adds[0] = true;
+    Vector added = run.backward(dout, before);
+    for (std::size_t i = 0; i < added.size(); ++i) added[i] -= dinp[i];
+    EXPECT_TRUE(test::is_near(added, before, {0.0, 4e-6}));
+  }
+}
+
+TEST_P(ImageLayers, HaveTheSameBitsHoweverTasksAreDone) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    std::vector<Vector> outs, dinps;
+    for (const std::size_t block : {1u, 32u}) {
+      Random random(4);
+      const std::unique_ptr<Layer> layer = c.make();
+      // Sums over a batch follow the blocks, which are the same for any number of threads.
+      if (layer->couples_rows()) continue;
+      LayerRun run(*layer, c.input, c.rows, 32, block);
+      for (const std::string& name : c.tensors) run.set(name, random.floats(run.elements(name), 0.5, 1.5));
+      outs.push_back(run.forward(random.floats(c.rows * c.input.elements(), -2.0, 2.0)));
+      dinps.push_back(run.backward(random.floats(outs[0].size(), -1.0, 1.0)));
+      EXPECT_EQ(outs.back(), outs[0]);
+      EXPECT_EQ(dinps.back(), dinps[0]);
+    }
+  }
+}
+
+TEST_P(ImageLayers, BatchNormFollowsTheBatchInStepsThatAreTaken) {
+  const Shape shape{5, 1, 3, 4};
+  Random random(5);
+  BatchNormLayer layer(shape, 0.3, 1e-5, false, true);
+  LayerRun run(layer, shape, 40, 32);
+  for (const char* name : {"weight", "running_var"}) run.set(name, Vector(5, 1.0));
+  for (const char* name : {"bias", "running_mean"}) run.set(name, Vector(5, 0.0));
+  Vector x = random.floats(40 * shape.elements(), -1.0, 3.0);
+  run.forward(x);
+  EXPECT_EQ(run.tensor("running_mean"), Vector(5, 0.0)) << "before the step is taken";
+  run.update();
+  reference::ChannelMoments moments;
+  reference::batch_norm(x, 40, shape, Vector(5, 1.0), Vector(5, 0.0), 1e-5, &moments);
+  Vector mean, variance;
+  for (std::size_t c = 0; c < 5; ++c) {
+    mean.push_back(0.3 * moments.mean[c]);
+    variance.push_back(0.7 + 0.3 * moments.unbiased_variance[c]);
+  }
+  EXPECT_TRUE(test::is_near(run.tensor("running_mean"), mean, {1e-6, 1e-7}));
+  EXPECT_TRUE(test::is_near(run.tensor("running_var"), variance, {1e-6, 0.0}));
+
+  run.pass().training = false;
+  const Vector evaluated = run.forward(x);
+  EXPECT_TRUE(test::is_near(evaluated,
+                            reference::batch_norm_with(x, 40, shape, Vector(5, 1.0), Vector(5, 0.0),
+                                                       run.tensor("running_mean"), run.tensor("running_var"), 1e-5),
+                            {2e-6, 2e-6}));
+  const Vector dout = random.floats(x.size(), -1.0, 1.0);
+  Vector expected = dout;
+  for (std::size_t i = 0; i < dout.size(); ++i) {
+    expected[i] /= std::sqrt(run.tensor("running_var")[i / shape.positions() % 5] + 1e-5);
+  }
+  EXPECT_TRUE(test::is_near(run.backward(dout), expected, {2e-6, 1e-7}));
+}
+
+TEST_P(ImageLayers, BatchNormKnowsTheVarianceOfNumbersFarFromZero) {
+  const Shape shape{3, 1, 4, 4};
+  Random random(6);
+  BatchNormLayer layer(shape, 1.0, 1e-5, false, true);
+  LayerRun run(layer, shape, 64, 32);
+  run.set("weight", Vector(3, 1.0));
+  Vector x = random.floats(64 * shape.elements(), 10000.0, 10002.0);
+  run.forward(x);
+  run.update();
+  reference::ChannelMoments moments;
+  reference::batch_norm(x, 64, shape, Vector(3, 1.0), Vector(3, 0.0), 1e-5, &moments);
+  EXPECT_TRUE(test::is_near(run.tensor("running_var"), moments.unbiased_variance, {1e-4, 0.0}));
+}
+
+TEST(BatchNormLayer, RefusesASingleValueOfAChannel) {
+  BatchNormLayer layer({4}, 0.1, 1e-5, false, true);
+  LayerRun run(layer, {4}, 1, 1);
+  EXPECT_THROW(run.forward(Vector(4, 1.0)), std::invalid_argument);
+}
+
+TEST_P(ImageLayers, DropoutKeepsWhatItShouldAndItsMaskOnTheWayBack) {
+  const Shape shape{10, 1, 20, 20};
+  LayerSpec spec;
+  spec.type = LayerType::dropout;
+  spec.rate = 0.3;
+  for (const bool whole : {false, true}) {
+    spec.whole_channels = whole;
+    DropoutLayer layer(shape, spec, 2, true);
+    LayerRun run(layer, shape, 40, 32, 3);
+    run.pass().seed = 9;
+    run.pass().step = 4;
+    const Vector ones(40 * shape.elements(), 1.0);
+    const Vector out = run.forward(ones);
+    double kept = 0.0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_TRUE(out[i] == 0.0 || std::abs(out[i] - 1.0 / 0.7) < 1e-6);
+      kept += out[i] != 0.0 ? 1.0 : 0.0;
+      if (whole) {
+        EXPECT_EQ(out[i], out[i / shape.positions() * shape.positions()]);
+      }
+    }
+    const double trials = static_cast<double>(whole ? 40 * 10 : out.size());
+    EXPECT_NEAR(kept / static_cast<double>(out.size()), 0.7, 4.0 * std::sqrt(0.21 / trials));
+    EXPECT_EQ(run.backward(ones), out);
+    run.pass().step = 5;
+    EXPECT_NE(run.forward(ones), out);
+    run.pass().training = false;
+    EXPECT_EQ(run.forward(ones), ones);
+  }
+}
+
+TEST(ImageLayers, SayWhatDoesNotFit) {
+  const auto message = [](auto make) -> std::string {
+    try {
+      make();
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message([] {
+              PoolingLayer({3, 1, 1, 4}, window_spec(LayerType::maxPool, 2, 2, 2), true);
+            }),
+            "a window of 2 x 2 does not fit an input of [3, 1, 4]");
+  EXPECT_EQ(message([] {
+              ReshapeLayer(Shape{7}, {2, 1, 2, 2}, 0, 2, true);
+            }),
+            "[2, 2, 2] has 8 elements, and the input has 7");
+}
+
+}  // namespace
+}  // namespace aevb
