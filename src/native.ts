@@ -263,6 +263,8 @@ export interface NativeLayout {
 }
 
 export interface NativeModel {
+  /** What training with batches of so many rows takes with Adam, beside the data: bytes. */
+  trainingBytes(batchSize: number): number
   /** One entry a tensor, in the order of PyTorch's state_dict; weights are [out, in]. */
   readonly parameterTable: readonly { readonly name: string; readonly shape: readonly number[] }[]
 

@@ -45,7 +45,7 @@ import {
   samplesOptions,
 } from './options/run-options.js'
 import { inThisRealm } from './realm.js'
-import { summarise } from './summary.js'
+import { SUMMARY_BATCH, summarise } from './summary.js'
 import type { Tensor } from './tensor.js'
 import { Gate } from './training/gate.js'
 import { type Examples, train } from './training/training.js'
@@ -402,9 +402,12 @@ export class VAE<Of extends Encoding = Encoding> {
     return vae
   }
 
-  /** A table of the parameters, their shapes and their number, to be printed. */
+  /**
+   * Tables of the layers (output shapes, parameters, floating-point operations for a row) and of the parameters, and the
+   * memory of a training step, to be printed.
+   */
   summary(): string {
-    return summarise(this.#model.parameterTable)
+    return summarise(this.#parsed.layout, this.#model.trainingBytes(SUMMARY_BATCH))
   }
 
   /**

@@ -4,7 +4,8 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
+#include "train/diverged.h"
 
 namespace aevb::binding {
 

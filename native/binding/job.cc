@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "errors.h"
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
 
 namespace aevb::binding {
 

@@ -95,6 +95,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                      {
                          InstanceAccessor<&ModelWrap::coded<&ModelWrap::parameter_table>>("parameterTable"),
                          InstanceAccessor<&ModelWrap::coded<&ModelWrap::epochs_trained>>("epochsTrained"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::training_bytes>>("trainingBytes"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::read_parameters>>("readParameters"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::write_parameters>>("writeParameters"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::begin_fit>>("beginFit"),
@@ -169,6 +170,20 @@ void ModelWrap::tell_memory(std::int64_t bytes) {
 
 Napi::Value ModelWrap::parameter_table(const Napi::CallbackInfo& info) {
   return tensor_list(info.Env(), live().model.table());
+}
+
+Napi::Value ModelWrap::training_bytes(const Napi::CallbackInfo& info) {
+  const std::size_t rows = static_cast<std::size_t>(info[0].ToNumber().Uint32Value());
+  Model& model = live().model;
+  Trainer fresh(model);
+  TrainSpec spec;
+  spec.batch_size = rows;
+  fresh.begin_fit(spec);
+  // bytes_to_train counts the row numbers of a shuffled epoch, which belong to the data.
+  const double own = fresh.bytes_to_train(rows) - static_cast<double>(rows * sizeof(std::uint32_t));
+  const double parameters = static_cast<double>(arena_bytes(model));
+  const auto derived = static_cast<double>(model.layout().parameters.derived_size() * sizeof(float));
+  return Napi::Number::New(info.Env(), own + parameters + derived);
 }
 
 Napi::Value ModelWrap::epochs_trained(const Napi::CallbackInfo& info) {

@@ -39,6 +39,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   }
 
   Napi::Value parameter_table(const Napi::CallbackInfo& info);
+  Napi::Value training_bytes(const Napi::CallbackInfo& info);
   Napi::Value epochs_trained(const Napi::CallbackInfo& info);
   Napi::Value read_parameters(const Napi::CallbackInfo& info);
   void write_parameters(const Napi::CallbackInfo& info);

@@ -132,10 +132,16 @@ export function encodeHeader(table: readonly ParameterShape[], metadata: Readonl
   return header
 }
 
-/** Throws where a tensor is not float32. */
+/** PyTorch counts batches beside the running statistics; with a momentum the count means nothing. */
+const isBatchCount = (name: string, { dtype, shape }: TensorPlace) =>
+  name.endsWith('.num_batches_tracked') && dtype === 'I64' && shape.length === 0
+
+/** Throws where a tensor is not float32, but for PyTorch's counts of batches. */
 export function checkFloat32({ tensors }: Header, from: string): void {
-  for (const [name, { dtype }] of tensors) {
-    if (dtype !== 'F32') throw invalid(from, `tensor ${quote(name)} has dtype ${dtype}, but only F32 is read`)
+  for (const [name, place] of tensors) {
+    const { dtype } = place
+    if (dtype !== 'F32' && !isBatchCount(name, place))
+      throw invalid(from, `tensor ${quote(name)} has dtype ${dtype}, but only F32 is read`)
   }
 }
 
@@ -150,8 +156,10 @@ export function checkTable(header: Header, table: readonly ParameterShape[], fro
   }
   if (header.tensors.size === table.length) return
   const expected = new Set(table.map(({ name }) => name))
-  for (const name of header.tensors.keys()) {
-    if (!expected.has(name)) throw invalid(from, `the model has no tensor ${quote(name)}`)
+  for (const [name, place] of header.tensors) {
+    // Beside running statistics that the model has.
+    const normalized = isBatchCount(name, place) && expected.has(name.replace(/num_batches_tracked$/, 'running_var'))
+    if (!expected.has(name) && !normalized) throw invalid(from, `the model has no tensor ${quote(name)}`)
   }
 }
 

@@ -5,7 +5,7 @@ import { integer, list, oneOf, optional, options, pick, type Schema } from '../s
 import { conditionSchema } from './config/condition.js'
 import { corruptionSchema } from './config/corruption.js'
 import { latentSchema } from './config/latent.js'
-import { activationSchema, layersSchema } from './config/layers.js'
+import { activationSchema, type Layer, layersSchema } from './config/layers.js'
 import { likelihoodSchema } from './config/likelihood.js'
 import { positive } from './config/numbers.js'
 import { objectiveSchema } from './config/objective.js'
@@ -15,11 +15,16 @@ import type { VAEConfig } from './config.js'
 const shape = list('a number of features or a shape [channels, ...spatial]', positive)
 const input = pick((value) => (typeof value === 'number' ? positive : shape)) as Schema<number | readonly number[]>
 
+const mirrored = oneOf(['mirror'])
+const decoder = pick((value) => (typeof value === 'string' ? mirrored : layersSchema)) as Schema<
+  readonly Layer[] | 'mirror'
+>
+
 export const configSchema = options<VAEConfig>('an object', {
   input: optional(input),
   encoder: optional(layersSchema),
   latent: optional(latentSchema),
-  decoder: optional(layersSchema),
+  decoder: optional(decoder),
   activation: optional(activationSchema),
   likelihood: optional(likelihoodSchema),
   objective: optional(objectiveSchema),

@@ -8,7 +8,7 @@ import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
 import { imageSpec } from './config/image.js'
 import { type LatentConfig, latentGroups, latentSpec, priorOfDimensions } from './config/latent.js'
-import { headSpecs, layerSpecs } from './config/layer-specs.js'
+import { headSpecs, type LayerContext, layerSpecs } from './config/layer-specs.js'
 import type { Layer } from './config/layers.js'
 import {
   classesOfVariables,
@@ -17,6 +17,7 @@ import {
   type LikelihoodName,
   likelihoodSpec,
 } from './config/likelihood.js'
+import { type Mirrored, mirror } from './config/mirror.js'
 import { type Objective, objectiveSpec } from './config/objective.js'
 import { type Scale, scaleSpec } from './config/scale.js'
 import { configSchema } from './config-schema.js'
@@ -101,8 +102,8 @@ export interface VAEConfig {
    * is a diagonal Gaussian of so many units. Default: 10.
    */
   readonly latent?: LatentConfig | undefined
-  /** Layers from the latent space towards the data; may be empty. Default: [200]. */
-  readonly decoder?: readonly Layer[] | undefined
+  /** Layers from the latent space towards the data; may be empty; 'mirror': the reverse of the encoder. Default: [200]. */
+  readonly decoder?: readonly Layer[] | 'mirror' | undefined
   /** The activation of every layer that names none of its own. Default: 'relu'. */
   readonly activation?: ActivationName | undefined
   /** p(x|z); a name is that likelihood with its defaults. Default: 'bernoulli'. */
@@ -157,13 +158,14 @@ export function parseConfig(passed: unknown): ParsedConfig {
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
   const image = imageSpec(config.input)
   const context = { dimensions: image.dimensions, activation }
-  const outline: ModelSpec = {
+  const encoderLayers = config.encoder ?? [200]
+  const withoutDecoder: ModelSpec = {
     input: featuresOf(likelihood, dataColumns),
     image,
-    encoder: layerSpecs(config.encoder ?? [200], context, 'encoder'),
+    encoder: layerSpecs(encoderLayers, context, 'encoder'),
     latents: latents.map(({ spec }) => spec),
-    decoder: layerSpecs(config.decoder ?? [200], context, 'decoder'),
-    likelihoodHead: headSpecs(likelihood.head, context),
+    decoder: [],
+    likelihoodHead: [],
     likelihood: likelihoodSpec(likelihood, dataColumns),
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
@@ -171,6 +173,12 @@ export function parseConfig(passed: unknown): ParsedConfig {
     scale: scaleSpec(config.scale, likelihood.type),
     initializer: config.initializer ?? 'pytorch',
     seed: config.seed ?? 0,
+  }
+  const { decoder, head } = decoderOf(config.decoder ?? [200], encoderLayers, inputShape, withoutDecoder, context)
+  const outline: ModelSpec = {
+    ...withoutDecoder,
+    decoder: layerSpecs(decoder, context, 'decoder'),
+    likelihoodHead: headSpecs(likelihood.head ?? head, context),
   }
   const layout = layoutOf(outline)
   if (layout.elements > MOST_PARAMETERS) {
@@ -193,6 +201,24 @@ export function parseConfig(passed: unknown): ParsedConfig {
     spec,
     layout,
   }
+}
+
+function decoderOf(
+  decoder: readonly Layer[] | 'mirror',
+  encoder: readonly Layer[],
+  inputShape: readonly number[],
+  spec: ModelSpec,
+  context: LayerContext,
+): Mirrored {
+  if (decoder !== 'mirror') return { decoder, head: undefined }
+  return mirror(encoder, inputShape, (layers) => {
+    // The first layer of the posterior reads what the layers before it make; an image it flattens.
+    const part = layerSpecs(encoder.slice(0, layers), context, 'encoder')
+    const { layers: known } = layoutOf({ ...spec, encoder: part })
+    const first = known.findIndex(({ name }) => name.startsWith('latent.'))
+    const before = known[first - 1]
+    return (before?.type === 'flatten' ? before.input : known[first]?.input) ?? []
+  })
 }
 
 function deepFreeze<T>(value: T): T {

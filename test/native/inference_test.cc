@@ -13,7 +13,7 @@
 #include "estimates.h"
 #include "infer/refine.h"
 #include "models.h"
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
 #include "support.h"
 
 namespace aevb {

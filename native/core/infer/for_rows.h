@@ -9,7 +9,7 @@
 
 #include "infer/inference.h"
 #include "model/workspace.h"
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
 
 namespace aevb {
 

@@ -29,6 +29,8 @@ class BatchNormLayer final : public Layer {
   void backward(const LayerPass& pass, Rows rows) const override;
 
   bool couples_rows() const override { return true; }
+  // A single value has no variance.
+  std::size_t least_rows() const override { return shape_.positions() > 1 ? 1 : 2; }
   void partial(const LayerPass& pass, Rows rows, Direction direction) const override;
   // Throws std::invalid_argument if a channel has a single value: it has no variance.
   void finish(const LayerPass& pass, std::size_t tasks, std::size_t rows, Direction direction) const override;

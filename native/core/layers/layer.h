@@ -91,6 +91,9 @@ class Layer {
   // tasks: how many have left a part. rows: of the batch.
   virtual void finish(const LayerPass&, std::size_t /*tasks*/, std::size_t /*rows*/, Direction) const {}
 
+  // Rows that a batch of training has at least.
+  virtual std::size_t least_rows() const { return 1; }
+
   // --- the gradient of the tensors, in tiles that do not depend on each other ---
 
   virtual std::size_t tiles() const { return 0; }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "math/column_scale.h"
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
 
 namespace aevb {
 

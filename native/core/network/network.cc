@@ -56,6 +56,16 @@ bool Network::couples_rows() const {
   return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.layer->couples_rows(); });
 }
 
+Network::LeastRows Network::least_rows() const {
+  LeastRows least;
+  for (const Node& node : nodes_) {
+    if (node.layer->least_rows() > least.rows) {
+      least = {node.layer->least_rows(), node.name + " (" + std::string(name_of(node.layer->type())) + ")"};
+    }
+  }
+  return least;
+}
+
 double Network::operations() const {
   double sum = 0.0;
   for (const Node& node : nodes_) sum += node.layer->operations();

@@ -46,6 +46,12 @@ class Network {
   const std::vector<std::size_t>& backward_order() const { return backward_order_; }
 
   bool couples_rows() const;
+  // The layer that asks for the most rows in a batch of training, and how many; none if one row is enough.
+  struct LeastRows {
+    std::size_t rows = 1;
+    std::string name;
+  };
+  LeastRows least_rows() const;
   // Multiplications and additions for one row, forward.
   double operations() const;
   std::size_t tiles() const;

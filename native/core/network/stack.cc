@@ -34,6 +34,8 @@ class Builder {
       const std::string own = layers[i].name.empty() ? std::to_string(i) : layers[i].name;
       try {
         i += add(layers, i, name_ + "." + own);
+        // Behind a layer a condition is no column of its own any more.
+        condition_ = 0;
       } catch (const std::invalid_argument& error) {
         // Of layers within a block, the innermost place is told.
         const std::string text = error.what();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "latent/latent.h"
@@ -76,12 +78,19 @@ void Trainer::restore_snapshot() {
 double Trainer::bytes_to_train(std::size_t rows) const {
   const std::size_t size = model_.parameters().size();
   const double bytes = static_cast<double>(rows) * sizeof(std::uint32_t) +  // shuffled()
-                       step_.bytes_to_prepare(std::min(spec_.batch_size, rows));
+                       step_.bytes_to_prepare(batches_of(rows).largest);
   if (optimizer_prepared_) return bytes;
   const double arena = static_cast<double>(size) * sizeof(float);
   return bytes + (snapshot_.parameters.size() == 0 ? arena : 0.0) +
          optimizer_.bytes_to_configure(spec_.optimizer, size) +
          snapshot_.optimizer.bytes_to_configure(spec_.optimizer, size);
+}
+
+Trainer::Batches Trainer::batches_of(std::size_t rows) const {
+  const std::size_t size = std::min(spec_.batch_size, rows), rest = rows % size;
+  const std::size_t count = rows / size;
+  if (rest == 0) return {size, count, size};
+  return rest < step_.least_rows().rows ? Batches{size, count, size + rest} : Batches{size, count + 1, size};
 }
 
 std::vector<std::uint32_t> Trainer::shuffled(std::size_t rows) const {
@@ -123,12 +132,16 @@ void Trainer::forget_new_scale() {
 Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
                      const EpochEvents& events) {
   const std::size_t rows = examples.rows();
-  const std::size_t batch_size = std::min(spec_.batch_size, rows);
-  const std::size_t batches = (rows + batch_size - 1) / batch_size;
-  step_.prepare(batch_size);
+  const auto [batch_size, batches, largest] = batches_of(rows);
+  const Network::LeastRows least = step_.least_rows();
+  if (batch_size < least.rows) {
+    throw std::invalid_argument(least.name + " needs at least " + std::to_string(least.rows) +
+                                " rows in a batch, and a batch has " + std::to_string(batch_size));
+  }
+  step_.prepare(largest);
   prepare_optimizer();
   const auto diverged = [&](std::size_t batch) {
-    const std::size_t of_batch = std::min(batch_size, rows - batch * batch_size);
+    const std::size_t of_batch = batch + 1 == batches ? rows - batch * batch_size : batch_size;
     const Diverged error(model_.epochs_trained + 1, batch + 1, far_cell(model_, step_.workspace(), of_batch));
     restore_snapshot();
     forget_new_scale();
@@ -140,7 +153,8 @@ Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atom
   for (std::size_t batch = 0; batch < batches; ++batch) {
     if (cancelled.load(std::memory_order_relaxed)) throw Cancelled();
     if (events.batch_begin) events.batch_begin(batch);
-    const std::size_t first = batch * batch_size, count = std::min(batch_size, rows - first);
+    const std::size_t first = batch * batch_size;
+    const std::size_t count = batch + 1 == batches ? rows - first : batch_size;
     const double step = 1.0 / static_cast<double>(batches), done = static_cast<double>(batch) * step;
     const TrainingStep::Batch of_step{order.data() + first, count, nullptr, model_.steps_trained,
                                       static_cast<double>(model_.epochs_trained) + done};

@@ -11,10 +11,11 @@
 
 #include "model/model.h"
 #include "model/scaling.h"
-#include "runtime/exceptions.h"
+#include "runtime/cancelled.h"
 #include "runtime/thread_pool.h"
 #include "spec/spec.h"
 #include "tensor/aligned.h"
+#include "train/diverged.h"
 #include "train/training_step.h"
 
 namespace aevb {
@@ -50,6 +51,11 @@ class Trainer {
   Terms steps(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
               const EpochEvents& events);
   void forget_new_scale();
+  // How an epoch's rows are cut into batches. A last batch of fewer rows than the model needs goes with the one before.
+  struct Batches {
+    std::size_t rows = 0, count = 0, largest = 0;
+  };
+  Batches batches_of(std::size_t rows) const;
   void prepare_optimizer();
   std::vector<std::uint32_t> shuffled(std::size_t rows) const;
 

@@ -38,6 +38,14 @@ TrainingStep::TrainingStep(Model& model, Communicator& communicator)
   list_segments();
 }
 
+Network::LeastRows TrainingStep::least_rows() const {
+  const Network::LeastRows encoder = model_.layout().encoder.least_rows();
+  Network::LeastRows decoder = model_.layout().decoder.least_rows();
+  const std::size_t draws = model_.spec().objective.samples;
+  decoder.rows = (decoder.rows + draws - 1) / draws;
+  return encoder.rows >= decoder.rows ? encoder : decoder;
+}
+
 void TrainingStep::configure(const TrainSpec& spec) {
   spec_ = spec;
   plan_ = make_plan(model_.layout(), spec, communicator_.processes());

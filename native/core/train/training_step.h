@@ -27,6 +27,9 @@ class TrainingStep {
   // The model and the communicator must outlive this.
   TrainingStep(Model& model, Communicator& communicator);
 
+  // Data that a batch has at least, and the layer that asks for them; the same as Network::least_rows.
+  Network::LeastRows least_rows() const;
+
   // How all later steps are taken.
   void configure(const TrainSpec& spec);
   // Memory for batches of so many rows. What there is already is kept.

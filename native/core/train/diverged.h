@@ -1,4 +1,4 @@
-// What ends a training or an inference before its time.
+// How training ends if it goes wrong.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace aevb {
 
-// The loss or a parameter stopped being finite. The model is as it was at the beginning of this epoch; or, where
-// already its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
+// The loss or a parameter stopped being finite. The model is as it was at the beginning of this epoch; or, if already
+// its first loss is not finite, of the one before, whose last update did it. Never before the fit began.
 class Diverged : public std::runtime_error {
  public:
   Diverged(std::uint64_t epoch, std::size_t step, std::optional<FarCell> cell)
@@ -19,12 +19,6 @@ class Diverged : public std::runtime_error {
   std::uint64_t epoch;          // from 1, over the model's life
   std::size_t step;             // from 1, within the epoch
   std::optional<FarCell> cell;  // of the step's rows: what may have done it
-};
-
-// The work was cancelled between two steps.
-class Cancelled : public std::runtime_error {
- public:
-  Cancelled() : std::runtime_error("cancelled") {}
 };
 
 }  // namespace aevb

@@ -1,0 +1,217 @@
+/** Networks of all layers: gradients, bits, files, and shapes that do not fit. */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Layer, VAE, type VAEConfig } from '../src/index.js'
+import { parseConfig } from '../src/options/config.js'
+import type { Tensor } from '../src/tensor.js'
+import { bench } from './helpers/bench-addon.js'
+import { bits, generator } from './helpers/data.js'
+import { imagesFor, randomNetwork } from './helpers/random-networks.js'
+
+const COUNT = process.env.AEVB_DEEP === '1' ? 1000 : 300
+const ROWS = 37
+
+interface Case {
+  readonly config: VAEConfig
+  readonly x: Tensor<Float32Array>
+  readonly condition?: Tensor<Float32Array>
+}
+const random = generator(31)
+const cases: Case[] = Array.from({ length: COUNT }, () => {
+  const config = randomNetwork(random)
+  const x = imagesFor(config, ROWS, random)
+  if (typeof config.condition !== 'number') return { config, x }
+  const shape = [ROWS, config.condition]
+  return { config, x, condition: { data: Float32Array.from({ length: ROWS * config.condition }, random), shape } }
+})
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aevb-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test(`${COUNT} random networks train to the same bits with 1, 2 and 3 threads`, async () => {
+  for (const { config, x, condition } of cases) {
+    const trained: VAE[] = []
+    for (const threads of [1, 2, 3]) {
+      const vae = new VAE(config)
+      const { epochs } = await vae.fit(x, { epochs: 1, batchSize: 36, condition, threads, verbose: false })
+      expect(Number.isFinite(epochs[0]?.loss), JSON.stringify(config)).toBe(true)
+      trained.push(vae)
+    }
+    const [one, two, three] = trained.map(bits)
+    expect(two, JSON.stringify(config)).toEqual(one)
+    expect(three).toEqual(one)
+    const answers = await Promise.all(
+      trained.slice(0, 2).map(async (vae, i) => {
+        const of = { condition, threads: i + 1, seed: 1 }
+        return [await vae.evaluate(x, of), await vae.encode(x, of), await vae.reconstruct(x, of)]
+      }),
+    )
+    expect(answers[1], JSON.stringify(config)).toEqual(answers[0])
+  }
+}, 240_000)
+
+test('random networks say the same after they were saved and loaded', async () => {
+  for (const [i, { config, x, condition }] of cases.entries()) {
+    if (i % 5 > 0) continue
+    const vae = new VAE(config)
+    await vae.fit(x, { epochs: 1, batchSize: 20, condition, verbose: false })
+    await vae.save(join(folder, `${i}`))
+    const loaded = await VAE.load(join(folder, `${i}`))
+    expect(bits(loaded), JSON.stringify(config)).toEqual(bits(vae))
+    const of = { condition, seed: 2 }
+    expect(await loaded.evaluate(x, of)).toEqual(await vae.evaluate(x, of))
+    expect(await loaded.anomalyScore(x, { condition })).toEqual(await vae.anomalyScore(x, { condition }))
+    expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(await loaded.encode(x, of))
+  }
+}, 120_000)
+
+/** The derivative of the loss along the gradient, by central differences, and the gradient's length. */
+function slopes({ config, x, condition }: Case): { error: number; length: number } {
+  const { spec, dataColumns } = parseConfig({ ...config, scale: 'none' })
+  const model = new bench.Model(spec)
+  const rows = new bench.Dataset(x.data, dataColumns)
+  const given = condition && new bench.Dataset(condition.data, condition.shape[1] as number)
+  const at = () => bench.gradient(model, rows, { threads: 1, step: 5, condition: given })
+  const here = model.readParameters()
+  const { gradients, loss } = at()
+  const trained = Object.keys(gradients).filter((name) => !name.includes('running_'))
+  const length = Math.hypot(...trained.map((name) => Math.hypot(...(gradients[name] as Float32Array))))
+  let best = Number.POSITIVE_INFINITY
+  for (const h of [1e-1, 3e-2, 1e-2, 3e-3, 1e-3]) {
+    const step = (h * Math.max(1, Math.abs(loss))) / Math.max(length, 1) / 30
+    const moved = (sign: number) => {
+      const values = Object.fromEntries(
+        Object.entries(here).map(([name, value]) => [
+          name,
+          trained.includes(name)
+            ? value.map((v, i) => v + (sign * step * ((gradients[name] as Float32Array)[i] as number)) / length)
+            : value,
+        ]),
+      )
+      model.writeParameters(values)
+      return at().loss
+    }
+    const slope = (moved(1) - moved(-1)) / (2 * step)
+    best = Math.min(best, Math.abs(slope - length) / length)
+  }
+  model.writeParameters(here)
+  return { error: best, length }
+}
+
+test('random networks have the gradient of their own loss', () => {
+  const wrong = cases
+    .filter(({ config }) => config.corruption === undefined)
+    .filter((_, i) => i % 3 === 0)
+    .map((each) => ({ ...slopes(each), config: JSON.stringify(each.config) }))
+    .filter(({ error }) => !(error < 2e-2))
+  expect(wrong).toEqual([])
+}, 120_000)
+
+describe('a shape that does not fit is refused with its place, its kind and both shapes', () => {
+  const conv = (more: object = {}): Layer => ({ type: 'conv', channels: 4, kernel: 3, ...more }) as Layer
+  test.each<[VAEConfig, string]>([
+    [
+      { input: [1, 4, 4], encoder: [conv(), conv()], decoder: [] },
+      'encoder.1 (conv): a kernel of 3 x 3 does not fit an input of [4, 2, 2]',
+    ],
+    [
+      { input: [2, 5], encoder: [conv({ padding: 'same', pool: 8 })], decoder: [] },
+      'encoder.0.pool (maxPool): a window of 8 does not fit an input of [4, 5]',
+    ],
+    [
+      { input: [1, 4, 4], encoder: [], decoder: [10, { type: 'reshape', shape: [2, 2, 3] }] },
+      'decoder.1 (reshape): [2, 2, 3] has 12 elements, and the input has 10',
+    ],
+    [
+      {
+        input: [1, 4, 4],
+        encoder: [],
+        decoder: [8, { type: 'reshape', shape: [2, 2, 2] }],
+        likelihood: { type: 'bernoulli', head: { type: 'conv', kernel: 3, upsample: 3 } },
+      },
+      "likelihood.head makes [1, 6, 6] of the decoder's [2, 2, 2], and the data are [1, 4, 4]",
+    ],
+    [
+      { input: [3, 4, 4], encoder: [conv({ groups: 2 })], decoder: [] },
+      'encoder.0 (conv): groups (2) must divide the channels of input and output (3 and 4)',
+    ],
+    [
+      { input: [1, 4, 4], encoder: [{ type: 'residual', layers: [conv({ padding: 'same' }), conv({ kernel: 9 })] }] },
+      'encoder.0.layers.1 (conv): a kernel of 9 x 9 does not fit an input of [4, 4, 4]',
+    ],
+  ])('%j', (config, message) => {
+    expect(() => new VAE(config)).toThrow(new RangeError(message))
+  })
+
+  test('and so are sizes of another number of dimensions, and images without a shape', () => {
+    expect(() => new VAE({ input: [1, 4, 4], encoder: [conv({ kernel: [3] })] })).toThrow(
+      'Expected a number or 2 numbers, one for each spatial dimension of the data for encoder[0].kernel',
+    )
+    expect(() => new VAE({ input: 16, encoder: [conv()] })).toThrow('which `input` gives')
+  })
+})
+
+describe('batch normalisation over a single position', () => {
+  const config: VAEConfig = { input: 6, encoder: [5, { type: 'batchNorm' }], latent: 2, decoder: [4] }
+  const x = { data: Float32Array.from({ length: 6 * 9 }, generator(3)), shape: [9, 6] }
+
+  test('refuses batches of one row by name, and leaves the model as it was', async () => {
+    const vae = new VAE(config)
+    const before = bits(vae)
+    await expect(vae.fit(x, { batchSize: 1, verbose: false })).rejects.toThrow(
+      'encoder.1 (batchNorm) needs at least 2 rows in a batch, and a batch has 1',
+    )
+    expect(bits(vae)).toEqual(before)
+  })
+
+  test('takes a last row alone along with the batch before', async () => {
+    const sizes: number[] = []
+    const callbacks = { onBatchEnd: (_: number, { examples }: { examples: number }) => void sizes.push(examples) }
+    await new VAE(config).fit(x, { epochs: 1, batchSize: 4, callbacks, verbose: false })
+    expect(sizes).toEqual([4, 5])
+    sizes.length = 0
+    await new VAE({ ...config, encoder: [5] }).fit(x, { epochs: 1, batchSize: 4, callbacks, verbose: false })
+    expect(sizes).toEqual([4, 4, 1])
+  })
+})
+
+describe("decoder: 'mirror'", () => {
+  test('is the reverse of the encoder, and its first convolution becomes the head', () => {
+    const block = { type: 'conv', kernel: 3, padding: 'same', norm: 'batch', activation: 'relu', pool: 2 } as const
+    const written = new VAE({
+      input: [1, 8, 8],
+      encoder: [{ ...block, channels: 4 }, { ...block, channels: 6 }, 10],
+      decoder: [
+        10,
+        24,
+        { type: 'reshape', shape: [6, 2, 2] },
+        { type: 'conv', channels: 4, kernel: 3, padding: 'same', upsample: 2, norm: 'batch', activation: 'relu' },
+      ],
+      likelihood: { type: 'bernoulli', head: { type: 'conv', kernel: 3, upsample: 2 } },
+    })
+    const mirrored = new VAE({
+      input: [1, 8, 8],
+      encoder: [{ ...block, channels: 4 }, { ...block, channels: 6 }, 10],
+      decoder: 'mirror',
+    })
+    expect(bits(mirrored)).toEqual(bits(written))
+    expect(mirrored.config.decoder).toBe('mirror')
+  })
+
+  test('of dense layers is their reverse', () => {
+    expect(bits(new VAE({ input: 9, encoder: [5, 4], decoder: 'mirror' }))).toEqual(
+      bits(new VAE({ input: 9, encoder: [5, 4], decoder: [4, 5] })),
+    )
+  })
+
+  test('refuses what has no reverse', () => {
+    const encoder: Layer[] = [{ type: 'conv', channels: 2, kernel: 3 }, { type: 'layerNorm' }]
+    expect(() => new VAE({ input: [1, 5, 5], encoder, decoder: 'mirror' })).toThrow('decoder beside encoder[1]')
+  })
+})
