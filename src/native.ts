@@ -144,7 +144,13 @@ export interface ModelSpec {
   /** Features: the columns of the likelihood's heads. */
   readonly input: number
   /** The data as images: channels, depth, height, width; `dimensions` 0: rows of numbers. */
-  readonly image: { readonly channels: number; readonly extent: ExtentSpec; readonly dimensions: number }
+  readonly image: {
+    readonly channels: number
+    readonly extent: ExtentSpec
+    readonly dimensions: number
+    /** A row holds the channels of the first position, then those of the second. */
+    readonly positionsFirst: boolean
+  }
   readonly encoder: readonly LayerSpec[]
   readonly latents: readonly LatentSpec[]
   readonly decoder: readonly LayerSpec[]

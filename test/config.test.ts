@@ -12,7 +12,7 @@ describe('a config is spelled out', () => {
   test('the default is the reference model', () => {
     expect(spec({})).toEqual({
       input: 784,
-      image: { channels: 0, extent: [1, 1, 1], dimensions: 0 },
+      image: { channels: 0, extent: [1, 1, 1], dimensions: 0, positionsFirst: false },
       encoder: [{ type: 'dense', name: '0', units: 200, activation: 'relu' }],
       latents: [
         {
@@ -267,7 +267,7 @@ describe('a config is spelled out', () => {
 })
 
 const layerTypes =
-  "'dense', 'conv', 'convTranspose', 'batchNorm', 'layerNorm', 'groupNorm', 'activation', 'maxPool', 'avgPool', 'upsample', 'dropout', 'residual', 'flatten', 'reshape'"
+  "'dense', 'conv', 'convTranspose', 'batchNorm', 'layerNorm', 'groupNorm', 'activation', 'maxPool', 'avgPool', 'upsample', 'dropout', 'residual', 'embedding', 'flatten', 'reshape'"
 
 describe('a wrong value is named by its path', () => {
   test.each<[unknown, typeof TypeError | typeof RangeError, string]>([

@@ -32,7 +32,7 @@ test('the package loads two small dependencies', () => {
 })
 
 test('checking types and ranges, or saving, does not load the addon', () => {
-  const pure = ['options/config-schema.ts', 'options/fit-options.ts', 'checkpoint/save.ts']
+  const pure = ['options/config-schema.ts', 'options/fit-options.ts', 'checkpoint/files.ts']
   for (const file of pure) {
     expect([...loadedBy(join(src, file))]).not.toContain(join(src, 'native.ts'))
   }

@@ -277,6 +277,7 @@ ModelSpec read_model_spec(const Napi::Object& object) {
   spec.image.channels = read_size(image, "channels");
   spec.image.extent = read_extent(image, "extent");
   spec.image.dimensions = read_dimensions(image);
+  spec.image.positions_first = read_bool(image, "positionsFirst");
   spec.encoder = read_layers(object, "encoder");
   const Napi::Array latents = read_array(object, "latents");
   spec.latents.clear();

@@ -52,6 +52,7 @@ export type {
   ConvTransposeLayer,
   DenseLayer,
   DropoutLayer,
+  EmbeddingLayer,
   FlattenLayer,
   GroupNormLayer,
   Layer,
@@ -156,8 +157,8 @@ export function parseConfig(passed: unknown): ParsedConfig {
   const likelihood: Likelihood = typeof named === 'string' ? { type: named } : named
   const groups = latentGroups(config.latent ?? 10)
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
-  const image = imageSpec(config.input)
-  const context = { dimensions: image.dimensions, activation }
+  const image = imageSpec(config.input, likelihood)
+  const context = { dimensions: image.dimensions, activation, codes: image.positionsFirst ? image.channels : 0 }
   const encoderLayers = config.encoder ?? [200]
   const withoutDecoder: ModelSpec = {
     input: featuresOf(likelihood, dataColumns),
@@ -211,7 +212,7 @@ function decoderOf(
   context: LayerContext,
 ): Mirrored {
   if (decoder !== 'mirror') return { decoder, head: undefined }
-  return mirror(encoder, inputShape, (layers) => {
+  return mirror(encoder, [spec.image.channels, ...inputShape.slice(1)], (layers) => {
     // The first layer of the posterior reads what the layers before it make; an image it flattens.
     const part = layerSpecs(encoder.slice(0, layers), context, 'encoder')
     const { layers: known } = layoutOf({ ...spec, encoder: part })

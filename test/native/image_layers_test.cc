@@ -155,13 +155,36 @@ std::vector<Case> cases() {
   }
   const Shape image{5, 1, 4, 3};
   const Plain same = [](const Vector& x, const std::vector<Vector>&) { return x; };
-  all.push_back({"flatten", image, 3, [=] { return std::make_unique<FlattenLayer>(image, true); }, {}, same});
+  all.push_back({"flatten", image, 3, [=] { return std::make_unique<FlattenLayer>(image, false, true); }, {}, same});
   all.push_back({"reshape",
                  Shape{image.elements()},
                  3,
-                 [=] { return std::make_unique<ReshapeLayer>(Shape{image.elements()}, image, 0, 2, true); },
+                 [=] { return std::make_unique<ReshapeLayer>(Shape{image.elements()}, image, 0, 2, false, true); },
                  {},
                  same});
+  // The other order: the channels of a position side by side.
+  const auto turned = [](std::size_t outer, std::size_t inner) {
+    return [=](const Vector& x, const std::vector<Vector>&) {
+      Vector y(x.size());
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const std::size_t row = i / (outer * inner), a = i / inner % outer, b = i % inner;
+        y[row * outer * inner + b * outer + a] = x[i];
+      }
+      return y;
+    };
+  };
+  all.push_back({"flatten_positions_first",
+                 image,
+                 3,
+                 [=] { return std::make_unique<FlattenLayer>(image, true, true); },
+                 {},
+                 turned(5, 12)});
+  all.push_back({"reshape_positions_first",
+                 Shape{image.elements()},
+                 3,
+                 [=] { return std::make_unique<ReshapeLayer>(Shape{image.elements()}, image, 0, 2, true, true); },
+                 {},
+                 turned(12, 5)});
   return all;
 }
 
@@ -342,7 +365,7 @@ TEST(ImageLayers, SayWhatDoesNotFit) {
             }),
             "a window of 2 x 2 does not fit an input of [3, 1, 4]");
   EXPECT_EQ(message([] {
-              ReshapeLayer(Shape{7}, {2, 1, 2, 2}, 0, 2, true);
+              ReshapeLayer(Shape{7}, {2, 1, 2, 2}, 0, 2, false, true);
             }),
             "[2, 2, 2] has 8 elements, and the input has 7");
 }

@@ -55,6 +55,14 @@ Ways transposed_axis(std::size_t n, const AxisWindow& window, std::size_t output
   return {spread_axis(output, window), correlate_axis(output, window), output};
 }
 
+LayerSpec as_convolution(const LayerSpec& embedding) {
+  LayerSpec spec;
+  spec.type = LayerType::convTranspose;
+  spec.channels = embedding.units;
+  spec.bias = false;
+  return spec;
+}
+
 [[noreturn]] void does_not_fit(const LayerSpec& spec, const Shape& input, const Extent& enlarge) {
   const std::size_t dimensions = spec.window.dimensions;
   std::string text = "a kernel of " + extent_text(spec.window.kernel, dimensions);
@@ -66,9 +74,15 @@ Ways transposed_axis(std::size_t n, const AxisWindow& window, std::size_t output
 
 }  // namespace
 
-ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, const Extent& enlarge,
+ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& given, const Extent& enlarge,
                                    bool input_gradient)
+    : ConvolutionLayer(input, given.type == LayerType::embedding ? as_convolution(given) : given, enlarge,
+                       input_gradient, given.type == LayerType::embedding) {}
+
+ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, const Extent& enlarge,
+                                   bool input_gradient, bool embeds)
     : input_(input),
+      embeds_(embeds),
       transposed_(spec.type == LayerType::convTranspose),
       has_bias_(spec.bias),
       input_gradient_(input_gradient),
@@ -102,6 +116,7 @@ ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, co
     for (const std::size_t tap : way_.members(m)) sums_of_[tap].push_back(m);
   }
   const Extent& kernel = spec.window.kernel;
+  if (embeds_) return;
   if (spec.window.dimensions > 2) kernel_shape_.push_back(kernel.depth);
   if (spec.window.dimensions > 1) kernel_shape_.push_back(kernel.height);
   kernel_shape_.push_back(kernel.width);

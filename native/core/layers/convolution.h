@@ -13,14 +13,18 @@ namespace aevb {
 
 class ConvolutionLayer final : public Layer {
  public:
-  // spec: conv or convTranspose. enlarge: of the input before a conv (stride 1). input_gradient: whether what the layer
-  // reads has a gradient. Throws std::invalid_argument, with both shapes, if the window does not fit.
+  // spec: conv, convTranspose, or embedding, which is a product with each position's one-hot channels, without bias.
+  // enlarge: of the input before a conv (stride 1). input_gradient: whether what the layer reads has a gradient. Throws
+  // std::invalid_argument, with both shapes, if the window does not fit.
   ConvolutionLayer(const Shape& input, const LayerSpec& spec, const Extent& enlarge, bool input_gradient);
 
   Shape output_shape() const override { return output_; }
-  LayerType type() const override { return transposed_ ? LayerType::convTranspose : LayerType::conv; }
+  LayerType type() const override {
+    return embeds_ ? LayerType::embedding : transposed_ ? LayerType::convTranspose : LayerType::conv;
+  }
 
-  // weight [outputs, inputs / groups, kernel] (transposed: [inputs, outputs / groups, kernel]), bias [outputs].
+  // weight [outputs, inputs / groups, kernel] (transposed: [inputs, outputs / groups, kernel]; embedding, as
+  // torch.nn.Embedding has it: [codes, units]), bias [outputs].
   // Derived: the weights' transposes for the way back; behind an enlargement also the sums of weights that read the
   // same position.
   void declare(ParameterTable& table, const std::string& name) override;
@@ -42,6 +46,8 @@ class ConvolutionLayer final : public Layer {
   double operations() const override;
 
  private:
+  ConvolutionLayer(const Shape& input, const LayerSpec& spec, const Extent& enlarge, bool input_gradient, bool embeds);
+
   struct Channels {
     std::size_t group, first, count;  // input channels of a group
   };
@@ -55,7 +61,7 @@ class ConvolutionLayer final : public Layer {
   const float* matrices(const LayerPass& pass, std::size_t group) const;
 
   Shape input_, output_;
-  bool transposed_, has_bias_, input_gradient_, folds_;
+  bool embeds_, transposed_, has_bias_, input_gradient_, folds_;
   std::size_t groups_, group_inputs_, group_outputs_, taps_, pitch_;
   std::vector<std::size_t> kernel_shape_;
   Correlation way_, back_;                         // of one group

@@ -1,6 +1,5 @@
 #include "layers/reshape.h"
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -10,42 +9,33 @@ namespace aevb {
 
 namespace {
 
-// One row of a matrix: `count` columns from `first` on, as they lie in its panels.
+// Calls visit(place in the row, place in the image) for every element: floats from where these begin.
 template <typename Visit>
-void for_each_run(std::size_t first, std::size_t count, std::size_t width, Visit visit) {
-  for (std::size_t i = 0; i < count;) {
-    const std::size_t column = first + i, run = std::min(count - i, width - column % width);
-    visit(i, column, run);
-    i += run;
+void for_each_element(ConstPanels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first,
+                      Visit visit) {
+  const std::size_t outer = positions_first ? P : C, inner = positions_first ? C : P;
+  std::size_t panel = 0, in_panel = 0;
+  for (std::size_t o = 0; o < outer; ++o) {
+    for (std::size_t i = 0; i < inner; ++i) {
+      const std::size_t p = positions_first ? o : i, c = positions_first ? i : o;
+      visit(panel + in_panel, c / image.width * image.stride + p * image.width + c % image.width);
+      if (++in_panel < flat.width) continue;
+      in_panel = 0;
+      panel += flat.stride;
+    }
   }
 }
 
-// flat[row][channel · P + p] = or += image[p][channel].
-void flatten_row(Panels flat, ConstPanels image, std::size_t C, std::size_t P, bool add) {
-  for (std::size_t c = 0; c < C; ++c) {
-    const float* from = image.data + c / image.width * image.stride + c % image.width;
-    for_each_run(c * P, P, flat.width, [&](std::size_t p, std::size_t column, std::size_t run) {
-      float* to = flat.data + column / flat.width * flat.stride + column % flat.width;
-      for (std::size_t i = 0; i < run; ++i) {
-        const float value = from[(p + i) * image.width];
-        to[i] = add ? to[i] + value : value;
-      }
-    });
-  }
+void flatten_row(Panels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first, bool add) {
+  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
+    flat.data[row] = add ? flat.data[row] + image.data[place] : image.data[place];
+  });
 }
 
-// image[p][channel] = or += flat[row][channel · P + p].
-void unflatten_row(Panels image, ConstPanels flat, std::size_t C, std::size_t P, bool add) {
-  for (std::size_t c = 0; c < C; ++c) {
-    float* to = image.data + c / image.width * image.stride + c % image.width;
-    for_each_run(c * P, P, flat.width, [&](std::size_t p, std::size_t column, std::size_t run) {
-      const float* from = flat.data + column / flat.width * flat.stride + column % flat.width;
-      for (std::size_t i = 0; i < run; ++i) {
-        float& value = to[(p + i) * image.width];
-        value = add ? value + from[i] : from[i];
-      }
-    });
-  }
+void unflatten_row(Panels image, ConstPanels flat, std::size_t C, std::size_t P, bool positions_first, bool add) {
+  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
+    image.data[place] = add ? image.data[place] + flat.data[row] : flat.data[row];
+  });
 }
 
 }  // namespace
@@ -53,7 +43,8 @@ void unflatten_row(Panels image, ConstPanels flat, std::size_t C, std::size_t P,
 void FlattenLayer::forward(const LayerPass& pass, Rows rows) const {
   const std::size_t P = input_.positions();
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
-    flatten_row(pass.output->out.from_row(row), pass.input[0]->out.from_row(row * P), input_.channels, P, false);
+    flatten_row(pass.output->out.from_row(row), pass.input[0]->out.from_row(row * P), input_.channels, P,
+                positions_first_, false);
   }
 }
 
@@ -62,13 +53,16 @@ void FlattenLayer::backward(const LayerPass& pass, Rows rows) const {
   const std::size_t P = input_.positions();
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
     unflatten_row(pass.input[0]->dout.from_row(row * P), pass.output->dout.from_row(row), input_.channels, P,
-                  pass.adds[0]);
+                  positions_first_, pass.adds[0]);
   }
 }
 
 ReshapeLayer::ReshapeLayer(const Shape& input, const Shape& output, std::size_t condition, std::size_t dimensions,
-                           bool input_gradient)
-    : output_(output), image_channels_(output.channels), input_gradient_(input_gradient) {
+                           bool positions_first, bool input_gradient)
+    : output_(output),
+      image_channels_(output.channels),
+      positions_first_(positions_first),
+      input_gradient_(input_gradient) {
   if (input.positions() != 1 || input.channels != output.elements() + condition) {
     throw std::invalid_argument(shape_text(output, dimensions) + " has " + std::to_string(output.elements()) +
                                 " elements, and the input has " + std::to_string(input.elements() - condition));
@@ -81,7 +75,7 @@ void ReshapeLayer::forward(const LayerPass& pass, Rows rows) const {
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
     const Panels image = pass.output->out.from_row(row * P);
     const ConstPanels flat = ConstPanels(pass.input[0]->out).from_row(row);
-    unflatten_row(image, flat, image_channels_, P, false);
+    unflatten_row(image, flat, image_channels_, P, positions_first_, false);
     for (std::size_t c = image_channels_; c < output_.channels; ++c) {
       const float value = flat.at(0, image_channels_ * P + c - image_channels_);
       for (std::size_t p = 0; p < P; ++p) image.at(p, c) = value;
@@ -94,8 +88,8 @@ void ReshapeLayer::backward(const LayerPass& pass, Rows rows) const {
   const std::size_t P = output_.positions();
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
     const Panels flat = pass.input[0]->dout.from_row(row);
-    const ConstPanels image = ConstPanels(pass.output->dout).from_row(row * P);
-    flatten_row(flat, image, image_channels_, P, pass.adds[0]);
+    flatten_row(flat, ConstPanels(pass.output->dout).from_row(row * P), image_channels_, P, positions_first_,
+                pass.adds[0]);
   }
 }
 

@@ -8,7 +8,9 @@ namespace aevb {
 
 class FlattenLayer final : public Layer {
  public:
-  FlattenLayer(const Shape& input, bool input_gradient) : input_(input), input_gradient_(input_gradient) {}
+  // positions_first: element (channel, position) of a row is number position · channels + channel.
+  FlattenLayer(const Shape& input, bool positions_first, bool input_gradient)
+      : input_(input), positions_first_(positions_first), input_gradient_(input_gradient) {}
 
   Shape output_shape() const override { return {input_.elements()}; }
   LayerType type() const override { return LayerType::flatten; }
@@ -17,7 +19,7 @@ class FlattenLayer final : public Layer {
 
  private:
   Shape input_;
-  bool input_gradient_;
+  bool positions_first_, input_gradient_;
 };
 
 class ReshapeLayer final : public Layer {
@@ -26,7 +28,7 @@ class ReshapeLayer final : public Layer {
   // channels of their own with the same number at all positions. Throws std::invalid_argument, with both shapes, if
   // there are too few.
   ReshapeLayer(const Shape& input, const Shape& output, std::size_t condition, std::size_t dimensions,
-               bool input_gradient);
+               bool positions_first, bool input_gradient);
 
   Shape output_shape() const override { return output_; }
   LayerType type() const override { return LayerType::reshape; }
@@ -36,7 +38,7 @@ class ReshapeLayer final : public Layer {
  private:
   Shape output_;
   std::size_t image_channels_;
-  bool input_gradient_;
+  bool positions_first_, input_gradient_;
 };
 
 }  // namespace aevb

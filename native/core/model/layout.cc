@@ -53,8 +53,9 @@ ModelLayout::ModelLayout(const ModelSpec& of) : spec(of) {
   encoder = Network({spec.input + spec.condition.width}, false);
   StackEnd data{0, spec.condition.width};
   if (spec.image.dimensions > 0 && begins_with_image(spec.encoder)) {
-    auto image = std::make_unique<ReshapeLayer>(encoder.values()[0].shape, image_shape(spec.image),
-                                                spec.condition.width, spec.image.dimensions, false);
+    auto image =
+        std::make_unique<ReshapeLayer>(encoder.values()[0].shape, image_shape(spec.image), spec.condition.width,
+                                       spec.image.dimensions, spec.image.positions_first, false);
     data = {encoder.add(parameters, "", std::move(image), {0}), 0};
   }
   add_latents(add_flat(encoder, parameters, add_stack(encoder, parameters, "encoder", spec.encoder, data)));
@@ -100,7 +101,8 @@ void ModelLayout::add_likelihood(std::size_t decoded) {
                                   " of the decoder's " + shape_text(end, spec.image.dimensions) +
                                   ", and the data are " + shape_text(image, spec.image.dimensions));
     }
-    likelihood_heads.push_back({names[i], units, add_flat(decoder, parameters, value), std::nullopt});
+    likelihood_heads.push_back(
+        {names[i], units, add_flat(decoder, parameters, value, spec.image.positions_first), std::nullopt});
   }
 }
 

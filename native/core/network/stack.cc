@@ -87,14 +87,19 @@ class Builder {
       case LayerType::reshape: {
         value_ = add_flat(network_, table_, value_);
         const Shape to{spec.channels, spec.extent.depth, spec.extent.height, spec.extent.width};
-        append<ReshapeLayer>(name, shape(), to, std::exchange(condition_, 0), spec.window.dimensions, has_gradient());
+        append<ReshapeLayer>(name, shape(), to, condition_, spec.window.dimensions, false, has_gradient());
         return 1;
       }
       case LayerType::residual:
         add_residual(spec, name);
         return 1;
       case LayerType::embedding:
-        throw std::invalid_argument("codes are embedded by the first layer of an encoder of categories only");
+        if (shape().channels != spec.codes) {
+          throw std::invalid_argument("codes are embedded where each position has " + std::to_string(spec.codes) +
+                                      " channels, and it has " + std::to_string(shape().channels));
+        }
+        append<ConvolutionLayer>(name, shape(), spec, Extent{}, has_gradient());
+        return 1;
     }
     return 1;
   }
@@ -161,10 +166,11 @@ std::size_t add_stack(Network& network, ParameterTable& table, const std::string
   return builder.value();
 }
 
-std::size_t add_flat(Network& network, ParameterTable& table, std::size_t value) {
+std::size_t add_flat(Network& network, ParameterTable& table, std::size_t value, bool positions_first) {
   const Value& from = network.values()[value];
   if (from.shape.positions() == 1) return value;
-  return network.add(table, "", std::make_unique<FlattenLayer>(from.shape, from.has_gradient), {value});
+  return network.add(table, "", std::make_unique<FlattenLayer>(from.shape, positions_first, from.has_gradient),
+                     {value});
 }
 
 bool begins_with_image(const std::vector<LayerSpec>& layers) {
@@ -174,7 +180,6 @@ bool begins_with_image(const std::vector<LayerSpec>& layers) {
       case LayerType::dropout:
         continue;
       case LayerType::dense:
-      case LayerType::embedding:
       case LayerType::flatten:
       case LayerType::reshape:
         return false;

@@ -23,8 +23,8 @@ struct StackEnd {
 std::size_t add_stack(Network& network, ParameterTable& table, const std::string& name,
                       const std::vector<LayerSpec>& layers, StackEnd begin);
 
-// The same value as one position, in PyTorch's order.
-std::size_t add_flat(Network& network, ParameterTable& table, std::size_t value);
+// The same value as one position, in PyTorch's order, or with the channels of a position side by side.
+std::size_t add_flat(Network& network, ParameterTable& table, std::size_t value, bool positions_first = false);
 
 // Whether the first of the layers reads images.
 bool begins_with_image(const std::vector<LayerSpec>& layers);

@@ -130,7 +130,8 @@ struct ConditionSpec {
 struct ImageSpec {
   std::size_t channels = 0;
   Extent extent{};
-  std::size_t dimensions = 0;  // spatial ones; 0: rows are numbers without a shape
+  std::size_t dimensions = 0;    // spatial ones; 0: rows are numbers without a shape
+  bool positions_first = false;  // a row holds the channels of the first position, then those of the second, ...
 };
 
 struct ModelSpec {

@@ -21,6 +21,8 @@ export interface LayerContext {
   readonly dimensions: number
   /** Of layers that name none. */
   readonly activation: ActivationName
+  /** Classes of codes with a spatial shape; else 0. */
+  readonly codes: number
 }
 
 const EPSILON = 1e-5
@@ -72,6 +74,13 @@ function specsOf(layer: Layer, i: number, next: Layer | undefined, context: Laye
       return [{ type: 'upsample', name, extent: at(layer.factor, 'factor'), interpolation: layer.mode ?? 'nearest' }]
     case 'dropout':
       return [{ type: 'dropout', name, rate: layer.rate, wholeChannels: layer.channels ?? false }]
+    case 'embedding':
+      if (context.codes === 0) {
+        const data =
+          "codes with a shape: a categorical likelihood with coding 'codes', one number of classes and input [1, ...]"
+        throw new RangeError(expected(data, `${path} (embedding)`, layer))
+      }
+      return [{ type: 'embedding', name, codes: context.codes, units: layer.units }]
     case 'residual':
       return [
         {

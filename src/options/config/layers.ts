@@ -167,8 +167,16 @@ export interface ReshapeLayer {
   readonly shape: readonly number[]
 }
 
+/** Each code as a vector of learned numbers, one channel for each: the first layer of codes, as torch.nn.Embedding. */
+export interface EmbeddingLayer {
+  readonly type: 'embedding'
+  /** Numbers of a code, a positive integer. */
+  readonly units: number
+}
+
 /** A layer with options. */
 export type LayerOptions =
+  | EmbeddingLayer
   | DenseLayer
   | ConvLayer
   | ConvTransposeLayer
@@ -275,6 +283,7 @@ const kinds: Schema<LayerOptions> = byType<LayerOptions>(
       type: oneOf(['residual']),
       layers: pick(() => layersSchema) as Schema<readonly Layer[]>,
     }),
+    embedding: options<EmbeddingLayer>(what, { type: oneOf(['embedding']), units: positive }),
     flatten: options<FlattenLayer>(what, { type: oneOf(['flatten']) }),
     reshape: options<ReshapeLayer>(what, {
       type: oneOf(['reshape']),
