@@ -76,6 +76,7 @@ AEVB_INLINE F32 normalized(const Normal& by, F32 x) { return fma(x - by.mean, by
 template <bool WHOLE, bool RELU>
 static void normalize_of(float* out, const float* x, std::size_t out_step, std::size_t step, Normal by, std::size_t R,
                          int lanes, std::size_t room) {
+#pragma GCC unroll 4
   for (std::size_t r = 0; r < R; ++r) {
     F32 y = normalized(by, load_lanes<WHOLE>(x + r * step, lanes));
     // Of a NaN the second one is kept.
@@ -119,15 +120,25 @@ static void add_gradient_moments_of(double* sums, double* products, const float*
                                     Normal by, std::size_t R, int lanes) {
   for (std::size_t first = 0; first < R; first += SHORT_SUM) {
     const std::size_t rows = shorter(SHORT_SUM, R - first);
-    F32 sum[2] = {zero(), zero()}, product[2] = {zero(), zero()};
-    for (std::size_t r = 0; r < rows; ++r, x += step, dout += step) {
+    F32 sum[4] = {zero(), zero(), zero(), zero()}, product[4] = {zero(), zero(), zero(), zero()};
+    std::size_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * step, dout += 4 * step) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        const F32 value = load_lanes<WHOLE>(x + j * step, lanes);
+        const F32 dy = gradient_behind<RELU>(by, load_lanes<WHOLE>(dout + j * step, lanes), value);
+        sum[j] = sum[j] + dy;
+        product[j] = fma(dy, value - by.mean, product[j]);
+      }
+    }
+    for (; r < rows; ++r, x += step, dout += step) {
       const F32 value = load_lanes<WHOLE>(x, lanes);
       const F32 dy = gradient_behind<RELU>(by, load_lanes<WHOLE>(dout, lanes), value);
-      sum[r & 1] = sum[r & 1] + dy;
-      product[r & 1] = fma(dy, value - by.mean, product[r & 1]);
+      sum[0] = sum[0] + dy;
+      product[0] = fma(dy, value - by.mean, product[0]);
     }
-    add_double(sums, sum[0] + sum[1], lanes);
-    add_double(products, product[0] + product[1], lanes);
+    add_double(sums, (sum[0] + sum[1]) + (sum[2] + sum[3]), lanes);
+    add_double(products, (product[0] + product[1]) + (product[2] + product[3]), lanes);
   }
 }
 
@@ -161,6 +172,7 @@ struct Slope {
 template <bool WHOLE, bool RELU>
 static void normalize_backward_of(float* dx, const float* dout, const float* x, std::size_t step, Normal by, Slope of,
                                   bool accumulate, std::size_t R, int lanes, std::size_t room) {
+#pragma GCC unroll 4
   for (std::size_t r = 0; r < R; ++r) {
     const F32 value = load_lanes<WHOLE>(x + r * step, lanes);
     const F32 dy = gradient_behind<RELU>(by, load_lanes<WHOLE>(dout + r * step, lanes), value);

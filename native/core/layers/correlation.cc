@@ -13,6 +13,11 @@ namespace {
 // Positions that the sums of a gradient take before they are added to memory.
 constexpr std::size_t POSITIONS_OF_A_SUM = 64;
 
+// Positions of a line from which on a tile takes them one after another; and else the images that it takes one position
+// of.
+constexpr std::size_t SHORT_LINE = 5;
+constexpr std::size_t IMAGES_ACROSS = 8;
+
 std::ptrdiff_t floor_divide(std::ptrdiff_t a, std::ptrdiff_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 std::vector<std::vector<std::size_t>> single_members(std::size_t kernel) {
@@ -150,6 +155,8 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
   for (std::size_t i = 0; i < phases_.size(); ++i) phases_[i].taps = taps_.data() + first_tap[i];
   plan_.phases = phases_.data();
   plan_.phase_count = phases_.size();
+  plan_.across_images = width.phases.empty() || width.phases[0].count < SHORT_LINE;
+  if (plan_.across_images) images_ = std::max(images_, IMAGES_ACROSS);
   // A kernel's elements, with the width fastest.
   const auto elements = [](const Axis& axis) {
     std::size_t most = 0;
@@ -171,6 +178,7 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
       }
     }
   }
+  plan_.matrix_count = members_.size();
 }
 
 double Correlation::operations() const {
@@ -183,9 +191,14 @@ double Correlation::operations() const {
 
 void Correlation::forward(Panels out, ConstPanels inp, const float* matrices, const float* bias, float* scratch,
                           std::size_t count, bool accumulate) const {
-  for (std::size_t image = 0; image < count; ++image) {
-    pad_image(scratch, inp.from_row(image * plan_.input.positions()), plan_);
-    correlate_image(out.from_row(image * plan_.output.positions()), scratch, matrices, bias, plan_, accumulate);
+  const std::size_t most = plan_.across_images ? images_ : 1;
+  for (std::size_t first = 0; first < count; first += most) {
+    const std::size_t images = std::min(most, count - first);
+    for (std::size_t i = 0; i < images; ++i) {
+      pad_image(scratch + i * plan_.padded_floats, inp.from_row((first + i) * plan_.input.positions()), plan_);
+    }
+    correlate_images(out.from_row(first * plan_.output.positions()), scratch, matrices, bias, plan_, accumulate,
+                     images);
   }
 }
 

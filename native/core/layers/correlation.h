@@ -71,8 +71,10 @@ struct CorrelationPlan {
   std::size_t padded_pitch, padded_floats;  // channels and padding; the whole image
   std::size_t padded_begin;                 // floats before the image's first position
   std::size_t matrix_pitch, matrix_floats;  // output channels and padding; one matrix
+  std::size_t matrix_count;
   const CorrelationPhase* phases;
   std::size_t phase_count;
+  bool across_images;  // lines are so short that a tile takes one position of several images
 };
 
 class Correlation {

@@ -39,6 +39,14 @@ static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPl
     for (std::size_t z = 0; z < shape.depth; ++z) {
       for (std::size_t y = 0; y < shape.height; ++y) {
         float* to = padded + plan.padded_begin + (z * around.height + y) * around.width * pitch + p * inp.width;
+        if (cols == inp.width && cols == pitch) {
+          // A line of positions is one piece on both sides.
+          const std::size_t line = shape.width * pitch;
+#pragma GCC unroll 4
+          for (std::size_t i = 0; i < line; i += F32::size) store(to + i, load(from + i));
+          from += line;
+          continue;
+        }
         for (std::size_t x = 0; x < shape.width; ++x, to += pitch, from += inp.width) {
           std::size_t c = 0;
           for (; c + F32::size <= cols; c += F32::size) store(to + c, load(from + c));
@@ -48,6 +56,15 @@ static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPl
       }
     }
   }
+}
+
+AEVB_INLINE std::size_t positions_of(const Shape& shape) { return shape.depth * shape.height * shape.width; }
+
+// The first position of a line of a phase.
+AEVB_INLINE std::size_t out_position(const CorrelationPhase& phase, const Shape& shape, std::size_t z, std::size_t y) {
+  const std::size_t row = phase.out_begin.depth + z * phase.out_step.depth;
+  return (row * shape.height + phase.out_begin.height + y * phase.out_step.height) * shape.width +
+         phase.out_begin.width;
 }
 
 // Where a tile of the output begins, and what it sums.
@@ -67,8 +84,11 @@ struct Tile {
   std::size_t room;  // floats from the last vector's begin to the panel's end
 };
 
-template <int ROWS, int NV>
+// STEP: floats from one row of the input to the next if that is known beforehand, which leaves the registers to sums;
+// else 0.
+template <int ROWS, int NV, std::size_t STEP>
 AEVB_INLINE void correlate_tile(const Tile& tile) {
+  const std::size_t inp_step = STEP == 0 ? tile.inp_step : STEP;
   F32 sum[ROWS][NV];
 #pragma GCC unroll 4
   for (int v = 0; v < NV; ++v) {
@@ -88,7 +108,7 @@ AEVB_INLINE void correlate_tile(const Tile& tile) {
       for (int v = 0; v < NV; ++v) right[v] = load(b + c * tile.matrix_pitch + v * F32::size);
 #pragma GCC unroll 16
       for (int r = 0; r < ROWS; ++r) {
-        const F32 left = set(a[r * tile.inp_step + c]);
+        const F32 left = set(a[r * inp_step + c]);
 #pragma GCC unroll 4
         for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
       }
@@ -103,45 +123,86 @@ AEVB_INLINE void correlate_tile(const Tile& tile) {
   }
 }
 
-// `rows` positions along the width.
-template <int ROWS, int NV>
+// `rows` positions, each a step after the one before.
+template <int ROWS, int NV, std::size_t STEP>
 AEVB_INLINE void correlate_rows(Tile tile, std::size_t rows) {
   for (; rows >= ROWS; rows -= ROWS) {
-    correlate_tile<ROWS, NV>(tile);
+    correlate_tile<ROWS, NV, STEP>(tile);
     tile.out += ROWS * tile.out_step;
     tile.inp += ROWS * tile.inp_step;
   }
   if constexpr (ROWS > 1) {
-    if (rows > 0) correlate_rows<ROWS / 2, NV>(tile, rows);
+    if (rows > 0) correlate_rows<ROWS / 2, NV, STEP>(tile, rows);
+  }
+}
+
+template <int NV, std::size_t STEP>
+static void correlate_lines(const Tile& tile, float* out, std::size_t width, const float* padded,
+                            const CorrelationPhase& phase, const Shape& shape) {
+  for (std::size_t z = 0; z < phase.count.depth; ++z) {
+    for (std::size_t y = 0; y < phase.count.height; ++y) {
+      Tile line = tile;
+      line.out = out + out_position(phase, shape, z, y) * width;
+      line.inp = padded + z * phase.step_depth + y * phase.step_height;
+      correlate_rows<TILE_ROWS<NV>, NV, STEP>(line, phase.count.width);
+    }
+  }
+}
+
+// Positions of one place in several images: for lines shorter than a tile.
+template <int NV>
+static void correlate_places(Tile tile, float* out, std::size_t width, const float* padded,
+                             const CorrelationPhase& phase, const CorrelationPlan& plan, std::size_t images) {
+  tile.inp_step = plan.padded_floats;
+  const std::size_t step = tile.out_step;
+  tile.out_step = positions_of(plan.output) * width;
+  for (std::size_t z = 0; z < phase.count.depth; ++z) {
+    for (std::size_t y = 0; y < phase.count.height; ++y) {
+      for (std::size_t x = 0; x < phase.count.width; ++x) {
+        Tile place = tile;
+        place.out = out + out_position(phase, plan.output, z, y) * width + x * step;
+        place.inp = padded + z * phase.step_depth + y * phase.step_height + x * phase.step_width;
+        correlate_rows<TILE_ROWS<NV>, NV, 0>(place, images);
+      }
+    }
   }
 }
 
 template <int NV>
-static void correlate_panel(Tile tile, Panels out, const float* padded, const CorrelationPlan& plan) {
-  const Shape& shape = plan.output;
+static void correlate_panel(Tile tile, Panels out, const float* padded, const CorrelationPlan& plan,
+                            std::size_t images) {
+  const float* begin = padded + plan.padded_begin;
   for (std::size_t i = 0; i < plan.phase_count; ++i) {
     const CorrelationPhase& phase = plan.phases[i];
     tile.taps = phase.taps;
     tile.tap_count = phase.tap_count;
     tile.inp_step = phase.step_width;
     tile.out_step = phase.out_step.width * out.width;
-    for (std::size_t z = 0; z < phase.count.depth; ++z) {
-      for (std::size_t y = 0; y < phase.count.height; ++y) {
-        const std::size_t row = phase.out_begin.depth + z * phase.out_step.depth;
-        const std::size_t position =
-            (row * shape.height + phase.out_begin.height + y * phase.out_step.height) * shape.width +
-            phase.out_begin.width;
-        Tile line = tile;
-        line.out = out.data + position * out.width;
-        line.inp = padded + plan.padded_begin + z * phase.step_depth + y * phase.step_height;
-        correlate_rows<TILE_ROWS<NV>, NV>(line, phase.count.width);
-      }
+    if (images > 1) {
+      correlate_places<NV>(tile, out.data, out.width, begin, phase, plan, images);
+      continue;
+    }
+    switch (tile.inp_step) {
+      case 16:
+        correlate_lines<NV, 16>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
+      case 32:
+        correlate_lines<NV, 32>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
+      case 64:
+        correlate_lines<NV, 64>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
+      case 128:
+        correlate_lines<NV, 128>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
+      default:
+        correlate_lines<NV, 0>(tile, out.data, out.width, begin, phase, plan.output);
     }
   }
 }
 
 static void correlate_image_kernel(Panels out, const float* padded, const float* matrices, const float* bias,
-                                   const CorrelationPlan& plan, bool accumulate) {
+                                   const CorrelationPlan& plan, bool accumulate, std::size_t images) {
   const std::size_t N = plan.output.channels, K = plan.input.channels;
   const std::size_t pitch = plan.matrix_pitch;
   for (std::size_t p = 0; p < panel_count(N, out.width); ++p) {
@@ -161,13 +222,13 @@ static void correlate_image_kernel(Panels out, const float* padded, const float*
       tile.last_lanes = static_cast<int>(cols - last < F32::size ? cols - last : F32::size);
       tile.room = out.width - last < F32::size ? out.width - last : F32::size;
       const Panels part{out.data + p * out.stride + column, out.stride, out.width};
-      if (count == 1) correlate_panel<1>(tile, part, padded, plan);
-      if (count == 2) correlate_panel<2>(tile, part, padded, plan);
+      if (count == 1) correlate_panel<1>(tile, part, padded, plan, images);
+      if (count == 2) correlate_panel<2>(tile, part, padded, plan, images);
       if constexpr (MOST_VECTORS > 2) {
-        if (count == 3) correlate_panel<3>(tile, part, padded, plan);
+        if (count == 3) correlate_panel<3>(tile, part, padded, plan, images);
       }
       if constexpr (MOST_VECTORS > 3) {
-        if (count == 4) correlate_panel<4>(tile, part, padded, plan);
+        if (count == 4) correlate_panel<4>(tile, part, padded, plan, images);
       }
     }
   }
@@ -240,12 +301,73 @@ AEVB_INLINE void gradient_rows(Sums sums, const CorrelationPhase& phase, const S
   }
 }
 
+// The same for one input channel and TAPS taps: for inputs of few channels.
+template <int TAPS, int NV>
+AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, const CorrelationPhase& phase,
+                               const CorrelationPlan& plan, std::size_t width) {
+  F32 sum[TAPS][NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; ++v) {
+#pragma GCC unroll 16
+    for (int t = 0; t < TAPS; ++t) sum[t][v] = zero();
+  }
+  const std::size_t b_step = phase.out_step.width * width;
+  for (std::size_t i = 0; i < sums.images; ++i) {
+    for (std::size_t z = 0; z < phase.count.depth; ++z) {
+      for (std::size_t y = 0; y < phase.count.height; ++y) {
+        const float* AEVB_RESTRICT a =
+            sums.padded + i * sums.image_floats + z * phase.step_depth + y * phase.step_height;
+        const float* AEVB_RESTRICT b =
+            sums.dout + (i * sums.positions + out_position(phase, plan.output, z, y)) * width;
+        for (std::size_t x = 0; x < phase.count.width; ++x, a += phase.step_width, b += b_step) {
+          F32 right[NV];
+#pragma GCC unroll 4
+          for (int v = 0; v < NV; ++v) right[v] = load(b + v * F32::size);
+#pragma GCC unroll 16
+          for (int t = 0; t < TAPS; ++t) {
+            const F32 left = set(a[taps[t].offset]);
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; ++v) sum[t][v] = fma(left, right[v], sum[t][v]);
+          }
+        }
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < TAPS; ++t) {
+    float* to = sums.to + taps[t].matrix * plan.matrix_floats;
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) store(to + v * F32::size, load(to + v * F32::size) + sum[t][v]);
+  }
+}
+
+template <int TAPS, int NV>
+AEVB_INLINE void gradient_all_taps(const Sums& sums, const CorrelationTap* taps, std::size_t count,
+                                   const CorrelationPhase& phase, const CorrelationPlan& plan, std::size_t width) {
+  for (; count >= TAPS; count -= TAPS, taps += TAPS) gradient_taps<TAPS, NV>(sums, taps, phase, plan, width);
+  if constexpr (TAPS > 1) {
+    if (count > 0) gradient_all_taps<TAPS / 2, NV>(sums, taps, count, phase, plan, width);
+  }
+}
+
+// Input channels from which on their number fills a tile well enough.
+constexpr std::size_t CHANNELS_OF_A_TILE = 4;
+
 template <int NV>
 static void gradient_panel(Sums sums, const float* padded, float* dmatrices, std::size_t width,
                            const CorrelationPlan& plan) {
   const std::size_t K = plan.input.channels;
   for (std::size_t i = 0; i < plan.phase_count; ++i) {
     const CorrelationPhase& phase = plan.phases[i];
+    if (K < CHANNELS_OF_A_TILE) {
+      for (std::size_t c = 0; c < K; ++c) {
+        Sums of_channel = sums;
+        of_channel.to = dmatrices + c * sums.to_pitch;
+        of_channel.padded = padded + plan.padded_begin + c;
+        gradient_all_taps<TILE_ROWS<NV>, NV>(of_channel, phase.taps, phase.tap_count, phase, plan, width);
+      }
+      continue;
+    }
     for (std::size_t t = 0; t < phase.tap_count; ++t) {
       const CorrelationTap& tap = phase.taps[t];
       Sums of_tap = sums;
@@ -283,15 +405,145 @@ static void correlate_gradient_kernel(float* dmatrices, const float* padded, Con
   }
 }
 
+// --- Few output channels: a vector holds neighbouring input channels instead ---
+
+constexpr std::size_t MOST_NARROW_CHANNELS = 2;
+constexpr std::size_t MOST_NARROW_FLOATS = 4096;  // of one output channel's weights, on the stack
+constexpr int NARROW_ROWS = 4;
+
+AEVB_INLINE bool is_narrow(const CorrelationPlan& plan) {
+  return plan.output.channels <= MOST_NARROW_CHANNELS && plan.input.channels % F32::size == 0 &&
+         plan.matrix_count * plan.input.channels <= MOST_NARROW_FLOATS;
+}
+
+template <int ROWS>
+AEVB_INLINE void narrow_tile(float* out, std::size_t out_step, const float* inp, std::size_t inp_step,
+                             const CorrelationPhase& phase, const float* columns, std::size_t K, float bias,
+                             bool accumulate) {
+  F32 total[ROWS];
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; ++r) total[r] = zero();
+  for (std::size_t t = 0; t < phase.tap_count; ++t) {
+    const float* a = inp + phase.taps[t].offset;
+    const float* b = columns + phase.taps[t].matrix * K;
+    for (std::size_t c = 0; c < K; c += F32::size) {
+      const F32 right = load(b + c);
+#pragma GCC unroll 4
+      for (int r = 0; r < ROWS; ++r) total[r] = fma(load(a + r * inp_step + c), right, total[r]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; ++r) {
+    float* to = out + r * out_step;
+    *to = sum(total[r]) + (accumulate ? *to : bias);
+  }
+}
+
+static void correlate_narrow(Panels out, const float* padded, const float* matrices, const float* bias,
+                             const CorrelationPlan& plan, bool accumulate) {
+  float columns[MOST_NARROW_FLOATS];
+  const std::size_t K = plan.input.channels;
+  const Shape& shape = plan.output;
+  for (std::size_t n = 0; n < shape.channels; ++n) {
+    for (std::size_t m = 0; m < plan.matrix_count; ++m) {
+      const float* from = matrices + m * plan.matrix_floats + n;
+      for (std::size_t c = 0; c < K; ++c) columns[m * K + c] = from[c * plan.matrix_pitch];
+    }
+    float* first = out.data + n / out.width * out.stride + n % out.width;
+    const float start = bias == nullptr ? 0.0f : bias[n];
+    for (std::size_t i = 0; i < plan.phase_count; ++i) {
+      const CorrelationPhase& phase = plan.phases[i];
+      const std::size_t step = phase.out_step.width * out.width;
+      for (std::size_t z = 0; z < phase.count.depth; ++z) {
+        for (std::size_t y = 0; y < phase.count.height; ++y) {
+          float* to = first + out_position(phase, shape, z, y) * out.width;
+          const float* from = padded + plan.padded_begin + z * phase.step_depth + y * phase.step_height;
+          std::size_t x = 0;
+          for (; x + NARROW_ROWS <= phase.count.width; x += NARROW_ROWS) {
+            narrow_tile<NARROW_ROWS>(to + x * step, step, from + x * phase.step_width, phase.step_width, phase, columns,
+                                     K, start, accumulate);
+          }
+          for (; x < phase.count.width; ++x) {
+            narrow_tile<1>(to + x * step, step, from + x * phase.step_width, phase.step_width, phase, columns, K, start,
+                           accumulate);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Some taps of a phase, and a vector of input channels.
+template <int TAPS>
+AEVB_INLINE void narrow_gradient_tile(float* dmatrices, const CorrelationTap* taps, const CorrelationPhase& phase,
+                                      const CorrelationPlan& plan, const float* padded, const float* dout,
+                                      std::size_t width, std::size_t images) {
+  const std::size_t positions = positions_of(plan.output), step = phase.out_step.width * width;
+  F32 total[TAPS];
+#pragma GCC unroll 4
+  for (int t = 0; t < TAPS; ++t) total[t] = zero();
+  for (std::size_t i = 0; i < images; ++i) {
+    for (std::size_t z = 0; z < phase.count.depth; ++z) {
+      for (std::size_t y = 0; y < phase.count.height; ++y) {
+        const float* a = padded + i * plan.padded_floats + z * phase.step_depth + y * phase.step_height;
+        const float* b = dout + (i * positions + out_position(phase, plan.output, z, y)) * width;
+        for (std::size_t x = 0; x < phase.count.width; ++x, a += phase.step_width, b += step) {
+          const F32 right = set(*b);
+#pragma GCC unroll 4
+          for (int t = 0; t < TAPS; ++t) total[t] = fma(load(a + taps[t].offset), right, total[t]);
+        }
+      }
+    }
+  }
+  for (int t = 0; t < TAPS; ++t) {
+    float values[F32::size];
+    store(values, total[t]);
+    float* to = dmatrices + taps[t].matrix * plan.matrix_floats;
+    for (int c = 0; c < F32::size; ++c) to[c * plan.matrix_pitch] += values[c];
+  }
+}
+
+static void narrow_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
+                            const CorrelationPlan& plan) {
+  for (std::size_t n = 0; n < plan.output.channels; ++n) {
+    const float* gradient = dout.data + n / dout.width * dout.stride + n % dout.width;
+    for (std::size_t c = 0; c < plan.input.channels; c += F32::size) {
+      for (std::size_t i = 0; i < plan.phase_count; ++i) {
+        const CorrelationPhase& phase = plan.phases[i];
+        const float* from = padded + plan.padded_begin + c;
+        float* to = dmatrices + c * plan.matrix_pitch + n;
+        std::size_t t = 0;
+        for (; t + 4 <= phase.tap_count; t += 4) {
+          narrow_gradient_tile<4>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images);
+        }
+        for (; t < phase.tap_count; ++t) {
+          narrow_gradient_tile<1>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images);
+        }
+      }
+    }
+  }
+}
+
 void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) { pad_image_kernel(padded, inp, plan); }
 
-void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
-                     const CorrelationPlan& plan, bool accumulate) {
-  correlate_image_kernel(out, padded, matrices, bias, plan, accumulate);
+void correlate_images(Panels out, const float* padded, const float* matrices, const float* bias,
+                      const CorrelationPlan& plan, bool accumulate, std::size_t images) {
+  // Lines as long as a tile give the same sums image by image, and find the image in the first-level cache.
+  const bool together = images > 1 && plan.across_images;
+  for (std::size_t i = 0; i < (together ? 1 : images); ++i) {
+    const Panels image{out.data + i * positions_of(plan.output) * out.width, out.stride, out.width};
+    const float* from = padded + i * plan.padded_floats;
+    if (is_narrow(plan)) {
+      correlate_narrow(image, from, matrices, bias, plan, accumulate);
+    } else {
+      correlate_image_kernel(image, from, matrices, bias, plan, accumulate, together ? images : 1);
+    }
+  }
 }
 
 void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,
                         const CorrelationPlan& plan) {
+  if (is_narrow(plan)) return narrow_gradient(dmatrices, padded, dout, images, plan);
   correlate_gradient_kernel(dmatrices, padded, dout, images, plan);
 }
 
@@ -304,9 +556,9 @@ void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) {
   AEVB_DISPATCH(pad_image)(padded, inp, plan);
 }
 
-void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
-                     const CorrelationPlan& plan, bool accumulate) {
-  AEVB_DISPATCH(correlate_image)(out, padded, matrices, bias, plan, accumulate);
+void correlate_images(Panels out, const float* padded, const float* matrices, const float* bias,
+                      const CorrelationPlan& plan, bool accumulate, std::size_t images) {
+  AEVB_DISPATCH(correlate_images)(out, padded, matrices, bias, plan, accumulate, images);
 }
 
 void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,

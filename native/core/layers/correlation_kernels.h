@@ -11,10 +11,10 @@ namespace aevb {
 // The image's positions, into the middle of a padded image; what lies around it is not touched.
 void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan);
 
-// out[positions, output channels] = bias + Σ padded · M; overwrites, or adds without the bias if `accumulate`. Leaves
-// zeros in the padding of the last panel. bias null: 0.
-void correlate_image(Panels out, const float* padded, const float* matrices, const float* bias,
-                     const CorrelationPlan& plan, bool accumulate);
+// out[images · positions, output channels] = bias + Σ padded · M; overwrites, or adds without the bias if `accumulate`.
+// Leaves zeros in the padding of the last panel. bias null: 0.
+void correlate_images(Panels out, const float* padded, const float* matrices, const float* bias,
+                      const CorrelationPlan& plan, bool accumulate, std::size_t images);
 
 // dmatrices += Σ paddedᵀ · dout over all positions of some images.
 void correlate_gradient(float* dmatrices, const float* padded, ConstPanels dout, std::size_t images,

@@ -97,7 +97,88 @@ AEVB_INLINE void clear_image(Panels x, const Shape& shape) {
   }
 }
 
-void max_pool(Panels out, ConstPanels x, const PoolingPlan& plan) { pool<Maximum>(out, x, plan, 1.0f); }
+// Windows of 2 × 2 that cover the image, which most networks have.
+AEVB_INLINE bool halves(const PoolingPlan& plan) {
+  return plan.covers && plan.kernel.depth == 1 && plan.kernel.height == 2 && plan.kernel.width == 2;
+}
+
+AEVB_INLINE F32 larger(F32 a, F32 b) { return Maximum::join(a, b); }
+
+template <bool WHOLE>
+static void max_of_halves(float* out, const float* x, std::size_t out_step, std::size_t step, const PoolingPlan& plan,
+                          int lanes, std::size_t room) {
+  const std::size_t lines = plan.output.depth * plan.output.height, line = plan.input.width * step;
+  for (std::size_t y = 0; y < lines; ++y, x += line) {
+    for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, out += out_step) {
+      const F32 upper = larger(load_lanes<WHOLE>(x, lanes), load_lanes<WHOLE>(x + step, lanes));
+      const F32 lower = larger(load_lanes<WHOLE>(x + line, lanes), load_lanes<WHOLE>(x + line + step, lanes));
+      store_padded<WHOLE>(out, larger(upper, lower), lanes, room);
+    }
+  }
+}
+
+template <bool WHOLE>
+static void max_of_halves_backward(float* dx, const float* dout, const float* x, const float* out, std::size_t step,
+                                   const PoolingPlan& plan, int lanes, std::size_t room) {
+  const std::size_t lines = plan.output.depth * plan.output.height, line = plan.input.width * step;
+  for (std::size_t y = 0; y < lines; ++y, x += line, dx += line) {
+    for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, dx += 2 * step, out += step, dout += step) {
+      const F32 largest = load_lanes<WHOLE>(out, lanes), none = zero();
+      F32 left = load_lanes<WHOLE>(dout, lanes);
+      const Mask first = less_equal(largest, load_lanes<WHOLE>(x, lanes));
+      store_padded<WHOLE>(dx, select(first, left, none), lanes, room);
+      left = select(first, none, left);
+      const Mask second = less_equal(largest, load_lanes<WHOLE>(x + step, lanes));
+      store_padded<WHOLE>(dx + step, select(second, left, none), lanes, room);
+      left = select(second, none, left);
+      const Mask third = less_equal(largest, load_lanes<WHOLE>(x + line, lanes));
+      store_padded<WHOLE>(dx + line, select(third, left, none), lanes, room);
+      left = select(third, none, left);
+      const Mask fourth = less_equal(largest, load_lanes<WHOLE>(x + line + step, lanes));
+      store_padded<WHOLE>(dx + line + step, select(fourth, left, none), lanes, room);
+    }
+  }
+}
+
+static void max_pool_halves(Panels out, ConstPanels x, const PoolingPlan& plan) {
+  const std::size_t C = plan.input.channels;
+  for (std::size_t c = 0; c < C;) {
+    const std::size_t in_panel = c % x.width, panel = c / x.width;
+    const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
+    float* to = out.data + panel * out.stride + in_panel;
+    const float* from = x.data + panel * x.stride + in_panel;
+    if (lanes == F32::size) {
+      max_of_halves<true>(to, from, out.width, x.width, plan, lanes, out.width - in_panel);
+    } else {
+      max_of_halves<false>(to, from, out.width, x.width, plan, lanes, out.width - in_panel);
+    }
+    c += static_cast<std::size_t>(lanes);
+  }
+}
+
+static void max_pool_halves_backward(Panels dx, ConstPanels dout, ConstPanels x, ConstPanels out,
+                                     const PoolingPlan& plan) {
+  const std::size_t C = plan.input.channels;
+  for (std::size_t c = 0; c < C;) {
+    const std::size_t in_panel = c % x.width, panel = c / x.width, room = dx.width - in_panel;
+    const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
+    float* to = dx.data + panel * dx.stride + in_panel;
+    const float* gradient = dout.data + panel * dout.stride + in_panel;
+    const float* from = x.data + panel * x.stride + in_panel;
+    const float* largest = out.data + panel * out.stride + in_panel;
+    if (lanes == F32::size) {
+      max_of_halves_backward<true>(to, gradient, from, largest, x.width, plan, lanes, room);
+    } else {
+      max_of_halves_backward<false>(to, gradient, from, largest, x.width, plan, lanes, room);
+    }
+    c += static_cast<std::size_t>(lanes);
+  }
+}
+
+void max_pool(Panels out, ConstPanels x, const PoolingPlan& plan) {
+  if (halves(plan)) return max_pool_halves(out, x, plan);
+  pool<Maximum>(out, x, plan, 1.0f);
+}
 
 void average_pool(Panels out, ConstPanels x, const PoolingPlan& plan) {
   pool<Total>(out, x, plan, plan.average_factor);
@@ -108,6 +189,7 @@ void max_pool_backward(Panels dx, ConstPanels dout, ConstPanels x, ConstPanels o
   const std::size_t C = plan.input.channels, positions = positions_of(plan.output);
   // If each position is in one window, that window writes it.
   const bool overwrite = plan.covers && !accumulate;
+  if (overwrite && halves(plan)) return max_pool_halves_backward(dx, dout, x, out, plan);
   if (!overwrite && !accumulate) clear_image(dx, plan.input);
   for (std::size_t position = 0; position < positions; ++position) {
     const Window window = window_at(plan, position);
