@@ -21,6 +21,7 @@ const TRIALS = [
   'memory',
   'reference',
   'models',
+  'networks',
   'threads',
   'busy',
   'rows',

@@ -139,7 +139,7 @@ export type LayerSpec = { readonly name: string } & (
   | { readonly type: 'residual'; readonly layers: readonly LayerSpec[]; readonly dimensions: number }
 )
 
-/** A model as the core sees it: every field present, every shorthand spelled out (native/core/spec.h). */
+/** A model as the core sees it: every field present, every shorthand spelled out (native/core/spec/spec.h). */
 export interface ModelSpec {
   /** Features: the columns of the likelihood's heads. */
   readonly input: number
@@ -161,13 +161,13 @@ export interface ModelSpec {
   readonly corruption: { readonly type: CorruptionName; readonly amount: number }
   /** `width` 0: the model is not conditional. */
   readonly condition: { readonly width: number; readonly classes: boolean }
-  /** See native/core/scaling.h. */
+  /** See native/core/model/scaling.h. */
   readonly scale: ScaleName
   readonly initializer: InitializerName
   readonly seed: number
 }
 
-/** How `fit` trains, as the core sees it (native/core/spec.h). */
+/** How `fit` trains, as the core sees it (native/core/spec/spec.h). */
 export interface TrainSpec {
   readonly batchSize: number
   readonly shuffle: boolean
@@ -229,7 +229,7 @@ export interface BadCell {
 
 /**
  * What the cells of rows may be: any finite number; one within [0, 1]; integers of at least 0; 0 or 1, with one 1 among
- * each variable's columns; class numbers. See Domain in native/core/dataset.h.
+ * each variable's columns; class numbers. See Domain in native/core/data/dataset.h.
  */
 
 /** Rows of numbers owned by the core: a copy, so the caller's memory may change or vanish. */
@@ -296,7 +296,7 @@ export interface NativeModel {
    * the epoch) where the loss or a parameter is not finite. Parameters, moments and counts are then those of the
    * beginning of this epoch, or where its first step shows the damage, of the one before, but never of before beginFit.
    * `cell` is then the step's number that lies farthest from the others of its column, where that is far: a FarCell of
-   * native/core/scaling.h. Rejects with code 'UNSUITABLE_COLUMN' and the fields of an UnsuitableColumn there, where the
+   * native/core/model/scaling.h. Rejects with code 'UNSUITABLE_COLUMN' and the fields of an UnsuitableColumn there, where the
    * model has yet to learn its columns' scale from these rows and float32 cannot hold it.
    * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
    */
@@ -391,7 +391,7 @@ export interface Posteriors {
   readonly z?: Float32Array<ArrayBuffer>
 }
 
-/** One of each for each row: see WeightSummary in native/core/importance_weights.h. */
+/** One of each for each row: see WeightSummary in native/core/infer/importance_weights.h. */
 export interface LikelihoodEstimates {
   readonly perExample: Float64Array<ArrayBuffer>
   /** Of that estimate. */

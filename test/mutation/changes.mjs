@@ -9,7 +9,7 @@ import { join } from 'node:path'
 /** Files without arithmetic that a test could hold to a value: how fast it is, and what the machine can do. */
 const WITHOUT_CHANGES = [
   /reference/, // the plain twins: held to finite differences, integrals and PyTorch
-  /math\/(peak|thread_pool|target|foreach_target|aligned)/,
+  /(runtime\/thread_pool|math\/target|math\/foreach_target|tensor\/aligned)/,
   /math\/simd\/neon/, // not compiled on the machines that run this
   /spec\.h$/, // defaults that every caller sets
 ]

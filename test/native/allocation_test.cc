@@ -79,10 +79,51 @@ TEST_P(Allocations, AreNotMadeInsideAStep) {
   EXPECT_EQ(allocations_in_steps(GetParam().spec, Precision::bfloat16), 0u);
 }
 
+// A layer of each kind.
+ModelSpec network_spec() {
+  const auto layer = [](LayerType type, auto change) {
+    LayerSpec spec;
+    spec.type = type;
+    change(spec);
+    return spec;
+  };
+  const auto conv = [&](LayerType type, std::size_t channels, std::size_t groups = 1) {
+    return layer(type, [&](LayerSpec& spec) {
+      spec.channels = channels;
+      spec.groups = groups;
+      spec.window.kernel = {1, 3, 3};
+      spec.window.padding_before = spec.window.padding_after = {0, 1, 1};
+    });
+  };
+  const auto plain = [&](LayerType type) { return layer(type, [](LayerSpec&) {}); };
+  const LayerSpec pool = layer(LayerType::maxPool, [](LayerSpec& spec) {
+    spec.window.kernel = spec.window.stride = {1, 2, 2};
+  });
+  const LayerSpec enlarge = layer(LayerType::upsample, [](LayerSpec& spec) { spec.extent = {1, 2, 2}; });
+  const LayerSpec dropout = layer(LayerType::dropout, [](LayerSpec& spec) { spec.rate = 0.2; });
+  LayerSpec residual = plain(LayerType::residual);
+  residual.layers = {conv(LayerType::conv, 4, 2), plain(LayerType::activation)};
+  LayerSpec reshape = plain(LayerType::reshape);
+  reshape.channels = 4;
+  reshape.extent = {1, 4, 4};
+  LayerSpec linear = enlarge;
+  linear.interpolation = Interpolation::linear;
+  ModelSpec spec;
+  spec.input = 64;
+  spec.image = {1, {1, 8, 8}, 2, false};
+  spec.encoder = {
+      conv(LayerType::conv, 4),   plain(LayerType::batchNorm), plain(LayerType::activation), pool, dropout, residual,
+      plain(LayerType::groupNorm)};
+  spec.decoder = {{64, Activation::relu},      reshape, conv(LayerType::convTranspose, 3),
+                  plain(LayerType::layerNorm), linear,  conv(LayerType::conv, 2)};
+  return spec;
+}
+
 // Every activation and layout, and every likelihood, posterior and objective.
 std::vector<test::NamedSpec> every_spec() {
   std::vector<test::NamedSpec> all = test::model_specs();
   for (const test::NamedSpec& spec : test::single_part_specs()) all.push_back(spec);
+  all.push_back({"network", network_spec()});
   return all;
 }
 

@@ -13,16 +13,22 @@ namespace {
 template <typename Visit>
 void for_each_element(ConstPanels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first,
                       Visit visit) {
-  const std::size_t outer = positions_first ? P : C, inner = positions_first ? C : P;
   std::size_t panel = 0, in_panel = 0;
-  for (std::size_t o = 0; o < outer; ++o) {
-    for (std::size_t i = 0; i < inner; ++i) {
-      const std::size_t p = positions_first ? o : i, c = positions_first ? i : o;
-      visit(panel + in_panel, c / image.width * image.stride + p * image.width + c % image.width);
-      if (++in_panel < flat.width) continue;
-      in_panel = 0;
-      panel += flat.stride;
+  const auto next = [&] {
+    if (++in_panel < flat.width) return;
+    in_panel = 0;
+    panel += flat.stride;
+  };
+  const auto column = [&](std::size_t c) { return c / image.width * image.stride + c % image.width; };
+  if (positions_first) {
+    for (std::size_t p = 0; p < P; ++p) {
+      for (std::size_t c = 0; c < C; ++c, next()) visit(panel + in_panel, column(c) + p * image.width);
     }
+    return;
+  }
+  for (std::size_t c = 0; c < C; ++c) {
+    std::size_t place = column(c);
+    for (std::size_t p = 0; p < P; ++p, place += image.width, next()) visit(panel + in_panel, place);
   }
 }
 
