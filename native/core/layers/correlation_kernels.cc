@@ -39,8 +39,8 @@ static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPl
     for (std::size_t z = 0; z < shape.depth; ++z) {
       for (std::size_t y = 0; y < shape.height; ++y) {
         float* to = padded + plan.padded_begin + (z * around.height + y) * around.width * pitch + p * inp.width;
-        if (cols == inp.width && cols == pitch) {
-          // A line of positions is one piece on both sides.
+        if (inp.width == pitch) {
+          // A line of positions is one piece on both sides. Its padding, finite numbers, meets no weight.
           const std::size_t line = shape.width * pitch;
 #pragma GCC unroll 4
           for (std::size_t i = 0; i < line; i += F32::size) store(to + i, load(from + i));
@@ -409,11 +409,16 @@ static void correlate_gradient_kernel(float* dmatrices, const float* padded, Con
 
 constexpr std::size_t MOST_NARROW_CHANNELS = 2;
 constexpr std::size_t MOST_NARROW_FLOATS = 4096;  // of one output channel's weights, on the stack
+constexpr std::size_t LEAST_NARROW_CHANNELS = 4;  // of the input
 constexpr int NARROW_ROWS = 4;
 
+AEVB_INLINE std::size_t whole_vectors(std::size_t channels) {
+  return (channels + F32::size - 1) / F32::size * F32::size;
+}
+
 AEVB_INLINE bool is_narrow(const CorrelationPlan& plan) {
-  return plan.output.channels <= MOST_NARROW_CHANNELS && plan.input.channels % F32::size == 0 &&
-         plan.matrix_count * plan.input.channels <= MOST_NARROW_FLOATS;
+  return plan.output.channels <= MOST_NARROW_CHANNELS && plan.input.channels >= LEAST_NARROW_CHANNELS &&
+         plan.matrix_count * whole_vectors(plan.input.channels) <= MOST_NARROW_FLOATS;
 }
 
 template <int ROWS>
@@ -442,12 +447,14 @@ AEVB_INLINE void narrow_tile(float* out, std::size_t out_step, const float* inp,
 static void correlate_narrow(Panels out, const float* padded, const float* matrices, const float* bias,
                              const CorrelationPlan& plan, bool accumulate) {
   float columns[MOST_NARROW_FLOATS];
-  const std::size_t K = plan.input.channels;
+  const std::size_t K = whole_vectors(plan.input.channels);
   const Shape& shape = plan.output;
   for (std::size_t n = 0; n < shape.channels; ++n) {
     for (std::size_t m = 0; m < plan.matrix_count; ++m) {
       const float* from = matrices + m * plan.matrix_floats + n;
-      for (std::size_t c = 0; c < K; ++c) columns[m * K + c] = from[c * plan.matrix_pitch];
+      for (std::size_t c = 0; c < K; ++c) {
+        columns[m * K + c] = c < plan.input.channels ? from[c * plan.matrix_pitch] : 0.0f;
+      }
     }
     float* first = out.data + n / out.width * out.stride + n % out.width;
     const float start = bias == nullptr ? 0.0f : bias[n];
@@ -477,7 +484,7 @@ static void correlate_narrow(Panels out, const float* padded, const float* matri
 template <int TAPS>
 AEVB_INLINE void narrow_gradient_tile(float* dmatrices, const CorrelationTap* taps, const CorrelationPhase& phase,
                                       const CorrelationPlan& plan, const float* padded, const float* dout,
-                                      std::size_t width, std::size_t images) {
+                                      std::size_t width, std::size_t images, int lanes) {
   const std::size_t positions = positions_of(plan.output), step = phase.out_step.width * width;
   F32 total[TAPS];
 #pragma GCC unroll 4
@@ -499,7 +506,7 @@ AEVB_INLINE void narrow_gradient_tile(float* dmatrices, const CorrelationTap* ta
     float values[F32::size];
     store(values, total[t]);
     float* to = dmatrices + taps[t].matrix * plan.matrix_floats;
-    for (int c = 0; c < F32::size; ++c) to[c * plan.matrix_pitch] += values[c];
+    for (int c = 0; c < lanes; ++c) to[c * plan.matrix_pitch] += values[c];
   }
 }
 
@@ -508,16 +515,18 @@ static void narrow_gradient(float* dmatrices, const float* padded, ConstPanels d
   for (std::size_t n = 0; n < plan.output.channels; ++n) {
     const float* gradient = dout.data + n / dout.width * dout.stride + n % dout.width;
     for (std::size_t c = 0; c < plan.input.channels; c += F32::size) {
+      const std::size_t left = plan.input.channels - c;
+      const int lanes = static_cast<int>(left < F32::size ? left : F32::size);
       for (std::size_t i = 0; i < plan.phase_count; ++i) {
         const CorrelationPhase& phase = plan.phases[i];
         const float* from = padded + plan.padded_begin + c;
         float* to = dmatrices + c * plan.matrix_pitch + n;
         std::size_t t = 0;
         for (; t + 4 <= phase.tap_count; t += 4) {
-          narrow_gradient_tile<4>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images);
+          narrow_gradient_tile<4>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images, lanes);
         }
         for (; t < phase.tap_count; ++t) {
-          narrow_gradient_tile<1>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images);
+          narrow_gradient_tile<1>(to, phase.taps + t, phase, plan, from, gradient, dout.width, images, lanes);
         }
       }
     }

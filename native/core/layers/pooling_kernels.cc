@@ -97,9 +97,9 @@ AEVB_INLINE void clear_image(Panels x, const Shape& shape) {
   }
 }
 
-// Windows of 2 × 2 that cover the image, which most networks have.
+// Windows of 2 in each dimension but the depth of pictures that cover the image, which most networks have.
 AEVB_INLINE bool halves(const PoolingPlan& plan) {
-  return plan.covers && plan.kernel.depth == 1 && plan.kernel.height == 2 && plan.kernel.width == 2;
+  return plan.covers && plan.kernel.depth <= 2 && plan.kernel.height == 2 && plan.kernel.width == 2;
 }
 
 AEVB_INLINE F32 larger(F32 a, F32 b) { return Maximum::join(a, b); }
@@ -107,35 +107,54 @@ AEVB_INLINE F32 larger(F32 a, F32 b) { return Maximum::join(a, b); }
 template <bool WHOLE>
 static void max_of_halves(float* out, const float* x, std::size_t out_step, std::size_t step, const PoolingPlan& plan,
                           int lanes, std::size_t room) {
-  const std::size_t lines = plan.output.depth * plan.output.height, line = plan.input.width * step;
-  for (std::size_t y = 0; y < lines; ++y, x += line) {
-    for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, out += out_step) {
-      const F32 upper = larger(load_lanes<WHOLE>(x, lanes), load_lanes<WHOLE>(x + step, lanes));
-      const F32 lower = larger(load_lanes<WHOLE>(x + line, lanes), load_lanes<WHOLE>(x + line + step, lanes));
-      store_padded<WHOLE>(out, larger(upper, lower), lanes, room);
+  const std::size_t line = plan.input.width * step, plane = plan.input.height * line;
+  const bool deep = plan.kernel.depth == 2;
+  for (std::size_t z = 0; z < plan.output.depth; ++z, x += deep ? plane : 0) {
+    for (std::size_t y = 0; y < plan.output.height; ++y, x += line) {
+      for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, out += out_step) {
+        F32 largest = larger(larger(load_lanes<WHOLE>(x, lanes), load_lanes<WHOLE>(x + step, lanes)),
+                             larger(load_lanes<WHOLE>(x + line, lanes), load_lanes<WHOLE>(x + line + step, lanes)));
+        if (deep) {
+          const float* behind = x + plane;
+          largest = larger(
+              largest,
+              larger(larger(load_lanes<WHOLE>(behind, lanes), load_lanes<WHOLE>(behind + step, lanes)),
+                     larger(load_lanes<WHOLE>(behind + line, lanes), load_lanes<WHOLE>(behind + line + step, lanes))));
+        }
+        store_padded<WHOLE>(out, largest, lanes, room);
+      }
     }
   }
+}
+
+// What is left of a window's gradient goes to this position if it holds the largest number.
+template <bool WHOLE>
+AEVB_INLINE F32 take_gradient(float* dx, const float* x, F32 largest, F32 left, int lanes, std::size_t room) {
+  const Mask is_largest = less_equal(largest, load_lanes<WHOLE>(x, lanes));
+  store_padded<WHOLE>(dx, select(is_largest, left, zero()), lanes, room);
+  return select(is_largest, zero(), left);
 }
 
 template <bool WHOLE>
 static void max_of_halves_backward(float* dx, const float* dout, const float* x, const float* out, std::size_t step,
                                    const PoolingPlan& plan, int lanes, std::size_t room) {
-  const std::size_t lines = plan.output.depth * plan.output.height, line = plan.input.width * step;
-  for (std::size_t y = 0; y < lines; ++y, x += line, dx += line) {
-    for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, dx += 2 * step, out += step, dout += step) {
-      const F32 largest = load_lanes<WHOLE>(out, lanes), none = zero();
-      F32 left = load_lanes<WHOLE>(dout, lanes);
-      const Mask first = less_equal(largest, load_lanes<WHOLE>(x, lanes));
-      store_padded<WHOLE>(dx, select(first, left, none), lanes, room);
-      left = select(first, none, left);
-      const Mask second = less_equal(largest, load_lanes<WHOLE>(x + step, lanes));
-      store_padded<WHOLE>(dx + step, select(second, left, none), lanes, room);
-      left = select(second, none, left);
-      const Mask third = less_equal(largest, load_lanes<WHOLE>(x + line, lanes));
-      store_padded<WHOLE>(dx + line, select(third, left, none), lanes, room);
-      left = select(third, none, left);
-      const Mask fourth = less_equal(largest, load_lanes<WHOLE>(x + line + step, lanes));
-      store_padded<WHOLE>(dx + line + step, select(fourth, left, none), lanes, room);
+  const std::size_t line = plan.input.width * step, plane = plan.input.height * line;
+  const bool deep = plan.kernel.depth == 2;
+  for (std::size_t z = 0; z < plan.output.depth; ++z, x += deep ? plane : 0, dx += deep ? plane : 0) {
+    for (std::size_t y = 0; y < plan.output.height; ++y, x += line, dx += line) {
+      for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, dx += 2 * step, out += step, dout += step) {
+        const F32 largest = load_lanes<WHOLE>(out, lanes);
+        F32 left = load_lanes<WHOLE>(dout, lanes);
+        left = take_gradient<WHOLE>(dx, x, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + step, x + step, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + line, x + line, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + line + step, x + line + step, largest, left, lanes, room);
+        if (!deep) continue;
+        left = take_gradient<WHOLE>(dx + plane, x + plane, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + plane + step, x + plane + step, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + plane + line, x + plane + line, largest, left, lanes, room);
+        take_gradient<WHOLE>(dx + plane + line + step, x + plane + line + step, largest, left, lanes, room);
+      }
     }
   }
 }
