@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Layer, VAE, type VAEConfig } from '../src/index.js'
+import { backend, type Layer, VAE, type VAEConfig } from '../src/index.js'
 import { parseConfig } from '../src/options/config.js'
 import type { Tensor } from '../src/tensor.js'
 import { bench } from './helpers/bench-addon.js'
@@ -214,4 +214,122 @@ describe("decoder: 'mirror'", () => {
     const encoder: Layer[] = [{ type: 'conv', channels: 2, kernel: 3 }, { type: 'layerNorm' }]
     expect(() => new VAE({ input: [1, 5, 5], encoder, decoder: 'mirror' })).toThrow('decoder beside encoder[1]')
   })
+})
+
+describe('a convolutional model', () => {
+  const block = { type: 'conv', kernel: 3, padding: 'same', norm: 'batch', pool: 2 } as const
+  const config: VAEConfig = {
+    input: [1, 8, 8],
+    encoder: [
+      { ...block, channels: 4 },
+      { ...block, channels: 8 },
+      { type: 'dropout', rate: 0.1 },
+    ],
+    latent: 3,
+    decoder: [
+      32,
+      { type: 'reshape', shape: [8, 2, 2] },
+      { type: 'conv', channels: 4, kernel: 3, padding: 'same', upsample: 2, norm: 'batch' },
+    ],
+    likelihood: { type: 'bernoulli', head: { type: 'conv', kernel: 3, upsample: 2 } },
+  }
+  const random = generator(8)
+  const x = { data: Float32Array.from({ length: 70 * 64 }, () => Math.round(random())), shape: [70, 64] }
+  const fitted = async (options: object = {}) => {
+    const vae = new VAE(config)
+    await vae.fit(x, { epochs: 3, batchSize: 32, verbose: false, ...options })
+    return vae
+  }
+
+  test('estimates log p(x) from 5,000 samples, and refines posteriors, the same for any number of threads', async () => {
+    const vae = await fitted()
+    const few = { data: x.data.slice(0, 3 * 64), shape: [3, 64] }
+    const [one, two] = await Promise.all(
+      [1, 2].map(async (threads) => [
+        await vae.logLikelihood(few, { samples: 5000, seed: 1, threads }),
+        await vae.refine(few, { steps: 5, seed: 1, threads }),
+      ]),
+    )
+    expect(two).toEqual(one)
+    const { mean } = await vae.logLikelihood(few, { samples: 5000, seed: 1 })
+    const { loss } = await vae.evaluate(few, { samples: 200, seed: 1 })
+    // The bound is below log p(x), and not by much after so little training.
+    expect(mean).toBeGreaterThan(-loss - 0.05)
+    expect(mean).toBeLessThan(-loss + 10)
+    const { before, after } = await vae.refine(few, { steps: 30, seed: 1, samples: 8 })
+    expect(Math.max(...before.map((value, i) => value - (after[i] as number)))).toBeLessThan(1)
+  })
+
+  test('says the same of a row alone as among others, with the running statistics', async () => {
+    const vae = await fitted()
+    const all = await vae.encode(x)
+    const third = await vae.encode({ data: x.data.slice(2 * 64, 3 * 64), shape: [1, 64] })
+    expect([...third.mean.data]).toEqual([...all.mean.data.slice(6, 9)])
+  })
+
+  test('goes back to its running statistics too if training diverges', async () => {
+    const vae = await fitted()
+    const before = bits(vae)
+    await expect(
+      vae.fit(x, { epochs: 5, optimizer: { type: 'sgd', learningRate: 1e30 }, verbose: false }),
+    ).rejects.toThrow()
+    const names = Object.keys(before)
+    expect(names.some((name) => name.endsWith('running_var'))).toBe(true)
+    for (const { data } of Object.values(vae.parameters())) expect(data.every(Number.isFinite)).toBe(true)
+  })
+
+  test('keeps the last whole step if it is aborted', async () => {
+    const controller = new AbortController()
+    let steps = 0
+    const callbacks = { onBatchEnd: () => void (++steps === 4 && controller.abort()) }
+    const vae = new VAE(config)
+    await expect(
+      vae.fit(x, { epochs: 1000, batchSize: 32, callbacks, signal: controller.signal, verbose: false }),
+    ).rejects.toThrow('aborted')
+    for (const { data } of Object.values(vae.parameters())) expect(data.every(Number.isFinite)).toBe(true)
+    expect(Number.isFinite((await vae.evaluate(x)).loss)).toBe(true)
+  })
+
+  test.skipIf(!backend().bfloat16)('trains in bfloat16 to nearly the same loss', async () => {
+    const [exact, rounded] = await Promise.all([fitted(), fitted({ precision: 'bfloat16' })])
+    const [wanted, loss] = [(await exact.evaluate(x)).loss, (await rounded.evaluate(x)).loss]
+    expect(Math.abs(loss - wanted)).toBeLessThan(0.02 * wanted)
+    expect(bits(rounded)).not.toEqual(bits(exact))
+  })
+
+  test('fills a training step with less than twice its activations and parameters', () => {
+    const { layout } = parseConfig(config)
+    const floats = layout.layers.reduce((sum, { output }) => sum + output.reduce((a, b) => a * b, 1), 0)
+    const mebibytes = Number(new VAE(config).summary().match(/takes (\d+\.\d) MiB/)?.[1])
+    // Values and gradients of 128 rows, in whole vectors of channels.
+    expect(mebibytes * 2 ** 20).toBeGreaterThan(2 * 4 * 128 * floats)
+  })
+})
+
+test('codes with a shape are embedded, and a convolutional head puts out the logits of each position', async () => {
+  const config: VAEConfig = {
+    input: [1, 6],
+    encoder: [
+      { type: 'embedding', units: 3 },
+      { type: 'conv', channels: 4, kernel: 3, padding: 'same' },
+    ],
+    latent: 2,
+    decoder: [12, { type: 'reshape', shape: [2, 6] }, { type: 'conv', channels: 5, kernel: 3, padding: 'same' }],
+    likelihood: { type: 'categorical', classes: 4, coding: 'codes' },
+  }
+  const random = generator(5)
+  const x = {
+    data: Float32Array.from({ length: 200 * 6 }, (_, i) => (i % 2 ? Math.floor(4 * random()) : 3)),
+    shape: [200, 1, 6],
+  }
+  const vae = new VAE(config)
+  const before = (await vae.evaluate(x)).loss
+  await vae.fit(x, { epochs: 60, optimizer: { type: 'adam', learningRate: 0.01 }, verbose: false })
+  expect(vae.parameters()['encoder.0.weight']?.shape).toEqual([4, 3])
+  // Every second symbol is always the same: of 6 ln 4 nats at least 3 ln 4 can be saved.
+  expect((await vae.evaluate(x)).loss).toBeLessThan(before - 2.8 * Math.log(4))
+  const { data } = await vae.reconstruct(x)
+  for (let row = 0; row < 5; row++) {
+    for (const position of [0, 2, 4]) expect(data[(row * 6 + position) * 4 + 3]).toBeGreaterThan(0.9)
+  }
 })

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "latent/kind.h"
 #include "latent/prior.h"
 
 #define AEVB_KERNEL_FILE "latent/categorical.cc"
@@ -633,6 +634,50 @@ void categorical_latent_kl_backward(Panels dlogits, ConstPanels logits, const fl
                                     std::size_t V, std::size_t K) {
   AEVB_DISPATCH(categorical_latent_kl_backward)(dlogits, logits, weight, B, V, K);
 }
+
+const PosteriorKind CATEGORICAL_POSTERIOR{
+    .classes = [](const LatentSpec& spec) { return spec.classes; },
+    .heads =
+        [](const LatentSpec& spec) {
+          return std::vector<PosteriorHead>{{"logits", spec.units * spec.classes}};
+        },
+    .spread_bound = nullptr,
+    .width = [](const LatentSpec& spec) { return spec.units * spec.classes; },
+    .dimensions = units_of,
+    .scratch_floats = no_scratch,
+    .noise = fill_gumbel,
+    .sample =
+        [](Panels z, const LatentSpec& spec, const ConstPanels* heads, const LatentNoise& noise, std::size_t B,
+           std::size_t L) {
+          categorical_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units,
+                                    spec.classes);
+        },
+    .sample_backward =
+        [](const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, const LatentNoise& noise,
+           ConstPanels z, ConstPanels dz, std::size_t B, std::size_t L) {
+          categorical_latent_sample_backward(dheads[0], heads[0], noise.eps, z, dz, noise.temperature, noise.hard, B, L,
+                                             spec.units, spec.classes);
+        },
+    .log_posterior =
+        [](double* log_q, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z, ConstPanels, std::size_t B,
+           std::size_t L) { categorical_latent_log_mass(log_q, heads[0], z, B, L, spec.units, spec.classes); },
+    .log_posterior_backward_z =
+        [](Panels dz, const LatentSpec& spec, const ConstPanels* heads, ConstPanels, ConstPanels, const float* weight,
+           float*, std::size_t B, std::size_t L) {
+          categorical_latent_log_mass_backward_z(dz, heads[0], weight, B, L, spec.units, spec.classes);
+        },
+    .log_posterior_backward_heads =
+        [](const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z, ConstPanels,
+           const float* weight, float*, std::size_t B, std::size_t L) {
+          categorical_latent_log_mass_backward_logits(dheads[0], heads[0], z, weight, B, L, spec.units, spec.classes);
+        },
+    .kl = [](double* kl, const LatentSpec& spec, const ConstPanels* heads, const NormalPrior&,
+             std::size_t B) { categorical_latent_kl(kl, heads[0], B, spec.units, spec.classes); },
+    .kl_backward =
+        [](const Panels* dheads, Panels, const LatentSpec& spec, const ConstPanels* heads, const NormalPrior&,
+           const float* weight,
+           std::size_t B) { categorical_latent_kl_backward(dheads[0], heads[0], weight, B, spec.units, spec.classes); },
+};
 
 }  // namespace aevb
 #endif

@@ -2,25 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
-#include "latent/categorical.h"
-#include "latent/full_gaussian.h"
-#include "latent/location_scale.h"
+#include "latent/kind.h"
 #include "latent/prior.h"
-#include "latent/relaxed_bernoulli.h"
 
 namespace aevb {
 
 namespace {
 
-bool discrete_variables(const LatentSpec& spec) {
-  return spec.type == PosteriorType::categorical || spec.type == PosteriorType::bernoulli;
-}
+// In the order of the enum.
+constexpr const PosteriorKind* KINDS[] = {
+    &GAUSSIAN_POSTERIOR, &LAPLACE_POSTERIOR, &LOGISTIC_POSTERIOR, &CATEGORICAL_POSTERIOR, &BERNOULLI_POSTERIOR,
+};
+static_assert(std::size(KINDS) == std::size(names::of(PosteriorType{})));
 
-// One unit has no covariance.
-bool full_covariance(const LatentSpec& spec) {
-  return spec.type == PosteriorType::gaussian && spec.full_covariance && spec.units > 1;
-}
+const PosteriorKind& row_of(const LatentSpec& spec) { return *KINDS[static_cast<std::size_t>(spec.type)]; }
+
+bool discrete_variables(const LatentSpec& spec) { return row_of(spec).classes(spec) > 0; }
 
 bool learned_normal(const LatentSpec& spec) {
   return !discrete_variables(spec) && spec.prior.type == PriorType::normal && spec.prior.learned;
@@ -29,7 +28,7 @@ bool learned_normal(const LatentSpec& spec) {
 bool mixture(const LatentSpec& spec) { return !discrete_variables(spec) && spec.prior.type == PriorType::mixture; }
 
 NormalPrior normal_prior(const LatentSpec& spec, const float* prior) {
-  if (spec.prior.type != PriorType::normal) return {};
+  if (spec.prior.type != PriorType::normal || discrete_variables(spec)) return {};
   if (spec.prior.learned) return {nullptr, nullptr, prior, prior + spec.units};
   return {spec.prior.mean.data(), spec.prior.variance.data(), nullptr, nullptr};
 }
@@ -40,51 +39,28 @@ MixturePrior mixture_prior(const LatentSpec& spec, const float* prior) {
 }
 
 // What latent_sample and its backward make of the state.
-struct Noise {
-  ConstPanels eps;  // data null: 0
-  float temperature;
-  bool hard;
-};
-Noise noise_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state) {
+LatentNoise noise_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state) {
   if (state.deterministic) return {{}, 1.0f, state.discrete};
   return {eps, state.temperature, state.discrete || spec.straight_through};
 }
 
 }  // namespace
 
-std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec) {
-  const std::size_t U = spec.units;
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-      if (full_covariance(spec)) return {{"mean", U}, {"logVariance", U}, {"cholesky", U * (U - 1) / 2}};
-      return {{"mean", U}, {"logVariance", U}};
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      return {{"mean", U}, {"logScale", U}};
-    case PosteriorType::categorical:
-      return {{"logits", U * spec.classes}};
-    case PosteriorType::bernoulli:
-      return {{"logits", U}};
-  }
-  return {};
-}
+std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec) { return row_of(spec).heads(spec); }
 
 const SpreadBound* posterior_head_bound(const LatentSpec& spec, std::size_t head) {
-  if (discrete_variables(spec) || head != 1) return nullptr;
-  return spec.type == PosteriorType::gaussian ? &LOG_VARIANCE_BOUND : &LOG_SCALE_BOUND;
+  return head == 1 ? row_of(spec).spread_bound : nullptr;
 }
 
-std::size_t latent_width(const LatentSpec& spec) {
-  return spec.type == PosteriorType::categorical ? spec.units * spec.classes : spec.units;
-}
+std::size_t latent_classes(const LatentSpec& spec) { return row_of(spec).classes(spec); }
+
+std::size_t latent_width(const LatentSpec& spec) { return row_of(spec).width(spec); }
 
 std::size_t latent_noise_width(const LatentSpec& spec) { return latent_width(spec); }
 
-std::size_t latent_dimensions(const LatentSpec& spec) { return full_covariance(spec) ? 1 : spec.units; }
+std::size_t latent_dimensions(const LatentSpec& spec) { return row_of(spec).dimensions(spec); }
 
-std::size_t latent_scratch_floats(const LatentSpec& spec) {
-  return full_covariance(spec) ? full_gaussian_scratch_floats(spec.units) : 0;
-}
+std::size_t latent_scratch_floats(const LatentSpec& spec) { return row_of(spec).scratch_floats(spec); }
 
 std::vector<PriorTensor> latent_prior_tensors(const LatentSpec& spec) {
   const std::size_t U = spec.units;
@@ -121,44 +97,12 @@ bool latent_has_analytic_kl(const LatentSpec& spec) { return !mixture(spec); }
 
 void latent_noise(Panels eps, const LatentSpec& spec, std::size_t R, std::uint64_t seed, Purpose purpose,
                   std::uint32_t step, std::uint32_t first_row, std::uint32_t group) {
-  const std::size_t cols = latent_noise_width(spec);
-  const std::uint32_t first_lane = group << 20;
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-      fill_normal(eps, R, cols, seed, purpose, step, first_row, first_lane);
-      break;
-    case PosteriorType::laplace:
-      fill_laplace(eps, R, cols, seed, purpose, step, first_row, first_lane);
-      break;
-    case PosteriorType::logistic:
-    case PosteriorType::bernoulli:
-      fill_logistic(eps, R, cols, seed, purpose, step, first_row, first_lane);
-      break;
-    case PosteriorType::categorical:
-      fill_gumbel(eps, R, cols, seed, purpose, step, first_row, first_lane);
-      break;
-  }
+  row_of(spec).noise(eps, R, latent_noise_width(spec), seed, purpose, step, first_row, group << 20);
 }
 
 void latent_sample(Panels z, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
                    const LatentState& state, std::size_t B, std::size_t L) {
-  const Noise noise = noise_of(spec, eps, state);
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      location_scale_sample(z, spec.type, heads[0], heads[1], noise.eps, B, L, spec.units);
-      if (full_covariance(spec) && noise.eps.data != nullptr) {
-        full_gaussian_sample(z, heads[2], noise.eps, B, L, spec.units);
-      }
-      break;
-    case PosteriorType::categorical:
-      categorical_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units);
-      break;
-  }
+  row_of(spec).sample(z, spec, heads, noise_of(spec, eps, state), B, L);
 }
 
 void latent_mean(Panels z, const LatentSpec& spec, const ConstPanels* heads, std::size_t B) {
@@ -169,24 +113,12 @@ void latent_mean(Panels z, const LatentSpec& spec, const ConstPanels* heads, std
 
 void latent_log_posterior(double* log_q, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z,
                           ConstPanels eps, std::size_t B, std::size_t L) {
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      location_scale_log_density(log_q, spec.type, heads[0], heads[1], z, eps, B, L, spec.units);
-      break;
-    case PosteriorType::categorical:
-      categorical_latent_log_mass(log_q, heads[0], z, B, L, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_log_mass(log_q, heads[0], z, B, L, spec.units);
-      break;
-  }
+  row_of(spec).log_posterior(log_q, spec, heads, z, eps, B, L);
 }
 
 void latent_log_prior(double* log_p, const LatentSpec& spec, const float* prior, ConstPanels z, std::size_t R) {
   if (discrete_variables(spec)) {
-    const double classes = spec.type == PosteriorType::bernoulli ? 2.0 : static_cast<double>(spec.classes);
+    const auto classes = static_cast<double>(row_of(spec).classes(spec));
     std::fill_n(log_p, R, -static_cast<double>(spec.units) * std::log(classes));
   } else if (mixture(spec)) {
     mixture_log_density(log_p, mixture_prior(spec, prior), z, R, spec.units);
@@ -196,68 +128,19 @@ void latent_log_prior(double* log_p, const LatentSpec& spec, const float* prior,
 }
 
 void latent_kl(double* kl, const LatentSpec& spec, const ConstPanels* heads, const float* prior, std::size_t B) {
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic: {
-      const NormalPrior normal = normal_prior(spec, prior);
-      location_scale_kl(kl, spec.type, heads[0], heads[1], normal, latent_dimensions(spec), B, spec.units);
-      if (full_covariance(spec)) full_gaussian_kl(kl, heads[2], normal, B, spec.units);
-      break;
-    }
-    case PosteriorType::categorical:
-      categorical_latent_kl(kl, heads[0], B, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_kl(kl, heads[0], B, spec.units);
-      break;
-  }
+  row_of(spec).kl(kl, spec, heads, normal_prior(spec, prior), B);
 }
 
 void latent_log_posterior_backward_z(Panels dz, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z,
                                      ConstPanels eps, const float* weight, float* scratch, std::size_t B,
                                      std::size_t L) {
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      if (full_covariance(spec)) {
-        full_gaussian_log_density_backward_z(dz, heads[1], heads[2], eps, weight, scratch, B, L, spec.units);
-      } else {
-        location_scale_log_density_backward_z(dz, spec.type, heads[0], heads[1], z, eps, weight, B, L, spec.units);
-      }
-      break;
-    case PosteriorType::categorical:
-      categorical_latent_log_mass_backward_z(dz, heads[0], weight, B, L, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_log_mass_backward_z(dz, heads[0], weight, B, L, spec.units);
-      break;
-  }
+  row_of(spec).log_posterior_backward_z(dz, spec, heads, z, eps, weight, scratch, B, L);
 }
 
 void latent_log_posterior_backward_heads(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads,
                                          ConstPanels z, ConstPanels eps, const float* weight, float* scratch,
                                          std::size_t B, std::size_t L) {
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      if (full_covariance(spec)) {
-        full_gaussian_log_density_backward_heads(dheads[0], dheads[1], dheads[2], heads[1], heads[2], eps, weight,
-                                                 scratch, B, L, spec.units);
-      } else {
-        location_scale_log_density_backward_heads(dheads[0], dheads[1], spec.type, heads[0], heads[1], z, eps, weight,
-                                                  B, L, spec.units);
-      }
-      break;
-    case PosteriorType::categorical:
-      categorical_latent_log_mass_backward_logits(dheads[0], heads[0], z, weight, B, L, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_log_mass_backward_logits(dheads[0], heads[0], z, weight, B, L, spec.units);
-      break;
-  }
+  row_of(spec).log_posterior_backward_heads(dheads, spec, heads, z, eps, weight, scratch, B, L);
 }
 
 void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec, const float* prior, ConstPanels z,
@@ -272,45 +155,12 @@ void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec,
 
 void latent_sample_backward(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
                             ConstPanels z, ConstPanels dz, const LatentState& state, std::size_t B, std::size_t L) {
-  const Noise noise = noise_of(spec, eps, state);
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic:
-      location_scale_sample_backward(dheads[0], dheads[1], spec.type, heads[1], noise.eps, dz, B, L, spec.units);
-      if (full_covariance(spec)) full_gaussian_sample_backward(dheads[2], noise.eps, dz, B, L, spec.units);
-      break;
-    case PosteriorType::categorical:
-      categorical_latent_sample_backward(dheads[0], heads[0], noise.eps, z, dz, noise.temperature, noise.hard, B, L,
-                                         spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_sample_backward(dheads[0], heads[0], noise.eps, dz, noise.temperature, B, L, spec.units);
-      break;
-  }
+  row_of(spec).sample_backward(dheads, spec, heads, noise_of(spec, eps, state), z, dz, B, L);
 }
 
 void latent_kl_backward(const Panels* dheads, Panels dprior, const LatentSpec& spec, const ConstPanels* heads,
                         const float* prior, const float* weight, std::size_t B) {
-  switch (spec.type) {
-    case PosteriorType::gaussian:
-    case PosteriorType::laplace:
-    case PosteriorType::logistic: {
-      const NormalPrior normal = normal_prior(spec, prior);
-      location_scale_kl_backward(dheads[0], dheads[1], dprior, spec.type, heads[0], heads[1], normal, weight,
-                                 latent_dimensions(spec), B, spec.units);
-      if (full_covariance(spec)) {
-        full_gaussian_kl_backward(dheads[2], dprior, heads[2], normal, weight[0], B, spec.units);
-      }
-      break;
-    }
-    case PosteriorType::categorical:
-      categorical_latent_kl_backward(dheads[0], heads[0], weight, B, spec.units, spec.classes);
-      break;
-    case PosteriorType::bernoulli:
-      bernoulli_latent_kl_backward(dheads[0], heads[0], weight, B, spec.units);
-      break;
-  }
+  row_of(spec).kl_backward(dheads, dprior, spec, heads, normal_prior(spec, prior), weight, B);
 }
 
 }  // namespace aevb

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "latent/kind.h"
 #include "latent/prior.h"
 
 #define AEVB_KERNEL_FILE "latent/relaxed_bernoulli.cc"
@@ -238,6 +239,46 @@ void bernoulli_latent_kl_backward(Panels dlogits, ConstPanels logits, const floa
                                   std::size_t U) {
   AEVB_DISPATCH(bernoulli_latent_kl_backward)(dlogits, logits, weight, B, U);
 }
+
+const PosteriorKind BERNOULLI_POSTERIOR{
+    .classes = [](const LatentSpec&) { return std::size_t{2}; },
+    .heads =
+        [](const LatentSpec& spec) {
+          return std::vector<PosteriorHead>{{"logits", spec.units}};
+        },
+    .spread_bound = nullptr,
+    .width = units_of,
+    .dimensions = units_of,
+    .scratch_floats = no_scratch,
+    .noise = fill_logistic,
+    .sample =
+        [](Panels z, const LatentSpec& spec, const ConstPanels* heads, const LatentNoise& noise, std::size_t B,
+           std::size_t L) {
+          bernoulli_latent_sample(z, heads[0], noise.eps, noise.temperature, noise.hard, B, L, spec.units);
+        },
+    .sample_backward =
+        [](const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, const LatentNoise& noise,
+           ConstPanels, ConstPanels dz, std::size_t B, std::size_t L) {
+          bernoulli_latent_sample_backward(dheads[0], heads[0], noise.eps, dz, noise.temperature, B, L, spec.units);
+        },
+    .log_posterior = [](double* log_q, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z, ConstPanels,
+                        std::size_t B,
+                        std::size_t L) { bernoulli_latent_log_mass(log_q, heads[0], z, B, L, spec.units); },
+    .log_posterior_backward_z =
+        [](Panels dz, const LatentSpec& spec, const ConstPanels* heads, ConstPanels, ConstPanels, const float* weight,
+           float*, std::size_t B,
+           std::size_t L) { bernoulli_latent_log_mass_backward_z(dz, heads[0], weight, B, L, spec.units); },
+    .log_posterior_backward_heads =
+        [](const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z, ConstPanels,
+           const float* weight, float*, std::size_t B, std::size_t L) {
+          bernoulli_latent_log_mass_backward_logits(dheads[0], heads[0], z, weight, B, L, spec.units);
+        },
+    .kl = [](double* kl, const LatentSpec& spec, const ConstPanels* heads, const NormalPrior&,
+             std::size_t B) { bernoulli_latent_kl(kl, heads[0], B, spec.units); },
+    .kl_backward = [](const Panels* dheads, Panels, const LatentSpec& spec, const ConstPanels* heads,
+                      const NormalPrior&, const float* weight,
+                      std::size_t B) { bernoulli_latent_kl_backward(dheads[0], heads[0], weight, B, spec.units); },
+};
 
 }  // namespace aevb
 #endif

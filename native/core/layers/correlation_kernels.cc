@@ -538,11 +538,11 @@ void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) { pa
 void correlate_images(Panels out, const float* padded, const float* matrices, const float* bias,
                       const CorrelationPlan& plan, bool accumulate, std::size_t images) {
   // Lines as long as a tile give the same sums image by image, and find the image in the first-level cache.
-  const bool together = images > 1 && plan.across_images;
+  const bool narrow = is_narrow(plan), together = images > 1 && plan.across_images && !narrow;
   for (std::size_t i = 0; i < (together ? 1 : images); ++i) {
     const Panels image{out.data + i * positions_of(plan.output) * out.width, out.stride, out.width};
     const float* from = padded + i * plan.padded_floats;
-    if (is_narrow(plan)) {
+    if (narrow) {
       correlate_narrow(image, from, matrices, bias, plan, accumulate);
     } else {
       correlate_image_kernel(image, from, matrices, bias, plan, accumulate, together ? images : 1);

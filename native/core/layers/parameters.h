@@ -42,7 +42,7 @@ class ParameterTable {
   std::size_t add_convolution(std::string name, std::vector<std::size_t> shape, Layout layout, std::size_t groups);
   // Tensors that follow each other without gaps, their names behind `prefix`.
   struct Part {
-    const char* name;
+    std::string name;
     std::vector<std::size_t> shape;
   };
   std::size_t add_parts(const std::string& prefix, const std::vector<Part>& parts);

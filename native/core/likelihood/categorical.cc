@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/draws.h"
+#include "likelihood/kind.h"
+
 #define AEVB_KERNEL_FILE "likelihood/categorical.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
@@ -259,6 +262,34 @@ void categorical_mean(Panels mean, ConstPanels logits, const std::size_t* classe
                       std::size_t B) {
   AEVB_DISPATCH(categorical_mean)(mean, logits, classes, variables, B);
 }
+
+const LikelihoodKind CATEGORICAL_LIKELIHOOD{
+    .first_head = "logits",
+    .log_dispersion = nullptr,
+    .dispersion_power = 0,
+    .keeps_dispersion_gradient = never,
+    .domain = [](const LikelihoodSpec& spec) { return spec.codes ? Domain::codes : Domain::oneHot; },
+    .forward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
+          const std::vector<std::size_t>& classes = of.spec.classes;
+          categorical_forward(loss, of.heads[0], x, classes.data(), classes.size(), of.B, of.L);
+        },
+    .forward_backward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+          const std::vector<std::size_t>& classes = of.spec.classes;
+          categorical_forward_backward(loss, of.heads[0], of.heads[0], x, classes.data(), classes.size(), scale, of.B,
+                                       of.L);
+        },
+    .mean =
+        [](const LikelihoodHeads& of) {
+          categorical_mean(of.heads[0], of.heads[0], of.spec.classes.data(), of.spec.classes.size(), of.B);
+        },
+    .draw =
+        [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
+          const std::vector<std::size_t>& classes = of.spec.classes;
+          categorical_draw(out, of.heads[0], classes.data(), classes.size(), of.B, seed, first_row);
+        },
+};
 
 }  // namespace aevb
 #endif

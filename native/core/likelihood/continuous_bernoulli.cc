@@ -3,6 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/draws.h"
+#include "likelihood/kind.h"
+
 #define AEVB_KERNEL_FILE "likelihood/continuous_bernoulli.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
@@ -82,6 +85,23 @@ void continuous_bernoulli_forward_backward(double* loss, Panels dlogits, ConstPa
 void continuous_bernoulli_mean(Panels mean, ConstPanels logits, std::size_t B, std::size_t D) {
   AEVB_DISPATCH(continuous_bernoulli_mean)(mean, logits, B, D);
 }
+
+const LikelihoodKind CONTINUOUS_BERNOULLI_LIKELIHOOD{
+    .first_head = "logits",
+    .log_dispersion = nullptr,
+    .dispersion_power = 0,
+    .keeps_dispersion_gradient = never,
+    .domain = [](const LikelihoodSpec&) { return Domain::unit; },
+    .forward = [](double* loss, const LikelihoodHeads& of,
+                  ConstPanels x) { continuous_bernoulli_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
+    .forward_backward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+          continuous_bernoulli_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
+        },
+    .mean = [](const LikelihoodHeads& of) { continuous_bernoulli_mean(of.heads[0], of.heads[0], of.B, of.D); },
+    .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
+               std::uint32_t first_row) { continuous_bernoulli_draw(out, of.heads[0], of.B, of.D, seed, first_row); },
+};
 
 }  // namespace aevb
 #endif

@@ -4,6 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/draws.h"
+#include "likelihood/full_covariance.h"
+#include "likelihood/kind.h"
+#include "likelihood/low_rank.h"
+
 #define AEVB_KERNEL_FILE "likelihood/gaussian.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
@@ -131,6 +136,78 @@ void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log
   AEVB_DISPATCH(gaussian_datum_forward_backward)
   (loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D);
 }
+
+namespace {
+
+bool has_covariance(const LikelihoodSpec& spec) { return spec.covariance != CovarianceType::diagonal; }
+
+// Where the covariance's own head stands.
+std::size_t covariance_head(const LikelihoodSpec& spec) { return is_per_datum(spec) ? 2 : 1; }
+
+void forward(double* loss, const LikelihoodHeads& of, ConstPanels x) {
+  const auto [spec, heads, shared, B, L, D] = of;
+  if (spec.covariance == CovarianceType::full) {
+    full_covariance_forward(loss, heads[0], log_dispersion_of(of), heads[covariance_head(spec)], x, B, L, D);
+  } else if (spec.covariance == CovarianceType::lowRank) {
+    low_rank_forward(loss, heads[0], log_dispersion_of(of), heads[covariance_head(spec)], x, B, L, D, spec.rank);
+  } else if (is_per_datum(spec)) {
+    gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_dispersion_min),
+                           static_cast<float>(spec.log_dispersion_max), x, B, L, D);
+  } else {
+    gaussian_forward(loss, heads[0], shared, x, B, L, D);
+  }
+}
+
+void forward_backward(double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+  const auto [spec, heads, shared, B, L, D] = of;
+  if (has_covariance(spec)) {
+    const std::size_t own_head = covariance_head(spec);
+    const Panels own = heads[own_head];
+    // Behind the heads, if the variance is shared.
+    const Panels dlog_variance = is_per_datum(spec)            ? heads[1]
+                                 : is_learned_and_shared(spec) ? heads[own_head + 1]
+                                                               : Panels{};
+    if (spec.covariance == CovarianceType::full) {
+      full_covariance_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(of), own, x,
+                                       scale, B, L, D);
+    } else {
+      low_rank_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(of), own, x, scale, B,
+                                L, D, spec.rank);
+    }
+  } else if (is_per_datum(spec)) {
+    gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1],
+                                    static_cast<float>(spec.log_dispersion_min),
+                                    static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D);
+  } else {
+    gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
+  }
+}
+
+void draw(Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
+  const auto [spec, heads, shared, R, L, D] = of;
+  const LogDispersion log_variance = log_dispersion_of(of);
+  if (spec.covariance == CovarianceType::full) {
+    full_covariance_draw(out, heads[0], log_variance, heads[covariance_head(spec)], R, D, seed, first_row);
+  } else if (spec.covariance == CovarianceType::lowRank) {
+    low_rank_draw(out, heads[0], log_variance, heads[covariance_head(spec)], R, D, spec.rank, seed, first_row);
+  } else {
+    gaussian_draw(out, heads[0], log_variance, R, D, seed, first_row);
+  }
+}
+
+}  // namespace
+
+const LikelihoodKind GAUSSIAN_LIKELIHOOD{
+    .first_head = "mean",
+    .log_dispersion = "logVariance",
+    .dispersion_power = 2,
+    .keeps_dispersion_gradient = has_covariance,
+    .domain = [](const LikelihoodSpec&) { return Domain::real; },
+    .forward = forward,
+    .forward_backward = forward_backward,
+    .mean = nullptr,
+    .draw = draw,
+};
 
 }  // namespace aevb
 #endif

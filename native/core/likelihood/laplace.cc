@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/draws.h"
 #include "likelihood/gaussian.h"
+#include "likelihood/kind.h"
 
 #define AEVB_KERNEL_FILE "likelihood/laplace.cc"
 #include "math/foreach_target.h"
@@ -103,6 +105,39 @@ void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_
   AEVB_DISPATCH(laplace_datum_forward_backward)
   (loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D);
 }
+
+const LikelihoodKind LAPLACE_LIKELIHOOD{
+    .first_head = "mean",
+    .log_dispersion = "logScale",
+    .dispersion_power = 1,
+    .keeps_dispersion_gradient = [](const LikelihoodSpec&) { return true; },
+    .domain = [](const LikelihoodSpec&) { return Domain::real; },
+    .forward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
+          if (is_per_datum(of.spec)) {
+            laplace_datum_forward(loss, of.heads[0], of.heads[1], static_cast<float>(of.spec.log_dispersion_min),
+                                  static_cast<float>(of.spec.log_dispersion_max), x, of.B, of.L, of.D);
+          } else {
+            laplace_forward(loss, of.heads[0], of.shared, x, of.B, of.L, of.D);
+          }
+        },
+    .forward_backward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+          if (is_per_datum(of.spec)) {
+            laplace_datum_forward_backward(loss, of.heads[0], of.heads[1], of.heads[0], of.heads[1],
+                                           static_cast<float>(of.spec.log_dispersion_min),
+                                           static_cast<float>(of.spec.log_dispersion_max), x, scale, of.B, of.L, of.D);
+          } else {
+            const Panels dlog_scale = is_learned_and_shared(of.spec) ? of.heads[1] : Panels{};
+            laplace_forward_backward(loss, of.heads[0], dlog_scale, of.heads[0], of.shared, x, scale, of.B, of.L, of.D);
+          }
+        },
+    .mean = nullptr,
+    .draw =
+        [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
+          laplace_draw(out, of.heads[0], log_dispersion_of(of), of.B, of.D, seed, first_row);
+        },
+};
 
 }  // namespace aevb
 #endif

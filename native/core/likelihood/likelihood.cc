@@ -2,124 +2,49 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string>
 
-#include "likelihood/bernoulli.h"
-#include "likelihood/categorical.h"
-#include "likelihood/continuous_bernoulli.h"
-#include "likelihood/draws.h"
 #include "likelihood/full_covariance.h"
 #include "likelihood/gaussian.h"
+#include "likelihood/kind.h"
 #include "likelihood/laplace.h"
 #include "likelihood/low_rank.h"
-#include "likelihood/multinomial.h"
-#include "likelihood/poisson.h"
 
 namespace aevb {
 
 namespace {
 
-bool has_dispersion(const LikelihoodSpec& spec) {
-  return spec.type == LikelihoodType::gaussian || spec.type == LikelihoodType::laplace;
-}
+// In the order of the enum.
+constexpr const LikelihoodKind* KINDS[] = {
+    &BERNOULLI_LIKELIHOOD,   &CONTINUOUS_BERNOULLI_LIKELIHOOD, &GAUSSIAN_LIKELIHOOD, &LAPLACE_LIKELIHOOD,
+    &CATEGORICAL_LIKELIHOOD, &MULTINOMIAL_LIKELIHOOD,          &POISSON_LIKELIHOOD,
+};
+static_assert(std::size(KINDS) == std::size(names::of(LikelihoodType{})));
 
-bool is_learned_and_shared(const LikelihoodSpec& spec) {
-  return has_dispersion(spec) &&
-         (spec.dispersion == DispersionType::learned || spec.dispersion == DispersionType::perFeature);
-}
+const LikelihoodKind& row_of(const LikelihoodSpec& spec) { return *KINDS[static_cast<std::size_t>(spec.type)]; }
 
-bool is_per_datum(const LikelihoodSpec& spec) {
-  return has_dispersion(spec) && spec.dispersion == DispersionType::perDatum;
-}
+bool has_dispersion(const LikelihoodSpec& spec) { return row_of(spec).log_dispersion != nullptr; }
+bool has_shared_dispersion(const LikelihoodSpec& spec) { return has_dispersion(spec) && is_learned_and_shared(spec); }
+bool has_dispersion_head(const LikelihoodSpec& spec) { return has_dispersion(spec) && is_per_datum(spec); }
 
 bool has_covariance(const LikelihoodSpec& spec) {
   return spec.type == LikelihoodType::gaussian && spec.covariance != CovarianceType::diagonal;
 }
 
-// Where the covariance's own head stands.
-std::size_t covariance_head(const LikelihoodSpec& spec) { return is_per_datum(spec) ? 2 : 1; }
-
-// Each row's gradient of a shared log-dispersion is kept.
-bool keeps_dispersion_gradient(const LikelihoodSpec& spec) {
-  return spec.type == LikelihoodType::laplace || has_covariance(spec);
-}
-
-LogDispersion log_dispersion_of(const LikelihoodSpec& spec, const Panels* heads, const float* shared) {
-  const bool per_datum = is_per_datum(spec);
-  return {per_datum ? nullptr : shared, per_datum ? ConstPanels(heads[1]) : ConstPanels{}, spec.log_dispersion_min,
-          spec.log_dispersion_max};
-}
-
-void covariance_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  const LogDispersion log_variance = log_dispersion_of(spec, heads, shared);
-  const Panels own = heads[covariance_head(spec)];
-  if (spec.covariance == CovarianceType::full) {
-    full_covariance_forward(loss, heads[0], log_variance, own, x, B, L, D);
-  } else {
-    low_rank_forward(loss, heads[0], log_variance, own, x, B, L, D, spec.rank);
-  }
-}
-
-void covariance_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  const LogDispersion log_variance = log_dispersion_of(spec, heads, shared);
-  const Panels own = heads[covariance_head(spec)];
-  const Panels dlog_variance = is_per_datum(spec)            ? heads[1]
-                               : is_learned_and_shared(spec) ? heads[likelihood_panels(spec) - 1]
-                                                             : Panels{};
-  if (spec.covariance == CovarianceType::full) {
-    full_covariance_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_variance, own, x, scale, B, L,
-                                     D);
-  } else {
-    low_rank_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_variance, own, x, scale, B, L, D,
-                              spec.rank);
-  }
-}
-
 }  // namespace
 
 std::vector<const char*> likelihood_head_names(const LikelihoodSpec& spec) {
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-    case LikelihoodType::continuousBernoulli:
-    case LikelihoodType::categorical:
-    case LikelihoodType::multinomial:
-      return {"logits"};
-    case LikelihoodType::gaussian: {
-      std::vector<const char*> names{"mean"};
-      if (is_per_datum(spec)) names.push_back("logVariance");
-      if (spec.covariance == CovarianceType::full) names.push_back("regression");
-      if (spec.covariance == CovarianceType::lowRank) names.push_back("factor");
-      return names;
-    }
-    case LikelihoodType::laplace:
-      if (is_per_datum(spec)) return {"mean", "logScale"};
-      return {"mean"};
-    case LikelihoodType::poisson:
-      return {"logRate"};
-  }
-  return {};
+  std::vector<const char*> names{row_of(spec).first_head};
+  if (has_dispersion_head(spec)) names.push_back(row_of(spec).log_dispersion);
+  if (has_covariance(spec)) names.push_back(spec.covariance == CovarianceType::full ? "regression" : "factor");
+  return names;
 }
 
-Domain likelihood_domain(const LikelihoodSpec& spec) {
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-    case LikelihoodType::continuousBernoulli:
-      return Domain::unit;
-    case LikelihoodType::gaussian:
-    case LikelihoodType::laplace:
-      return Domain::real;
-    case LikelihoodType::categorical:
-      return spec.codes ? Domain::codes : Domain::oneHot;
-    case LikelihoodType::multinomial:
-    case LikelihoodType::poisson:
-      return Domain::counts;
-  }
-  return Domain::real;
-}
+Domain likelihood_domain(const LikelihoodSpec& spec) { return row_of(spec).domain(spec); }
 
 std::size_t likelihood_head_units(const LikelihoodSpec& spec, std::size_t head, std::size_t D) {
-  if (!has_covariance(spec) || head != covariance_head(spec)) return D;
+  if (!has_covariance(spec) || head + 1 != likelihood_head_names(spec).size()) return D;
   return spec.covariance == CovarianceType::full ? full_covariance_entries(D) : D * spec.rank;
 }
 
@@ -130,22 +55,24 @@ bool covariance_fits(const LikelihoodSpec& spec, std::size_t D) {
 }
 
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D) {
-  if (!is_learned_and_shared(spec)) return 0;
+  if (!has_shared_dispersion(spec)) return 0;
   return spec.dispersion == DispersionType::learned ? 1 : D;
 }
 
-const char* shared_log_dispersion_name(const LikelihoodSpec& spec) {
-  if (!is_learned_and_shared(spec)) return "";
-  return spec.type == LikelihoodType::laplace ? "likelihood.logScale" : "likelihood.logVariance";
+std::string shared_log_dispersion_name(const LikelihoodSpec& spec) {
+  if (!has_shared_dispersion(spec)) return {};
+  return std::string("likelihood.").append(row_of(spec).log_dispersion);
 }
+
+int dispersion_power(const LikelihoodSpec& spec) { return row_of(spec).dispersion_power; }
 
 bool has_fixed_dispersion(const LikelihoodSpec& spec) {
   return has_dispersion(spec) && spec.dispersion == DispersionType::fixed;
 }
 
 std::size_t likelihood_panels(const LikelihoodSpec& spec) {
-  const std::size_t heads = 1 + (is_per_datum(spec) ? 1 : 0) + (has_covariance(spec) ? 1 : 0);
-  return keeps_dispersion_gradient(spec) && is_learned_and_shared(spec) ? heads + 1 : heads;
+  const std::size_t heads = 1 + (has_dispersion_head(spec) ? 1 : 0) + (has_covariance(spec) ? 1 : 0);
+  return row_of(spec).keeps_dispersion_gradient(spec) && has_shared_dispersion(spec) ? heads + 1 : heads;
 }
 
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D) {
@@ -170,81 +97,12 @@ void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const
 
 void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                         ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  const auto min = static_cast<float>(spec.log_dispersion_min);
-  const auto max = static_cast<float>(spec.log_dispersion_max);
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-      bernoulli_forward(loss, heads[0], x, B, L, D);
-      break;
-    case LikelihoodType::continuousBernoulli:
-      continuous_bernoulli_forward(loss, heads[0], x, B, L, D);
-      break;
-    case LikelihoodType::gaussian:
-      if (has_covariance(spec)) {
-        covariance_forward(loss, spec, heads, shared, x, B, L, D);
-      } else if (is_per_datum(spec)) {
-        gaussian_datum_forward(loss, heads[0], heads[1], min, max, x, B, L, D);
-      } else {
-        gaussian_forward(loss, heads[0], shared, x, B, L, D);
-      }
-      break;
-    case LikelihoodType::laplace:
-      if (is_per_datum(spec)) {
-        laplace_datum_forward(loss, heads[0], heads[1], min, max, x, B, L, D);
-      } else {
-        laplace_forward(loss, heads[0], shared, x, B, L, D);
-      }
-      break;
-    case LikelihoodType::categorical:
-      categorical_forward(loss, heads[0], x, spec.classes.data(), spec.classes.size(), B, L);
-      break;
-    case LikelihoodType::multinomial:
-      multinomial_forward(loss, heads[0], x, B, L, D);
-      break;
-    case LikelihoodType::poisson:
-      poisson_forward(loss, heads[0], x, B, L, D);
-      break;
-  }
+  row_of(spec).forward(loss, {spec, heads, shared, B, L, D}, x);
 }
 
 void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                                  ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  const auto min = static_cast<float>(spec.log_dispersion_min);
-  const auto max = static_cast<float>(spec.log_dispersion_max);
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-      bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
-      break;
-    case LikelihoodType::continuousBernoulli:
-      continuous_bernoulli_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
-      break;
-    case LikelihoodType::gaussian:
-      if (has_covariance(spec)) {
-        covariance_forward_backward(loss, spec, heads, shared, x, scale, B, L, D);
-      } else if (is_per_datum(spec)) {
-        gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1], min, max, x, scale, B, L, D);
-      } else {
-        gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
-      }
-      break;
-    case LikelihoodType::laplace:
-      if (is_per_datum(spec)) {
-        laplace_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1], min, max, x, scale, B, L, D);
-      } else {
-        const Panels dlog_scale = is_learned_and_shared(spec) ? heads[1] : Panels{};
-        laplace_forward_backward(loss, heads[0], dlog_scale, heads[0], shared, x, scale, B, L, D);
-      }
-      break;
-    case LikelihoodType::categorical:
-      categorical_forward_backward(loss, heads[0], heads[0], x, spec.classes.data(), spec.classes.size(), scale, B, L);
-      break;
-    case LikelihoodType::multinomial:
-      multinomial_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
-      break;
-    case LikelihoodType::poisson:
-      poisson_forward_backward(loss, heads[0], heads[0], x, scale, B, L, D);
-      break;
-  }
+  row_of(spec).forward_backward(loss, {spec, heads, shared, B, L, D}, x, scale);
 }
 
 namespace {
@@ -266,8 +124,9 @@ void weighted_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
 
 }  // namespace
 
-void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
-                                    ConstPanels last, float scale, const float* weight, std::size_t R, std::size_t D) {
+void shared_log_dispersion_backward(float* dlog_dispersion, const LikelihoodSpec& spec, const float* raw,
+                                    const float* shared, ConstPanels last, float scale, const float* weight,
+                                    std::size_t R, std::size_t D) {
   const auto derivative = [&](float value) {
     return soft_bound_derivative(value, spec.log_dispersion_min, spec.log_dispersion_max);
   };
@@ -280,7 +139,7 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
     const std::size_t cols = std::min({D - first, last.width - in_panel, std::size(part)});
     ConstPanels view = last.from_panel(first / last.width);
     view.data += in_panel;
-    if (keeps_dispersion_gradient(spec)) {
+    if (row_of(spec).keeps_dispersion_gradient(spec)) {
       laplace_log_scale_backward(part, view, R, cols);
     } else if (scale == 0.0f) {
       std::fill_n(part, cols, 0.0f);  // the kernel would divide by it
@@ -293,69 +152,21 @@ void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, con
       if (one) {
         total += part[i];
       } else {
-        draw[first + i] = static_cast<float>(part[i] * derivative(raw[first + i]));
+        dlog_dispersion[first + i] = static_cast<float>(part[i] * derivative(raw[first + i]));
       }
     }
     first += cols;
   }
-  if (one) draw[0] = static_cast<float>(total * derivative(raw[0]));
+  if (one) dlog_dispersion[0] = static_cast<float>(total * derivative(raw[0]));
 }
 
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D) {
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-      bernoulli_mean(heads[0], heads[0], B, D);
-      break;
-    case LikelihoodType::continuousBernoulli:
-      continuous_bernoulli_mean(heads[0], heads[0], B, D);
-      break;
-    case LikelihoodType::categorical:
-      categorical_mean(heads[0], heads[0], spec.classes.data(), spec.classes.size(), B);
-      break;
-    case LikelihoodType::multinomial:
-      categorical_mean(heads[0], heads[0], &D, 1, B);
-      break;
-    case LikelihoodType::poisson:
-      poisson_mean(heads[0], heads[0], B, D);
-      break;
-    case LikelihoodType::gaussian:
-    case LikelihoodType::laplace:
-      break;  // the first head is the mean already
-  }
+  if (row_of(spec).mean != nullptr) row_of(spec).mean({spec, heads, nullptr, B, 1, D});
 }
 
 void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                      const double* trials, std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
-  const LogDispersion log_dispersion = log_dispersion_of(spec, heads, shared);
-  switch (spec.type) {
-    case LikelihoodType::bernoulli:
-      bernoulli_draw(out, heads[0], R, D, seed, first_row);
-      break;
-    case LikelihoodType::continuousBernoulli:
-      continuous_bernoulli_draw(out, heads[0], R, D, seed, first_row);
-      break;
-    case LikelihoodType::gaussian:
-      if (spec.covariance == CovarianceType::full) {
-        full_covariance_draw(out, heads[0], log_dispersion, heads[covariance_head(spec)], R, D, seed, first_row);
-      } else if (spec.covariance == CovarianceType::lowRank) {
-        low_rank_draw(out, heads[0], log_dispersion, heads[covariance_head(spec)], R, D, spec.rank, seed, first_row);
-      } else {
-        gaussian_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
-      }
-      break;
-    case LikelihoodType::laplace:
-      laplace_draw(out, heads[0], log_dispersion, R, D, seed, first_row);
-      break;
-    case LikelihoodType::categorical:
-      categorical_draw(out, heads[0], spec.classes.data(), spec.classes.size(), R, seed, first_row);
-      break;
-    case LikelihoodType::multinomial:
-      multinomial_draw(out, heads[0], trials, static_cast<double>(spec.trials), R, D, seed, first_row);
-      break;
-    case LikelihoodType::poisson:
-      poisson_draw(out, heads[0], R, D, seed, first_row);
-      break;
-  }
+  row_of(spec).draw(out, {spec, heads, shared, R, 1, D}, trials, seed, first_row);
 }
 
 }  // namespace aevb

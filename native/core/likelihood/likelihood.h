@@ -1,11 +1,12 @@
-// The registry of likelihoods: which heads the decoder ends in, and the loss of whole rows. A new likelihood is a file
-// pair beside this one and a case in each function here.
+// The registry of likelihoods: which heads the decoder ends in, and the loss of whole rows. A new likelihood is a
+// file pair beside this one, with its row (kind.h), and that row among KINDS.
 //
 // B data, L draws of each, D features. heads[i] is the raw output [B L, likelihood_head_units] of the i-th head.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "spec/spec.h"
@@ -29,7 +30,10 @@ Domain likelihood_domain(const LikelihoodSpec& spec);
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
 // What they are called: "likelihood.logVariance", "likelihood.logScale". Empty where there are none.
-const char* shared_log_dispersion_name(const LikelihoodSpec& spec);
+std::string shared_log_dispersion_name(const LikelihoodSpec& spec);
+
+// By what power of the data's unit the dispersion is measured: a variance 2, a scale 1; 0 without one.
+int dispersion_power(const LikelihoodSpec& spec);
 
 // Whether the dispersion is a constant, which spec.fixed_dispersion says in the data's units.
 bool has_fixed_dispersion(const LikelihoodSpec& spec);
@@ -53,10 +57,11 @@ void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const
                                  ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D);
 
 // The gradient of the raw shared log-dispersions, from what likelihood_forward_backward has left in the last of its
-// panels over R rows: the mean's gradient, or that of the log-scale; overwrites draw. weight[R]: what each row of that
+// panels over R rows: the mean's gradient, or that of the log-scale; overwrites. weight[R]: what each row of that
 // has been multiplied with since, or null.
-void shared_log_dispersion_backward(float* draw, const LikelihoodSpec& spec, const float* raw, const float* shared,
-                                    ConstPanels last, float scale, const float* weight, std::size_t R, std::size_t D);
+void shared_log_dispersion_backward(float* dlog_dispersion, const LikelihoodSpec& spec, const float* raw,
+                                    const float* shared, ConstPanels last, float scale, const float* weight,
+                                    std::size_t R, std::size_t D);
 
 // heads[0][B, D] becomes the mean of p(x|z): of a multinomial, that of one trial.
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D);

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/categorical.h"
+#include "likelihood/draws.h"
+#include "likelihood/kind.h"
 #include "math/log_factorial.h"
 
 #define AEVB_KERNEL_FILE "likelihood/multinomial.cc"
@@ -143,6 +146,26 @@ void multinomial_forward_backward(double* loss, Panels dlogits, ConstPanels logi
                                   std::size_t B, std::size_t L, std::size_t D) {
   AEVB_DISPATCH(multinomial_forward_backward)(loss, dlogits, logits, x, scale, B, L, D);
 }
+
+const LikelihoodKind MULTINOMIAL_LIKELIHOOD{
+    .first_head = "logits",
+    .log_dispersion = nullptr,
+    .dispersion_power = 0,
+    .keeps_dispersion_gradient = never,
+    .domain = [](const LikelihoodSpec&) { return Domain::counts; },
+    .forward = [](double* loss, const LikelihoodHeads& of,
+                  ConstPanels x) { multinomial_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
+    .forward_backward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+          multinomial_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
+        },
+    // The mean of one trial: the probabilities.
+    .mean = [](const LikelihoodHeads& of) { categorical_mean(of.heads[0], of.heads[0], &of.D, 1, of.B); },
+    .draw =
+        [](Panels out, const LikelihoodHeads& of, const double* trials, std::uint64_t seed, std::uint32_t first_row) {
+          multinomial_draw(out, of.heads[0], trials, static_cast<double>(of.spec.trials), of.B, of.D, seed, first_row);
+        },
+};
 
 }  // namespace aevb
 #endif

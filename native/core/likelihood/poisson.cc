@@ -3,6 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "likelihood/draws.h"
+#include "likelihood/kind.h"
+
 #define AEVB_KERNEL_FILE "likelihood/poisson.cc"
 #include "math/foreach_target.h"
 #include "math/simd.h"
@@ -68,6 +71,23 @@ void poisson_forward_backward(double* loss, Panels dlog_rate, ConstPanels log_ra
 void poisson_mean(Panels mean, ConstPanels log_rate, std::size_t B, std::size_t D) {
   AEVB_DISPATCH(poisson_mean)(mean, log_rate, B, D);
 }
+
+const LikelihoodKind POISSON_LIKELIHOOD{
+    .first_head = "logRate",
+    .log_dispersion = nullptr,
+    .dispersion_power = 0,
+    .keeps_dispersion_gradient = never,
+    .domain = [](const LikelihoodSpec&) { return Domain::counts; },
+    .forward = [](double* loss, const LikelihoodHeads& of,
+                  ConstPanels x) { poisson_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
+    .forward_backward =
+        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
+          poisson_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
+        },
+    .mean = [](const LikelihoodHeads& of) { poisson_mean(of.heads[0], of.heads[0], of.B, of.D); },
+    .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
+               std::uint32_t first_row) { poisson_draw(out, of.heads[0], of.B, of.D, seed, first_row); },
+};
 
 }  // namespace aevb
 #endif

@@ -101,7 +101,7 @@ void refresh_likelihood(const Model& model, Workspace& workspace) {
                              model.spec().input);
   // A constant is in the data's units.
   if (!model.scales_target() || !has_fixed_dispersion(model.spec().likelihood)) return;
-  const float times = model.spec().likelihood.type == LikelihoodType::gaussian ? 2.0f : 1.0f;
+  const auto times = static_cast<float>(dispersion_power(model.spec().likelihood));
   for (std::size_t d = 0; d < model.spec().input; ++d) {
     workspace.shared_log_dispersion[d] -= times * std::log(model.factor()[d]);
   }

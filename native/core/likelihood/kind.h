@@ -1,0 +1,56 @@
+// What the registry (likelihood.h) knows of each kind of likelihood: one row, which stands in the kind's own file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "likelihood/log_dispersion.h"
+#include "spec/spec.h"
+#include "tensor/panels.h"
+
+namespace aevb {
+
+// The decoder's heads for B data with L draws of each: see likelihood.h.
+struct LikelihoodHeads {
+  const LikelihoodSpec& spec;
+  const Panels* heads;
+  const float* shared;  // bounded log-dispersions [D]
+  std::size_t B, L, D;
+};
+
+struct LikelihoodKind {
+  const char* first_head;
+  // The name of the log-dispersion that the likelihood has beside its first head, or null.
+  const char* log_dispersion;
+  // By what power of the data's unit the dispersion is measured: a variance 2, a scale 1.
+  int dispersion_power;
+  // Whether each row's gradient of a shared log-dispersion is kept in panels of its own.
+  bool (*keeps_dispersion_gradient)(const LikelihoodSpec& spec);
+  Domain (*domain)(const LikelihoodSpec& spec);
+  void (*forward)(double* loss, const LikelihoodHeads& of, ConstPanels x);
+  void (*forward_backward)(double* loss, const LikelihoodHeads& of, ConstPanels x, float scale);
+  // The first head becomes the mean; null if it is that already.
+  void (*mean)(const LikelihoodHeads& of);
+  void (*draw)(Panels out, const LikelihoodHeads& of, const double* trials, std::uint64_t seed,
+               std::uint32_t first_row);
+};
+
+extern const LikelihoodKind BERNOULLI_LIKELIHOOD, CONTINUOUS_BERNOULLI_LIKELIHOOD, GAUSSIAN_LIKELIHOOD,
+    LAPLACE_LIKELIHOOD, CATEGORICAL_LIKELIHOOD, MULTINOMIAL_LIKELIHOOD, POISSON_LIKELIHOOD;
+
+// --- what kinds with a dispersion share ---
+
+inline bool is_per_datum(const LikelihoodSpec& spec) { return spec.dispersion == DispersionType::perDatum; }
+inline bool is_learned_and_shared(const LikelihoodSpec& spec) {
+  return spec.dispersion == DispersionType::learned || spec.dispersion == DispersionType::perFeature;
+}
+inline bool never(const LikelihoodSpec&) { return false; }
+
+// Where the log-dispersion of a kind that has one is to be read.
+inline LogDispersion log_dispersion_of(const LikelihoodHeads& of) {
+  const bool per_datum = is_per_datum(of.spec);
+  return {per_datum ? nullptr : of.shared, per_datum ? ConstPanels(of.heads[1]) : ConstPanels{},
+          of.spec.log_dispersion_min, of.spec.log_dispersion_max};
+}
+
+}  // namespace aevb
