@@ -39,3 +39,31 @@ export function flopOf(vae) {
   }
   return flop
 }
+
+/**
+ * A convolutional model: blocks of convolution 3 wide, batch normalisation, ReLU and max pooling, mirrored with nearest
+ * upsampling. Its FLOP are counted as if upsampled images were computed in full.
+ */
+function convolutionalModel({ input, channels, latent = 16 }) {
+  const block = { type: 'conv', kernel: 3, padding: 'same', norm: 'batch', pool: 2 }
+  const dimensions = input.length - 1
+  let [from, ...spatial] = input
+  let products = 0
+  for (const to of channels) {
+    products += spatial.reduce((count, size) => count * size) * 3 ** dimensions * from * to
+    spatial = spatial.map((size) => size / 2)
+    from = to
+  }
+  const flat = spatial.reduce((count, size) => count * size, from)
+  return {
+    config: { input, encoder: channels.map((each) => ({ ...block, channels: each })), latent, decoder: 'mirror' },
+    encodeFlop: 2 * (products + 2 * latent * flat),
+    // Forward, and twice that back. The decoder's convolutions are the encoder's, from output to input.
+    trainFlop: 3 * 2 * (2 * products + 3 * latent * flat),
+  }
+}
+
+export const convolutional = {
+  images: convolutionalModel({ input: [1, 32, 32], channels: [16, 32, 64, 128] }),
+  volumes: convolutionalModel({ input: [1, 16, 16, 16], channels: [8, 16, 32] }),
+}

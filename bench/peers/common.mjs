@@ -7,9 +7,18 @@ import { parseArgs } from 'node:util'
 export function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { threads: { type: 'string', default: '1' }, repeats: { type: 'string', default: '5' } },
+    options: {
+      model: { type: 'string', default: 'reference' },
+      threads: { type: 'string', default: '1' },
+      repeats: { type: 'string', default: '5' },
+    },
   })
-  return { folder: positionals[0], threads: Number(values.threads), repeats: Number(values.repeats) }
+  return {
+    folder: positionals[0],
+    model: values.model,
+    threads: Number(values.threads),
+    repeats: Number(values.repeats),
+  }
 }
 
 /** MNIST's training images, [60000, 784], as bytes. */

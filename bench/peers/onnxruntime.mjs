@@ -1,7 +1,9 @@
 // Latency of encoding one row with onnxruntime-node: the median of many calls, with the options that are best for so
 // small a model: one thread, nothing in parallel.
 //
-//   node bench/peers/onnxruntime.mjs [--threads 1] [--repeats 5]        after setup.sh, which makes encoder.onnx
+//   node bench/peers/onnxruntime.mjs [--model reference|images] [--threads 1] [--repeats 5]
+//
+// setup.sh makes the files encoder.onnx and encoder-images.onnx that it reads.
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -9,22 +11,28 @@ import ort from 'onnxruntime-node'
 import { options, report } from './common.mjs'
 
 const CALLS = 1000
+const MODELS = {
+  reference: { file: 'encoder.onnx', shape: [784], latent: 10 },
+  images: { file: 'encoder-images.onnx', shape: [1, 32, 32], latent: 16 },
+}
 
-const { threads, repeats } = options()
-const session = await ort.InferenceSession.create(fileURLToPath(new URL('encoder.onnx', import.meta.url)), {
+const { model, threads, repeats } = options()
+const { file, shape, latent: units } = MODELS[model]
+const session = await ort.InferenceSession.create(fileURLToPath(new URL(file, import.meta.url)), {
   executionProviders: ['cpu'],
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
 })
-const row = new Float32Array(784).fill(0.5)
+const row = new Float32Array(shape.reduce((n, size) => n * size)).fill(0.5)
 
 /** Seconds of one call, from numbers in an array to numbers in an array. */
 async function encode() {
   const begin = performance.now()
-  const { latent } = await session.run({ x: new ort.Tensor('float32', row, [1, 784]) })
-  if (latent.data.length !== 20) throw new Error(`expected 20 numbers but received ${latent.data.length}`)
+  const { latent } = await session.run({ x: new ort.Tensor('float32', row, [1, ...shape]) })
+  if (latent.data.length !== 2 * units)
+    throw new Error(`expected ${2 * units} numbers but received ${latent.data.length}`)
   return (performance.now() - begin) / 1000
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets the peers up: a virtual environment in DIR (default: .venv beside this file) from requirements.txt, the packages
-# of package.json in node_modules, and encoder.onnx. What follows DIR goes to pip.
+# of package.json in node_modules, and two encoders as ONNX. What follows DIR goes to pip.
 #
 #   bash bench/peers/setup.sh [DIR] [options of pip install ...]
 #
@@ -14,4 +14,5 @@ venv="${1:-$here/.venv}"
 # Scripts of packages are left out: onnxruntime's fetches what only a GPU needs.
 npm ci --prefix "$here" --ignore-scripts
 "$venv/bin/python" "$here/onnx_encoder.py" "$here/encoder.onnx"
+"$venv/bin/python" "$here/onnx_encoder.py" "$here/encoder-images.onnx" images
 echo "the peers are ready: AEVB_PEERS=$venv npm run bench -- --peers"

@@ -1,31 +1,43 @@
 // How long one row takes to encode or decode: the median of many calls one after another.
 
 import { VAE } from '../lib/aevb.mjs'
-import { digits } from '../lib/data.mjs'
 import { measureRepeats } from '../lib/measure.mjs'
-import { reference } from '../lib/models.mjs'
+import { convolutional, reference } from '../lib/models.mjs'
 import { median } from '../lib/statistics.mjs'
 
 const CALLS = 1000
 
-export const title = 'latency of one row, reference model'
+const MODELS = { reference, images: convolutional.images }
+
+export const title = 'latency of one row, reference model and convolutional encoder'
 
 export function cases({ quick }) {
   const calls = ['encode', 'encodeSync', 'decode', 'decodeSync'].filter((method) => method in VAE.prototype)
-  return calls.map((method) => ({ label: method, method, threads: 1, repeats: quick ? 3 : 10, per: 'call' }))
+  const one = (method, model) => ({
+    label: model === 'reference' ? method : `${method}, ${model}`,
+    method,
+    model,
+    threads: 1,
+    repeats: quick ? 3 : 10,
+    per: 'call',
+  })
+  return [...calls.map((method) => one(method, 'reference')), one('encode', 'images'), one('encodeSync', 'images')]
 }
 
-export async function measure({ method, threads, repeats }) {
-  const vae = new VAE(reference.config)
-  const { mean } = await vae.encode(await digits(1))
+export async function measure({ method, model, threads, repeats }) {
+  const { config, encodeFlop, decodeFlop, encodeBytes, decodeBytes } = MODELS[model]
+  const vae = new VAE(config)
+  const encodes = method.startsWith('encode')
   // What a server has in its hands: numbers that have just come in, in a fresh array.
-  const input = method.startsWith('encode') ? new Float32Array(784).fill(0.5) : mean.data
+  const input = new Float32Array(encodes ? [config.input].flat().reduce((n, size) => n * size) : config.latent).fill(
+    0.5,
+  )
   const isPromise = !method.endsWith('Sync')
   return measureRepeats({
     threads,
     repeats,
-    flop: method.startsWith('encode') ? reference.encodeFlop : reference.decodeFlop,
-    bytes: method.startsWith('encode') ? reference.encodeBytes(1, 4) : reference.decodeBytes(1),
+    flop: encodes ? encodeFlop : decodeFlop,
+    bytes: encodes ? encodeBytes?.(1, 4) : decodeBytes?.(1),
     once: async () => {
       const seconds = new Float64Array(CALLS)
       for (let i = 0; i < CALLS; ++i) {
@@ -39,7 +51,8 @@ export async function measure({ method, threads, repeats }) {
   })
 }
 
-export function peers({ method, threads, repeats }) {
+export function peers({ method, model, threads, repeats }) {
   if (!method.startsWith('encode')) return []
-  return [{ name: 'onnxruntime-node', script: 'onnxruntime.mjs', args: ['--threads', threads, '--repeats', repeats] }]
+  const args = ['--model', model, '--threads', threads, '--repeats', repeats]
+  return [{ name: 'onnxruntime-node', script: 'onnxruntime.mjs', args }]
 }
