@@ -31,14 +31,20 @@ std::vector<std::size_t> shape_of(const Shape& shape, std::size_t dimensions) {
 }
 
 void list_layers(Napi::Env env, Napi::Array list, const char* part, const Network& network, std::size_t dimensions) {
-  for (const Node& node : network.nodes()) {
+  const auto add = [&](const FusedLayer& layer) {
     Napi::Object object = Napi::Object::New(env);
-    object.Set("name", Napi::String::New(env, node.name.empty() ? part : node.name));
-    object.Set("type", Napi::String::New(env, std::string(name_of(node.layer->type()))));
-    object.Set("input", sizes(env, shape_of(network.values()[node.inputs[0]].shape, dimensions)));
-    object.Set("output", sizes(env, shape_of(network.values()[node.output].shape, dimensions)));
-    object.Set("operations", Napi::Number::New(env, node.layer->operations()));
+    object.Set("name", Napi::String::New(env, layer.name.empty() ? part : layer.name));
+    object.Set("type", Napi::String::New(env, std::string(name_of(layer.type))));
+    object.Set("input", sizes(env, shape_of(layer.input, dimensions)));
+    object.Set("output", sizes(env, shape_of(layer.output, dimensions)));
+    object.Set("operations", Napi::Number::New(env, layer.operations));
     list.Set(list.Length(), object);
+  };
+  for (const Node& node : network.nodes()) {
+    const Shape& last = network.values()[node.output].shape;
+    add({node.name, node.layer->type(), network.values()[node.inputs[0]].shape,
+         node.fused.empty() ? last : node.fused.front().input, node.layer->operations()});
+    for (const FusedLayer& fused : node.fused) add(fused);
   }
 }
 

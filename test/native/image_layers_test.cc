@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -112,7 +114,9 @@ std::vector<Case> cases() {
       all.push_back({"batch_norm_" + std::to_string(shape.channels) + (relu ? "_relu" : ""),
                      shape,
                      rows,
-                     [=] { return std::make_unique<BatchNormLayer>(shape, 0.1, 1e-5, relu, true); },
+                     [=] {
+                       return std::make_unique<BatchNormLayer>(shape, 0.1, 1e-5, NormFusion{relu, {}}, true);
+                     },
                      {"weight", "bias"},
                      [=](const Vector& x, const std::vector<Vector>& t) {
                        Vector y = reference::batch_norm(x, rows, shape, t[0], t[1], 1e-5);
@@ -120,6 +124,31 @@ std::vector<Case> cases() {
                        return y;
                      }});
     }
+  }
+  const auto pooled_norm = [&](Shape shape, std::size_t rows, std::size_t dimensions, bool relu) {
+    const LayerSpec spec = window_spec(LayerType::maxPool, dimensions, 2, 2);
+    const PoolingPlan plan = pooling_plan(shape, spec);
+    all.push_back(
+        {"batch_norm_pool_" + std::to_string(dimensions) + "_" + std::to_string(shape.channels) + (relu ? "_relu" : ""),
+         shape,
+         rows,
+         [=] {
+           return std::make_unique<BatchNormLayer>(shape, 0.1, 1e-5, NormFusion{relu, plan}, true);
+         },
+         {"weight", "bias"},
+         [=](const Vector& x, const std::vector<Vector>& t) {
+           Vector y = reference::batch_norm(x, rows, shape, t[0], t[1], 1e-5);
+           for (double& value : y) value = relu && value < 0.0 ? 0.0 : value;
+           return reference::pool(y, rows, shape, plan.output, spec);
+         }});
+  };
+  for (const bool relu : {false, true}) {
+    pooled_norm({1, 1, 2, 2}, 37, 2, relu);
+    pooled_norm({16, 1, 4, 6}, 9, 2, relu);
+    pooled_norm({50, 1, 2, 4}, 35, 2, relu);
+    pooled_norm({17, 1, 1, 6}, 33, 1, relu);
+    pooled_norm({3, 2, 4, 2}, 34, 3, relu);
+    pooled_norm({8, 4, 2, 2}, 3, 3, relu);
   }
   const auto row_norm = [&](const std::string& name, Shape shape, std::size_t rows, std::size_t groups) {
     LayerSpec spec;
@@ -206,7 +235,8 @@ TEST_P(ImageLayers, AreTheirPlainTwinsForwardAndBack) {
     Vector x = random.floats(c.rows * c.input.elements(), -2.0, 2.0);
     std::vector<Vector> tensors;
     for (const std::string& name : c.tensors) {
-      tensors.push_back(random.floats(run.elements(name), 0.5, 1.5));
+      // A negative weight turns the order of the numbers round.
+      tensors.push_back(random.floats(run.elements(name), -1.5, 1.5));
       run.set(name, tensors.back());
     }
     const Vector expected = c.plain(x, tensors);
@@ -265,10 +295,65 @@ TEST_P(ImageLayers, HaveTheSameBitsHoweverTasksAreDone) {
   }
 }
 
+// The largest normalised number is that of the largest or smallest input, rounded the same way.
+TEST_P(ImageLayers, ANormFusedWithItsPoolHasTheBitsOfBoth) {
+  const Shape shape{19, 1, 6, 4};
+  const PoolingPlan plan = pooling_plan(shape, window_spec(LayerType::maxPool, 2, 2, 2));
+  for (const bool relu : {false, true}) {
+    for (const bool training : {false, true}) {
+      Random random(8);
+      BatchNormLayer fused(shape, 0.1, 1e-5, {relu, plan}, true), alone(shape, 0.1, 1e-5, {relu, {}}, true);
+      PoolingLayer pool(shape, window_spec(LayerType::maxPool, 2, 2, 2), true);
+      LayerRun fused_run(fused, shape, 40, 32, 7), alone_run(alone, shape, 40, 32, 7), pool_run(pool, shape, 40, 32, 7);
+      for (const char* name : {"weight", "bias", "running_mean"}) {
+        const Vector values = random.floats(19, -1.0, 1.0);
+        fused_run.set(name, values);
+        alone_run.set(name, values);
+      }
+      for (LayerRun* run : {&fused_run, &alone_run}) {
+        run->set("running_var", Vector(19, 1.5));
+        run->pass().training = training;
+      }
+      const Vector x = random.floats(40 * shape.elements(), -2.0, 2.0);
+      EXPECT_EQ(fused_run.forward(x), pool_run.forward(alone_run.forward(x)));
+      const Vector dout = random.floats(40 * plan.output.elements(), -1.0, 1.0);
+      EXPECT_TRUE(test::is_near(fused_run.backward(dout), alone_run.backward(pool_run.backward(dout)), {1e-5, 1e-6}));
+    }
+  }
+}
+
+TEST_P(ImageLayers, MaxPoolingKeepsNaNWhereverInTheWindowItIs) {
+  constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
+  for (const std::size_t kernel : {2u, 3u}) {
+    const Shape shape{5, 1, kernel, kernel};
+    const LayerSpec spec = window_spec(LayerType::maxPool, 2, kernel, kernel);
+    PoolingLayer pool(shape, spec, true);
+    for (std::size_t place = 0; place < kernel * kernel; ++place) {
+      Vector x(shape.elements(), 1.0);
+      x[2 * kernel * kernel + place] = NOT_A_NUMBER;
+      LayerRun pool_run(pool, shape, 1, 1);
+      const Vector out = pool_run.forward(x);
+      for (std::size_t c = 0; c < 5; ++c) EXPECT_EQ(std::isnan(out[c]), c == 2) << place;
+    }
+  }
+  const Shape shape{5, 1, 2, 2};
+  BatchNormLayer norm(shape, 0.1, 1e-5, {true, pooling_plan(shape, window_spec(LayerType::maxPool, 2, 2, 2))}, true);
+  for (std::size_t place = 0; place < 4; ++place) {
+    Vector x(shape.elements(), 1.0);
+    x[2 * 4 + place] = NOT_A_NUMBER;
+    LayerRun run(norm, shape, 1, 1);
+    run.pass().training = false;
+    run.set("running_var", Vector(5, 1.0));
+    run.set("weight", {1.0, -1.0, -1.0, 1.0, 1.0});
+    const Vector out = run.forward(x);
+    for (std::size_t c = 0; c < 5; ++c) EXPECT_EQ(std::isnan(out[c]), c == 2) << place;
+  }
+}
+
 TEST_P(ImageLayers, BatchNormFollowsTheBatchInStepsThatAreTaken) {
   const Shape shape{5, 1, 3, 4};
   Random random(5);
-  BatchNormLayer layer(shape, 0.3, 1e-5, false, true);
+  BatchNormLayer layer(shape, 0.3, 1e-5, NormFusion{}, true);
   LayerRun run(layer, shape, 40, 32);
   for (const char* name : {"weight", "running_var"}) run.set(name, Vector(5, 1.0));
   for (const char* name : {"bias", "running_mean"}) run.set(name, Vector(5, 0.0));
@@ -303,7 +388,7 @@ TEST_P(ImageLayers, BatchNormFollowsTheBatchInStepsThatAreTaken) {
 TEST_P(ImageLayers, BatchNormKnowsTheVarianceOfNumbersFarFromZero) {
   const Shape shape{3, 1, 4, 4};
   Random random(6);
-  BatchNormLayer layer(shape, 1.0, 1e-5, false, true);
+  BatchNormLayer layer(shape, 1.0, 1e-5, NormFusion{}, true);
   LayerRun run(layer, shape, 64, 32);
   run.set("weight", Vector(3, 1.0));
   Vector x = random.floats(64 * shape.elements(), 10000.0, 10002.0);
@@ -315,7 +400,7 @@ TEST_P(ImageLayers, BatchNormKnowsTheVarianceOfNumbersFarFromZero) {
 }
 
 TEST(BatchNormLayer, RefusesASingleValueOfAChannel) {
-  BatchNormLayer layer({4}, 0.1, 1e-5, false, true);
+  BatchNormLayer layer({4}, 0.1, 1e-5, NormFusion{}, true);
   LayerRun run(layer, {4}, 1, 1);
   EXPECT_THROW(run.forward(Vector(4, 1.0)), std::invalid_argument);
 }

@@ -16,6 +16,7 @@ enum Buffer : std::size_t {
   STATISTICS,  // of the batch, and what follows from the gradient: STATISTIC rows of channels
   RUNNING,     // of each task: scale of the running statistics
   PARTS,       // of each task; only in passes that go back
+  CHOSEN,      // what a pooling has chosen, for each of its windows; only in passes that go back
 };
 
 enum Statistic : std::size_t {
@@ -33,11 +34,18 @@ enum Statistic : std::size_t {
 
 }  // namespace
 
-BatchNormLayer::BatchNormLayer(const Shape& input, double momentum, double epsilon, bool relu, bool input_gradient)
+bool can_fuse_pool(const PoolingPlan& plan) {
+  const Extent& kernel = plan.kernel;
+  const bool halves = kernel.width == 2 && kernel.height <= 2 && kernel.depth <= kernel.height;
+  return plan.covers && halves;
+}
+
+BatchNormLayer::BatchNormLayer(const Shape& input, double momentum, double epsilon, const NormFusion& fusion,
+                               bool input_gradient)
     : shape_(input),
       momentum_(momentum),
       epsilon_(epsilon),
-      relu_(relu),
+      fusion_(fusion),
       input_gradient_(input_gradient),
       channels_(cache_lines(input.channels)) {}
 
@@ -60,8 +68,16 @@ std::size_t BatchNormLayer::part_floats() const { return cache_lines(2 * (1 + 3 
 
 std::vector<std::size_t> BatchNormLayer::buffers(const Capacity& capacity) const {
   std::vector<std::size_t> all{STATISTICS_COUNT * channels_, capacity.tasks * channels_};
-  if (capacity.gradients) all.push_back(capacity.tasks * part_floats());
+  if (!capacity.gradients) return all;
+  all.push_back(capacity.tasks * part_floats());
+  if (fusion_.pool) all.push_back(matrix_floats(capacity.rows * fusion_.pool->output.positions(), shape_.channels));
   return all;
+}
+
+Panels BatchNormLayer::chosen(const LayerPass& pass) const {
+  if (!fusion_.pool || !pass.training) return {};
+  // In panels like the output's, which has as many rows.
+  return {pass.buffers[CHOSEN], pass.output->out.stride, pass.output->out.width};
 }
 
 BatchNormLayer::Part BatchNormLayer::part(const LayerPass& pass, std::size_t task) const {
@@ -70,36 +86,52 @@ BatchNormLayer::Part BatchNormLayer::part(const LayerPass& pass, std::size_t tas
   return {memory, memory + 1, memory + 1 + channels_, memory + 1 + 2 * channels_};
 }
 
-BatchNormLayer::Normal BatchNormLayer::normal(const LayerPass& pass, Rows rows) const {
+ChannelNormal BatchNormLayer::normal(const LayerPass& pass, Rows rows) const {
   const float* bias = pass.parameters + bias_offset_;
   const float* statistics = pass.buffers[STATISTICS];
-  if (pass.training) return {statistics + MEAN * channels_, statistics + SCALE * channels_, bias};
+  if (pass.training) return {statistics + MEAN * channels_, statistics + SCALE * channels_, bias, fusion_.relu};
   float* scale = pass.buffers[RUNNING] + rows.task * channels_;
   for (std::size_t c = 0; c < shape_.channels; ++c) {
     const double variance = static_cast<double>(pass.parameters[variance_offset_ + c]);
     scale[c] =
         static_cast<float>(static_cast<double>(pass.parameters[weight_offset_ + c]) / std::sqrt(variance + epsilon_));
   }
-  return {pass.parameters + mean_offset_, scale, bias};
+  return {pass.parameters + mean_offset_, scale, bias, fusion_.relu};
 }
 
 void BatchNormLayer::forward(const LayerPass& pass, Rows rows) const {
   const std::size_t P = shape_.positions(), first = rows.first * P;
-  const auto [mean, scale, bias] = normal(pass, rows);
-  normalize(pass.output->out.from_row(first), pass.input[0]->out.from_row(first), mean, scale, bias, relu_,
-            rows.count * P, shape_.channels);
+  const ChannelNormal normal = this->normal(pass, rows);
+  const Panels x = pass.input[0]->out;
+  if (!fusion_.pool) {
+    return normalize(pass.output->out.from_row(first), x.from_row(first), normal.mean, normal.scale, normal.bias,
+                     normal.relu, rows.count * P, shape_.channels);
+  }
+  const Panels chosen = this->chosen(pass);
+  const std::size_t windows = fusion_.pool->output.positions();
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    const Panels kept = chosen.data == nullptr ? chosen : chosen.from_row(row * windows);
+    normalize_pool(pass.output->out.from_row(row * windows), kept, x.from_row(row * P), normal, *fusion_.pool);
+  }
 }
 
 void BatchNormLayer::backward(const LayerPass& pass, Rows rows) const {
   if (!input_gradient_) return;
   const std::size_t P = shape_.positions(), first = rows.first * P;
-  const auto [mean, scale, bias] = normal(pass, rows);
+  const ChannelNormal normal = this->normal(pass, rows);
   const float* statistics = pass.buffers[STATISTICS];
   const float* constant = statistics + (pass.training ? CONSTANT : ZERO) * channels_;
   const float* slope = statistics + (pass.training ? SLOPE : ZERO) * channels_;
-  normalize_backward(pass.input[0]->dout.from_row(first), pass.output->dout.from_row(first),
-                     pass.input[0]->out.from_row(first), mean, scale, bias, constant, slope, relu_, pass.adds[0],
-                     rows.count * P, shape_.channels);
+  const Panels dx = pass.input[0]->dout, dout = pass.output->dout, x = pass.input[0]->out;
+  if (!fusion_.pool) {
+    return normalize_backward(dx.from_row(first), dout.from_row(first), x.from_row(first), normal.mean, normal.scale,
+                              normal.bias, constant, slope, normal.relu, pass.adds[0], rows.count * P, shape_.channels);
+  }
+  const std::size_t windows = fusion_.pool->output.positions();
+  for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
+    normalize_pool_backward(dx.from_row(row * P), dout.from_row(row * windows), x.from_row(row * P), normal, constant,
+                            slope, *fusion_.pool, pass.adds[0]);
+  }
 }
 
 void BatchNormLayer::partial(const LayerPass& pass, Rows rows, Direction direction) const {
@@ -119,9 +151,13 @@ void BatchNormLayer::partial(const LayerPass& pass, Rows rows, Direction directi
     for (std::size_t c = 0; c < C; ++c) shift[c] = static_cast<float>(part.shift[c]);
     return add_moments(part.first, part.second, x, shift, R, C);
   }
-  const auto [mean, scale, bias] = normal(pass, rows);
-  add_gradient_moments(part.first, part.second, ConstPanels(pass.output->dout).from_row(first), x, mean, scale, bias,
-                       relu_, R, C);
+  const ChannelNormal normal = this->normal(pass, rows);
+  // Behind a pooling, dy is 0 at all positions but those that were chosen.
+  const std::size_t from = fusion_.pool ? rows.first * fusion_.pool->output.positions() : first;
+  const std::size_t count = fusion_.pool ? rows.count * fusion_.pool->output.positions() : R;
+  const ConstPanels source = fusion_.pool ? ConstPanels(chosen(pass)).from_row(from) : x;
+  add_gradient_moments(part.first, part.second, ConstPanels(pass.output->dout).from_row(from), source, normal.mean,
+                       normal.scale, normal.bias, normal.relu, count, C);
 }
 
 void BatchNormLayer::finish(const LayerPass& pass, std::size_t tasks, std::size_t rows, Direction direction) const {

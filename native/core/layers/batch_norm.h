@@ -1,21 +1,32 @@
 // Batch normalisation of channels (Ioffe and Szegedy 2015), as torch.nn.BatchNorm1d to 3d define it: in training with
-// the mean and variance of the batch's positions, elsewhere with running ones.
+// the mean and variance of the batch's positions, elsewhere with running ones. A ReLU and then a max pooling that
+// follow it are computed in the same pass.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "layers/layer.h"
+#include "layers/pooled_norm_kernels.h"
+#include "layers/pooling_kernels.h"
 
 namespace aevb {
 
+// What a batch normalisation computes beside itself.
+struct NormFusion {
+  bool relu = false;
+  std::optional<PoolingPlan> pool;  // after the ReLU; can_fuse_pool(pool)
+};
+// Whether the windows are of 2 along one, two or three axes and cover the image.
+bool can_fuse_pool(const PoolingPlan& plan);
+
 class BatchNormLayer final : public Layer {
  public:
-  // relu: what is below 0 becomes 0 in the same pass.
-  BatchNormLayer(const Shape& input, double momentum, double epsilon, bool relu, bool input_gradient);
+  BatchNormLayer(const Shape& input, double momentum, double epsilon, const NormFusion& fusion, bool input_gradient);
 
-  Shape output_shape() const override { return shape_; }
+  Shape output_shape() const override { return fusion_.pool ? fusion_.pool->output : shape_; }
   LayerType type() const override { return LayerType::batchNorm; }
 
   // weight, bias [C]; running_mean, running_var [C], which no optimiser changes: they follow the batch of each step
@@ -41,14 +52,10 @@ class BatchNormLayer final : public Layer {
   void tile_updated(float* derived, float* parameters, const LayerPass& pass, std::size_t tile) const override;
 
   double operations() const override { return 4.0 * static_cast<double>(shape_.elements()); }
-  bool makes_zeros() const override { return relu_; }
+  bool makes_zeros() const override { return fusion_.relu; }
 
  private:
-  // What the rows are normalised with.
-  struct Normal {
-    const float *mean, *scale, *bias;
-  };
-  Normal normal(const LayerPass& pass, Rows rows) const;
+  ChannelNormal normal(const LayerPass& pass, Rows rows) const;
   // A task's part: how many values each sum has, and the sums.
   struct Part {
     double* count;
@@ -56,12 +63,15 @@ class BatchNormLayer final : public Layer {
   };
   Part part(const LayerPass& pass, std::size_t task) const;
   std::size_t part_floats() const;
+  // The x that each window of a pooling has chosen, of all rows of the pass; null if it is not kept.
+  Panels chosen(const LayerPass& pass) const;
   void finish_forward(const LayerPass& pass, std::size_t tasks) const;
   void finish_backward(const LayerPass& pass, std::size_t tasks) const;
 
   Shape shape_;
   double momentum_, epsilon_;
-  bool relu_, input_gradient_;
+  NormFusion fusion_;
+  bool input_gradient_;
   std::size_t channels_;  // in whole cache lines
   std::size_t weight_offset_ = 0, bias_offset_ = 0, mean_offset_ = 0, variance_offset_ = 0;
 };

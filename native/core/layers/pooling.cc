@@ -8,8 +8,7 @@
 
 namespace aevb {
 
-PoolingLayer::PoolingLayer(const Shape& input, const LayerSpec& spec, bool input_gradient)
-    : maximum_(spec.type == LayerType::maxPool), input_gradient_(input_gradient) {
+PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
   WindowSpec window = spec.window;
   if (spec.global) {
     window.kernel = window.stride = {input.depth, input.height, input.width};
@@ -33,16 +32,25 @@ PoolingLayer::PoolingLayer(const Shape& input, const LayerSpec& spec, bool input
     covers = covers && of_axis.before == 0 && positions * of_axis.kernel == n;
     return positions;
   };
-  plan_.input = input;
-  plan_.output = {input.channels, output(input.depth, &Extent::depth), output(input.height, &Extent::height),
-                  output(input.width, &Extent::width)};
-  plan_.kernel = window.kernel;
-  plan_.stride = window.stride;
-  plan_.dilation = window.dilation;
-  plan_.before = window.padding_before;
-  plan_.covers = covers;
-  plan_.average_factor = 1.0f / static_cast<float>(window.kernel.product());
+  PoolingPlan plan{};
+  plan.input = input;
+  plan.output = {input.channels, output(input.depth, &Extent::depth), output(input.height, &Extent::height),
+                 output(input.width, &Extent::width)};
+  plan.kernel = window.kernel;
+  plan.stride = window.stride;
+  plan.dilation = window.dilation;
+  plan.before = window.padding_before;
+  plan.covers = covers;
+  plan.average_factor = 1.0f / static_cast<float>(window.kernel.product());
+  return plan;
 }
+
+double pooling_operations(const PoolingPlan& plan) {
+  return static_cast<double>(plan.output.elements()) * static_cast<double>(plan.kernel.product());
+}
+
+PoolingLayer::PoolingLayer(const Shape& input, const LayerSpec& spec, bool input_gradient)
+    : maximum_(spec.type == LayerType::maxPool), input_gradient_(input_gradient), plan_(pooling_plan(input, spec)) {}
 
 void PoolingLayer::forward(const LayerPass& pass, Rows rows) const {
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
@@ -68,10 +76,6 @@ void PoolingLayer::backward(const LayerPass& pass, Rows rows) const {
       average_pool_backward(dx, dout, plan_, pass.adds[0]);
     }
   }
-}
-
-double PoolingLayer::operations() const {
-  return static_cast<double>(plan_.output.elements()) * static_cast<double>(plan_.kernel.product());
 }
 
 }  // namespace aevb

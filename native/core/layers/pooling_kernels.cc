@@ -16,7 +16,7 @@ constexpr float MINUS_INFINITY = -std::numeric_limits<float>::infinity();
 // The largest number of a window, NaN if one is.
 struct Maximum {
   AEVB_INLINE F32 begin() { return set(MINUS_INFINITY); }
-  AEVB_INLINE F32 join(F32 largest, F32 x) { return select(less_equal(x, largest), largest, x); }
+  AEVB_INLINE F32 join(F32 largest, F32 x) { return select(is_nan(x), x, max(x, largest)); }
 };
 
 struct Total {

@@ -16,10 +16,10 @@ constexpr std::size_t PRODUCTS_WORTH_ZEROS = 64;
 Network::Network(Shape input, bool input_has_gradient) { values_.push_back({input, input_has_gradient, false}); }
 
 std::size_t Network::add(ParameterTable& table, const std::string& name, std::unique_ptr<Layer> layer,
-                         std::vector<std::size_t> inputs) {
+                         std::vector<std::size_t> inputs, std::vector<FusedLayer> fused) {
   layer->declare(table, name);
   values_.push_back({layer->output_shape(), true, false});
-  nodes_.push_back({std::move(layer), std::move(inputs), values_.size() - 1, name, {}});
+  nodes_.push_back({std::move(layer), std::move(inputs), values_.size() - 1, name, {}, std::move(fused)});
   return values_.size() - 1;
 }
 
@@ -68,7 +68,10 @@ Network::LeastRows Network::least_rows() const {
 
 double Network::operations() const {
   double sum = 0.0;
-  for (const Node& node : nodes_) sum += node.layer->operations();
+  for (const Node& node : nodes_) {
+    sum += node.layer->operations();
+    for (const FusedLayer& fused : node.fused) sum += fused.operations;
+  }
   return sum;
 }
 

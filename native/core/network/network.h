@@ -19,12 +19,21 @@ struct Value {
   bool notes_zeros = false;  // whether products pay for knowing where it is zero
 };
 
+// A layer that another one computes in the same pass.
+struct FusedLayer {
+  std::string name;
+  LayerType type;
+  Shape input, output;
+  double operations = 0.0;  // as Layer::operations
+};
+
 struct Node {
   std::unique_ptr<Layer> layer;
   std::vector<std::size_t> inputs;  // values
   std::size_t output = 0;           // value
   std::string name;                 // of its tensors
   std::vector<bool> adds;           // of each input: whether a node before it in the backward pass leaves a gradient
+  std::vector<FusedLayer> fused;    // layers after it that it computes, too
 };
 
 class Network {
@@ -35,7 +44,7 @@ class Network {
 
   // Appends a layer with its tensors, and returns the value that it makes.
   std::size_t add(ParameterTable& table, const std::string& name, std::unique_ptr<Layer> layer,
-                  std::vector<std::size_t> inputs);
+                  std::vector<std::size_t> inputs, std::vector<FusedLayer> fused = {});
   // After the last layer: works out the order of the backward pass and which values' zeros are noted.
   void complete();
 

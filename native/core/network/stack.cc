@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -61,12 +62,8 @@ class Builder {
         return 1;
       case LayerType::upsample:
         return add_upsample(spec, next, i);
-      case LayerType::batchNorm: {
-        const bool relu =
-            next != nullptr && next->type == LayerType::activation && next->activation == Activation::relu;
-        append<BatchNormLayer>(name, shape(), spec.momentum, spec.epsilon, relu, has_gradient());
-        return relu ? 2 : 1;
-      }
+      case LayerType::batchNorm:
+        return add_batch_norm(layers, i, name);
       case LayerType::activation:
         append<ActivationLayer>(name, shape(), spec.activation, has_gradient());
         return 1;
@@ -123,6 +120,42 @@ class Builder {
     const std::string own = next->name.empty() ? std::to_string(i + 1) : next->name;
     append<ConvolutionLayer>(name_ + "." + own, shape(), *next, spec.extent, has_gradient());
     return 2;
+  }
+
+  // With the ReLU and the max pooling after it, if there are such.
+  std::size_t add_batch_norm(const std::vector<LayerSpec>& layers, std::size_t i, const std::string& name) {
+    NormFusion fusion;
+    std::vector<FusedLayer> fused;
+    std::size_t end = i + 1;
+    if (end < layers.size() && layers[end].type == LayerType::activation &&
+        layers[end].activation == Activation::relu) {
+      fusion.relu = true;
+      ++end;
+    }
+    if (end < layers.size() && layers[end].type == LayerType::maxPool) {
+      const LayerSpec& spec = layers[end];
+      const std::optional<PoolingPlan> plan = fusable_pool(spec);
+      if (plan) {
+        fusion.pool = plan;
+        const std::string own = spec.name.empty() ? std::to_string(end) : spec.name;
+        fused.push_back({name_ + "." + own, spec.type, plan->input, plan->output, pooling_operations(*plan)});
+        ++end;
+      }
+    }
+    auto layer =
+        std::make_unique<BatchNormLayer>(shape(), layers[i].momentum, layers[i].epsilon, fusion, has_gradient());
+    value_ = network_.add(table_, name, std::move(layer), {value_}, std::move(fused));
+    return end - i;
+  }
+
+  // Of a window that does not fit nothing is said here: the layer of its own says it, with its place.
+  std::optional<PoolingPlan> fusable_pool(const LayerSpec& spec) const {
+    try {
+      const PoolingPlan plan = pooling_plan(shape(), spec);
+      if (can_fuse_pool(plan)) return plan;
+    } catch (const std::invalid_argument&) {
+    }
+    return std::nullopt;
   }
 
   // x + layers(x), with a convolution of single positions beside the layers if they change the shape.
