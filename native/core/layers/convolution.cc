@@ -6,6 +6,7 @@
 
 #include "layers/initializer.h"
 #include "layers/shape_text.h"
+#include "layers/winograd_kernels.h"
 #include "math/columns.h"
 #include "math/gemm.h"
 #include "math/panel_ops.h"
@@ -111,6 +112,11 @@ ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, co
   output_ = {spec.channels, depth.output, height.output, width.output};
   way_ = Correlation(group_inputs_, group_outputs_, depth.way, height.way, width.way);
   back_ = Correlation(group_outputs_, group_inputs_, depth.back, height.back, width.back);
+  if (groups_ == 1 && way_.suits_winograd() && back_.suits_winograd()) {
+    winograd_ = true;
+    way_.use_winograd();
+    back_.use_winograd();
+  }
   sums_of_.resize(taps_);
   for (std::size_t m = 0; m < way_.matrices(); ++m) {
     for (const std::size_t tap : way_.members(m)) sums_of_[tap].push_back(m);
@@ -131,7 +137,7 @@ void ConvolutionLayer::declare(ParameterTable& table, const std::string& name) {
                                          transposed_ ? Layout::transposedConvolution : Layout::convolution, groups_);
   // Each group's biases begin where its matrices' columns do.
   if (has_bias_) bias_offset_ = table.add_vector(name + ".bias", output_.channels);
-  if (folds_) summed_offset_ = table.add_derived(groups_ * way_.matrices_floats());
+  if (folds_ || winograd_) prepared_offset_ = table.add_derived(groups_ * way_.matrices_floats());
   if (input_gradient_) back_offset_ = table.add_derived(groups_ * group_back());
 }
 
@@ -159,13 +165,18 @@ void ConvolutionLayer::derive_channels(float* derived, const float* parameters, 
   const auto [group, first, count] = channels;
   const std::size_t back_pitch = back_.matrix_pitch();
   const float* weight = parameters + weight_offset_ + group * group_weights();
-  float* summed = derived + summed_offset_ + group * way_.matrices_floats();
+  float* prepared = derived + prepared_offset_ + group * way_.matrices_floats();
   float* back = derived + back_offset_ + group * group_back();
+  if (winograd_) {
+    winograd_weights(prepared, weight, *way_.winograd(), first, count);
+    if (input_gradient_) winograd_weights_back(back, prepared, *way_.winograd(), first, count);
+    return;
+  }
   for (std::size_t m = 0; m < way_.matrices(); ++m) {
     for (std::size_t i = first; i < first + count; ++i) {
       const float* row = weight + (way_.members(m)[0] * group_inputs_ + i) * pitch_;
       if (folds_) {
-        float* sum = summed + (m * group_inputs_ + i) * pitch_;
+        float* sum = prepared + (m * group_inputs_ + i) * pitch_;
         std::copy_n(row, group_outputs_, sum);
         for (std::size_t part = 1; part < way_.members(m).size(); ++part) {
           const float* other = weight + (way_.members(m)[part] * group_inputs_ + i) * pitch_;
@@ -182,7 +193,7 @@ void ConvolutionLayer::derive_channels(float* derived, const float* parameters, 
 }
 
 void ConvolutionLayer::derive(float* derived, const float* parameters) const {
-  if (!folds_ && !input_gradient_) return;
+  if (!folds_ && !winograd_ && !input_gradient_) return;
   for (std::size_t tile = 0; tile < tiles(); ++tile) derive_channels(derived, parameters, channels_of(tile));
 }
 
@@ -200,7 +211,7 @@ std::vector<std::size_t> ConvolutionLayer::buffers(const Capacity& capacity) con
 }
 
 const float* ConvolutionLayer::matrices(const LayerPass& pass, std::size_t group) const {
-  if (folds_) return pass.derived + summed_offset_ + group * way_.matrices_floats();
+  if (folds_ || winograd_) return pass.derived + prepared_offset_ + group * way_.matrices_floats();
   return pass.parameters + weight_offset_ + group * group_weights();
 }
 
@@ -271,7 +282,10 @@ void ConvolutionLayer::tile_gradient(float* gradients, const LayerPass& pass, st
   const auto [group, first, count] = channels_of(tile);
   const std::size_t slot = groups_ * way_.matrices_floats() + cache_lines(output_.channels);
   float* weight = gradients + weight_offset_ + group * group_weights();
-  for (std::size_t tap = 0; tap < taps_; ++tap) {
+  if (winograd_) {
+    winograd_weights_gradient(weight, pass.buffers[GRADIENTS], pass.tasks, slot, *way_.winograd(), first, count);
+  }
+  for (std::size_t tap = 0; !winograd_ && tap < taps_; ++tap) {
     float* to = weight + (tap * group_inputs_ + first) * pitch_;
     std::fill_n(to, count * pitch_, 0.0f);
     for (std::size_t task = 0; task < pass.tasks; ++task) {
@@ -303,7 +317,7 @@ std::vector<Span> ConvolutionLayer::tile_spans(std::size_t tile) const {
 }
 
 void ConvolutionLayer::tile_updated(float* derived, float* parameters, const LayerPass&, std::size_t tile) const {
-  if (folds_ || input_gradient_) derive_channels(derived, parameters, channels_of(tile));
+  if (folds_ || winograd_ || input_gradient_) derive_channels(derived, parameters, channels_of(tile));
 }
 
 double ConvolutionLayer::operations() const { return static_cast<double>(groups_) * way_.operations(); }

@@ -26,7 +26,7 @@ class ConvolutionLayer final : public Layer {
   // weight [outputs, inputs / groups, kernel] (transposed: [inputs, outputs / groups, kernel]; embedding, as
   // torch.nn.Embedding has it: [codes, units]), bias [outputs].
   // Derived: the weights' transposes for the way back; behind an enlargement also the sums of weights that read the
-  // same position.
+  // same position; for Winograd's algorithm the transformed weights, and their transposes for the way back.
   void declare(ParameterTable& table, const std::string& name) override;
   void initialize(float* parameters, const ParameterTable& table, Initializer initializer,
                   std::uint64_t seed) const override;
@@ -61,12 +61,12 @@ class ConvolutionLayer final : public Layer {
   const float* matrices(const LayerPass& pass, std::size_t group) const;
 
   Shape input_, output_;
-  bool embeds_, transposed_, has_bias_, input_gradient_, folds_;
+  bool embeds_, transposed_, has_bias_, input_gradient_, folds_, winograd_ = false;
   std::size_t groups_, group_inputs_, group_outputs_, taps_, pitch_;
   std::vector<std::size_t> kernel_shape_;
   Correlation way_, back_;                         // of one group
   std::vector<std::vector<std::size_t>> sums_of_;  // of each tap: the matrices that it is a part of
-  std::size_t weight_offset_ = 0, bias_offset_ = 0, summed_offset_ = 0, back_offset_ = 0;
+  std::size_t weight_offset_ = 0, bias_offset_ = 0, prepared_offset_ = 0, back_offset_ = 0;
   std::size_t weight_tensor_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "layers/correlation_kernels.h"
+#include "layers/winograd_kernels.h"
 #include "tensor/aligned.h"
 
 namespace aevb {
@@ -42,6 +43,16 @@ Overhang overhang(const Axis& axis) {
     }
   }
   return result;
+}
+
+// Whether the axis has three taps beside each other at every position; if so, whether they are in falling order.
+std::optional<bool> three_in_a_row(const Axis& axis) {
+  if (axis.phases.size() != 1) return std::nullopt;
+  const AxisPhase& phase = axis.phases[0];
+  if (phase.taps.size() != 3 || phase.in_step != 1 || phase.out_step != 1) return std::nullopt;
+  const std::ptrdiff_t step = phase.taps[1].offset - phase.taps[0].offset;
+  if (phase.taps[2].offset - phase.taps[1].offset != step || (step != 1 && step != -1)) return std::nullopt;
+  return step == -1;
 }
 
 }  // namespace
@@ -179,6 +190,33 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
     }
   }
   plan_.matrix_count = members_.size();
+  find_winograd(depth, height, width);
+}
+
+void Correlation::find_winograd(const Axis& depth, const Axis& height, const Axis& width) {
+  const std::optional<bool> of_height = three_in_a_row(height), of_width = three_in_a_row(width);
+  const bool is_flat = depth.input == 1 && depth.output == 1 && depth.phases.size() == 1 &&
+                       depth.phases[0].taps.size() == 1 && depth.phases[0].taps[0].offset == 0;
+  const std::size_t C = plan_.input.channels, K = plan_.output.channels;
+  if (!is_flat || !of_height || of_height != of_width) return;
+  if (C == 0 || K == 0 || C != cache_lines(C) || K != cache_lines(K)) return;
+  if (height.output % 2 != 0 || width.output % 2 != 0) return;
+  // The tap with the least offset, which is the last one of a turned kernel.
+  const CorrelationTap& first = *of_height ? taps_.back() : taps_.front();
+  const auto begin = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(plan_.padded_begin) + first.offset);
+  suitable_ = WinogradPlan{C,
+                           K,
+                           height.output / 2,
+                           width.output / 2,
+                           begin,
+                           plan_.padded.width * plan_.padded_pitch,
+                           plan_.padded_floats,
+                           *of_height};
+}
+
+std::size_t Correlation::scratch_floats() const {
+  if (!winograd_) return images_ * plan_.padded_floats;
+  return winograd_images(*winograd_) * plan_.padded_floats + winograd_scratch_floats(*winograd_);
 }
 
 double Correlation::operations() const {
@@ -189,8 +227,39 @@ double Correlation::operations() const {
   return 2.0 * taps * static_cast<double>(plan_.input.channels) * static_cast<double>(plan_.output.channels);
 }
 
+// Calls visit(values, sums, first image, first piece, pieces) for the pieces of all images, whose padded forms are made
+// in `scratch` before.
+template <typename Visit>
+void Correlation::for_each_pieces(ConstPanels inp, float* scratch, std::size_t count, Visit visit) const {
+  const WinogradPlan& plan = *winograd_;
+  const std::size_t most = winograd_images(plan);
+  float* values = scratch + most * plan.padded_floats;
+  float* sums = values + WINOGRAD_PRODUCTS * winograd_stride(plan.inputs);
+  for (std::size_t image = 0; image < count; image += most) {
+    const std::size_t images = std::min(most, count - image);
+    for (std::size_t i = 0; i < images; ++i) {
+      pad_image(scratch + i * plan.padded_floats, inp.from_row((image + i) * plan_.input.positions()), plan_);
+    }
+    const std::size_t pieces = images * winograd_pieces(plan);
+    for (std::size_t first = 0; first < pieces; first += WINOGRAD_PIECES) {
+      const std::size_t together = std::min(WINOGRAD_PIECES, pieces - first);
+      winograd_values(values, scratch, plan, first, together);
+      visit(values, sums, image, first, together);
+    }
+  }
+}
+
 void Correlation::forward(Panels out, ConstPanels inp, const float* matrices, const float* bias, float* scratch,
                           std::size_t count, bool accumulate) const {
+  if (winograd_) {
+    return for_each_pieces(
+        inp, scratch, count,
+        [&](const float* values, float* sums, std::size_t image, std::size_t first, std::size_t pieces) {
+          winograd_products(sums, values, matrices, *winograd_, pieces);
+          winograd_output(out.from_row(image * plan_.output.positions()), sums, bias, *winograd_, first, pieces,
+                          accumulate);
+        });
+  }
   const std::size_t most = plan_.across_images ? images_ : 1;
   for (std::size_t first = 0; first < count; first += most) {
     const std::size_t images = std::min(most, count - first);
@@ -204,6 +273,14 @@ void Correlation::forward(Panels out, ConstPanels inp, const float* matrices, co
 
 void Correlation::backward_matrices(float* dmatrices, ConstPanels inp, ConstPanels dout, float* scratch,
                                     std::size_t count) const {
+  if (winograd_) {
+    return for_each_pieces(
+        inp, scratch, count,
+        [&](const float* values, float* sums, std::size_t image, std::size_t first, std::size_t pieces) {
+          winograd_output_gradient(sums, dout.from_row(image * plan_.output.positions()), *winograd_, first, pieces);
+          winograd_gradient(dmatrices, values, sums, *winograd_, pieces);
+        });
+  }
   for (std::size_t first = 0; first < count; first += images_) {
     const std::size_t images = std::min(images_, count - first);
     for (std::size_t i = 0; i < images; ++i) {

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
+#include "layers/winograd.h"
 #include "spec/spec.h"
 #include "tensor/panels.h"
 #include "tensor/shape.h"
@@ -95,11 +97,21 @@ class Correlation {
   std::size_t matrices() const { return members_.size(); }
   const std::vector<std::size_t>& members(std::size_t matrix) const { return members_[matrix]; }
   std::size_t matrix_pitch() const { return plan_.matrix_pitch; }
-  std::size_t matrices_floats() const { return matrices() * plan_.matrix_floats; }
+  // Floats of what `forward` reads and `backward_matrices` adds to.
+  std::size_t matrices_floats() const {
+    return winograd_ ? winograd_weight_floats(*winograd_) : matrices() * plan_.matrix_floats;
+  }
+
+  // Whether Winograd's algorithm can take the place of the sum over taps: 3 × 3 taps beside each other, an even height
+  // and width of the output, and channels in whole cache lines.
+  bool suits_winograd() const { return suitable_.has_value(); }
+  // From now on the matrices are winograd_weights' instead.
+  void use_winograd() { winograd_ = suitable_; }
+  const std::optional<WinogradPlan>& winograd() const { return winograd_; }
 
   // Floats of the memory in which images stand with zeros around them. It must be zero at first, and be used for
   // nothing else.
-  std::size_t scratch_floats() const { return images_ * plan_.padded_floats; }
+  std::size_t scratch_floats() const;
   // Multiplications and additions for an image.
   double operations() const;
 
@@ -111,7 +123,12 @@ class Correlation {
   void backward_matrices(float* dmatrices, ConstPanels inp, ConstPanels dout, float* scratch, std::size_t count) const;
 
  private:
+  void find_winograd(const Axis& depth, const Axis& height, const Axis& width);
+  template <typename Visit>
+  void for_each_pieces(ConstPanels inp, float* scratch, std::size_t count, Visit visit) const;
+
   CorrelationPlan plan_{};
+  std::optional<WinogradPlan> suitable_, winograd_;
   std::size_t images_ = 1;  // that a gradient is summed over before it is added to memory
   std::vector<CorrelationPhase> phases_;
   std::vector<CorrelationTap> taps_;

@@ -7,27 +7,10 @@
 #include "math/foreach_target.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
+// After the vectors of the instruction set.
+#include "layers/correlation_tile.h"
 
 AEVB_BEFORE_KERNELS
-
-// Registers for sums: rows of a tile, by the vectors of a panel that it covers.
-#if AEVB_TARGET == AEVB_TARGET_AVX512
-constexpr int MOST_VECTORS = 3;
-template <int NV>
-constexpr int TILE_ROWS = NV == 1 ? 16 : 8;
-#elif AEVB_TARGET == AEVB_TARGET_NEON
-constexpr int MOST_VECTORS = 3;
-template <int NV>
-constexpr int TILE_ROWS = 8;
-#elif AEVB_TARGET == AEVB_TARGET_AVX2
-constexpr int MOST_VECTORS = 2;
-template <int NV>
-constexpr int TILE_ROWS = NV == 1 ? 8 : 4;
-#else
-constexpr int MOST_VECTORS = 4;
-template <int NV>
-constexpr int TILE_ROWS = 2;
-#endif
 
 static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPlan& plan) {
   const Shape& shape = plan.input;
@@ -65,75 +48,6 @@ AEVB_INLINE std::size_t out_position(const CorrelationPhase& phase, const Shape&
   const std::size_t row = phase.out_begin.depth + z * phase.out_step.depth;
   return (row * shape.height + phase.out_begin.height + y * phase.out_step.height) * shape.width +
          phase.out_begin.width;
-}
-
-// Where a tile of the output begins, and what it sums.
-struct Tile {
-  float* out;
-  std::size_t out_step;  // floats from one row to the next
-  const float* inp;
-  std::size_t inp_step;
-  const CorrelationTap* taps;
-  std::size_t tap_count;
-  const float* matrices;
-  std::size_t matrix_floats, matrix_pitch;
-  std::size_t channels;
-  const float* bias;
-  bool accumulate;
-  int last_lanes;    // of the last vector
-  std::size_t room;  // floats from the last vector's begin to the panel's end
-};
-
-// STEP: floats from one row of the input to the next if that is known beforehand, which leaves the registers to sums;
-// else 0.
-template <int ROWS, int NV, std::size_t STEP>
-AEVB_INLINE void correlate_tile(const Tile& tile) {
-  const std::size_t inp_step = STEP == 0 ? tile.inp_step : STEP;
-  F32 sum[ROWS][NV];
-#pragma GCC unroll 4
-  for (int v = 0; v < NV; ++v) {
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; ++r) {
-      sum[r][v] = tile.accumulate        ? load(tile.out + r * tile.out_step + v * F32::size)
-                  : tile.bias != nullptr ? load(tile.bias + v * F32::size)
-                                         : zero();
-    }
-  }
-  for (std::size_t t = 0; t < tile.tap_count; ++t) {
-    const float* AEVB_RESTRICT a = tile.inp + tile.taps[t].offset;
-    const float* AEVB_RESTRICT b = tile.matrices + tile.taps[t].matrix * tile.matrix_floats;
-    for (std::size_t c = 0; c < tile.channels; ++c) {
-      F32 right[NV];
-#pragma GCC unroll 4
-      for (int v = 0; v < NV; ++v) right[v] = load(b + c * tile.matrix_pitch + v * F32::size);
-#pragma GCC unroll 16
-      for (int r = 0; r < ROWS; ++r) {
-        const F32 left = set(a[r * inp_step + c]);
-#pragma GCC unroll 4
-        for (int v = 0; v < NV; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-    float* out = tile.out + r * tile.out_step;
-#pragma GCC unroll 4
-    for (int v = 0; v + 1 < NV; ++v) store(out + v * F32::size, sum[r][v]);
-    store_padded<false>(out + (NV - 1) * F32::size, sum[r][NV - 1], tile.last_lanes, tile.room);
-  }
-}
-
-// `rows` positions, each a step after the one before.
-template <int ROWS, int NV, std::size_t STEP>
-AEVB_INLINE void correlate_rows(Tile tile, std::size_t rows) {
-  for (; rows >= ROWS; rows -= ROWS) {
-    correlate_tile<ROWS, NV, STEP>(tile);
-    tile.out += ROWS * tile.out_step;
-    tile.inp += ROWS * tile.inp_step;
-  }
-  if constexpr (ROWS > 1) {
-    if (rows > 0) correlate_rows<ROWS / 2, NV, STEP>(tile, rows);
-  }
 }
 
 template <int NV, std::size_t STEP>
