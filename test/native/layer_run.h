@@ -109,9 +109,8 @@ class LayerRun {
     layer_.finish(pass_, tasks_, rows_, direction);
   }
   Panels matrix(const aevb::Shape& shape) {
-    const std::size_t rows = rows_ * shape.positions();
-    memory_.emplace_back(matrix_floats(rows, shape.channels));
-    return matrix_at(memory_.back().data(), rows, shape.channels);
+    memory_.emplace_back(value_floats(rows_, shape));
+    return value_at(memory_.back().data(), rows_, shape);
   }
   template <typename Visit>
   void for_each(const aevb::Shape& shape, Visit visit) const {

@@ -70,7 +70,7 @@ std::vector<std::size_t> BatchNormLayer::buffers(const Capacity& capacity) const
   std::vector<std::size_t> all{STATISTICS_COUNT * channels_, capacity.tasks * channels_};
   if (!capacity.gradients) return all;
   all.push_back(capacity.tasks * part_floats());
-  if (fusion_.pool) all.push_back(matrix_floats(capacity.rows * fusion_.pool->output.positions(), shape_.channels));
+  if (fusion_.pool) all.push_back(value_floats(capacity.rows, fusion_.pool->output));
   return all;
 }
 

@@ -14,6 +14,9 @@ namespace {
 // Positions that the sums of a gradient take before they are added to memory.
 constexpr std::size_t POSITIONS_OF_A_SUM = 64;
 
+// Input channels that kernels load as a vector; fewer are loaded one by one.
+constexpr std::size_t FEWEST_CHANNELS_OF_A_VECTOR = 4;
+
 // Positions of a line from which on a tile takes them one after another; and else the images that it takes one position
 // of.
 constexpr std::size_t SHORT_LINE = 5;
@@ -128,8 +131,10 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
   plan_.output = {output_channels, depth.output, height.output, width.output};
   plan_.padded = {depth.input + of_depth.before + of_depth.after, height.input + of_height.before + of_height.after,
                   width.input + of_width.before + of_width.after};
-  const std::size_t position = cache_lines(input_channels), row = plan_.padded.width * position,
-                    plane = plan_.padded.height * row;
+  // Kernels that load neighbouring channels as a vector take inputs of several channels.
+  const std::size_t position =
+                        input_channels < FEWEST_CHANNELS_OF_A_VECTOR ? input_channels : cache_lines(input_channels),
+                    row = plan_.padded.width * position, plane = plan_.padded.height * row;
   plan_.padded_pitch = position;
   plan_.padded_floats = plan_.padded.depth * plane;
   plan_.padded_begin = of_depth.before * plane + of_height.before * row + of_width.before * position;

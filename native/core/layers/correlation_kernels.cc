@@ -25,16 +25,23 @@ static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPl
         if (inp.width == pitch) {
           // A line of positions is one piece on both sides. Its padding, finite numbers, meets no weight.
           const std::size_t line = shape.width * pitch;
+          std::size_t i = 0;
 #pragma GCC unroll 4
-          for (std::size_t i = 0; i < line; i += F32::size) store(to + i, load(from + i));
+          for (; i + F32::size <= line; i += F32::size) store(to + i, load(from + i));
+          if (i < line) {
+            const int lanes = static_cast<int>(line - i);
+            store_partial(to + i, load_partial(from + i, lanes), lanes);
+          }
           from += line;
           continue;
         }
         for (std::size_t x = 0; x < shape.width; ++x, to += pitch, from += inp.width) {
           std::size_t c = 0;
           for (; c + F32::size <= cols; c += F32::size) store(to + c, load(from + c));
-          if (c < cols)
-            store_partial(to + c, load_partial(from + c, static_cast<int>(cols - c)), static_cast<int>(cols - c));
+          if (c < cols) {
+            const int lanes = static_cast<int>(cols - c);
+            store_partial(to + c, load_partial(from + c, lanes), lanes);
+          }
         }
       }
     }
@@ -97,6 +104,9 @@ static void correlate_panel(Tile tile, Panels out, const float* padded, const Co
       continue;
     }
     switch (tile.inp_step) {
+      case 1:
+        correlate_lines<NV, 1>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
       case 16:
         correlate_lines<NV, 16>(tile, out.data, out.width, begin, phase, plan.output);
         break;
@@ -181,7 +191,7 @@ AEVB_INLINE void gradient_tile(const Sums& sums, const CorrelationPhase& phase, 
         for (std::size_t x = 0; x < phase.count.width; ++x) {
           F32 right[NV];
 #pragma GCC unroll 4
-          for (int v = 0; v < NV; ++v) right[v] = load(b + v * F32::size);
+          for (int v = 0; v < NV; ++v) right[v] = load_of_panel<NV>(b + v * F32::size, width);
 #pragma GCC unroll 16
           for (int r = 0; r < ROWS; ++r) {
             const F32 left = set(a[r]);
@@ -236,7 +246,7 @@ AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, con
         for (std::size_t x = 0; x < phase.count.width; ++x, a += phase.step_width, b += b_step) {
           F32 right[NV];
 #pragma GCC unroll 4
-          for (int v = 0; v < NV; ++v) right[v] = load(b + v * F32::size);
+          for (int v = 0; v < NV; ++v) right[v] = load_of_panel<NV>(b + v * F32::size, width);
 #pragma GCC unroll 16
           for (int t = 0; t < TAPS; ++t) {
             const F32 left = set(a[taps[t].offset]);

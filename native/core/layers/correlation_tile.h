@@ -39,6 +39,15 @@ struct Tile {
   std::size_t room;  // floats from the last vector's begin to the panel's end
 };
 
+// A vector of a panel, or as many floats as the panel is wide: less than a vector if it holds a single one.
+template <int NV>
+AEVB_INLINE F32 load_of_panel(const float* from, std::size_t room) {
+  if constexpr (NV == 1) {
+    if (room < F32::size) return load_partial(from, static_cast<int>(room));
+  }
+  return load(from);
+}
+
 // STEP: floats from one row of the input to the next if that is known beforehand, which leaves the registers to sums;
 // else 0.
 template <int ROWS, int NV, std::size_t STEP>
@@ -49,7 +58,7 @@ AEVB_INLINE void correlate_tile(const Tile& tile) {
   for (int v = 0; v < NV; ++v) {
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r) {
-      sum[r][v] = tile.accumulate        ? load(tile.out + r * tile.out_step + v * F32::size)
+      sum[r][v] = tile.accumulate        ? load_of_panel<NV>(tile.out + r * tile.out_step + v * F32::size, tile.room)
                   : tile.bias != nullptr ? load(tile.bias + v * F32::size)
                                          : zero();
     }

@@ -1,5 +1,7 @@
 #include "layers/parameters.h"
 
+#include <algorithm>
+#include <bit>
 #include <functional>
 #include <limits>
 #include <new>
@@ -59,6 +61,23 @@ std::size_t matrix_floats(std::size_t rows, std::size_t cols) {
   const std::size_t padded = panel_count(cols, width) * width;
   if (rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / 4 / padded) throw std::bad_alloc();
   return cache_lines(rows * padded);
+}
+
+std::size_t value_width(const Shape& shape) {
+  const std::size_t width = matrix_width(shape.channels);
+  return shape.positions() == 1 ? width : std::min(width, std::bit_ceil(shape.channels));
+}
+
+std::size_t value_floats(std::size_t rows, const Shape& shape) {
+  // Throws if even panels of whole vectors cannot be counted.
+  const std::size_t most = matrix_floats(rows * shape.positions(), shape.channels);
+  const std::size_t width = value_width(shape);
+  return std::min(most, cache_lines(rows * shape.positions() * panel_count(shape.channels, width) * width));
+}
+
+Panels value_at(float* data, std::size_t rows, const Shape& shape) {
+  const std::size_t width = value_width(shape);
+  return {data, rows * shape.positions() * width, width};
 }
 
 Panels matrix_at(float* data, std::size_t rows, std::size_t cols) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/panels.h"
+#include "tensor/shape.h"
 
 namespace aevb {
 
@@ -65,6 +66,13 @@ void write_tensor(float* arena, const float* values, const ParameterInfo& info);
 // A matrix of `rows` × `cols` that begins at `data`, in panels as the product wants them.
 Panels matrix_at(float* data, std::size_t rows, std::size_t cols);
 ConstPanels matrix_at(const float* data, std::size_t rows, std::size_t cols);
+
+// The width of the panels of a value. A value of one position is what products read; of an image with few channels, a
+// position takes as many floats as it has channels, up to the next power of two.
+std::size_t value_width(const Shape& shape);
+// A value of `rows` rows that begins at `data`, and its floats.
+Panels value_at(float* data, std::size_t rows, const Shape& shape);
+std::size_t value_floats(std::size_t rows, const Shape& shape);
 
 // Floats of such a matrix, in whole cache lines. Throws std::bad_alloc if that cannot be counted.
 std::size_t matrix_floats(std::size_t rows, std::size_t cols);

@@ -1,5 +1,6 @@
 #include "layers/reshape.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -32,13 +33,34 @@ void for_each_element(ConstPanels flat, ConstPanels image, std::size_t C, std::s
   }
 }
 
+// Whether the elements of an image, of one channel without padding, lie as they do in a row.
+bool is_flat(ConstPanels image, std::size_t C) { return image.width == 1 && C == 1; }
+
+// Calls visit(floats of the row, floats of the image, how many) for pieces of a row that lie in one panel.
+template <typename Visit>
+void for_each_run(ConstPanels flat, std::size_t P, Visit visit) {
+  for (std::size_t p = 0, panel = 0; p < P; p += flat.width, panel += flat.stride) {
+    visit(panel, p, std::min(flat.width, P - p));
+  }
+}
+
 void flatten_row(Panels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first, bool add) {
+  if (is_flat(image, C) && !add) {
+    return for_each_run(flat, P, [&](std::size_t row, std::size_t place, std::size_t count) {
+      std::copy_n(image.data + place, count, flat.data + row);
+    });
+  }
   for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
     flat.data[row] = add ? flat.data[row] + image.data[place] : image.data[place];
   });
 }
 
 void unflatten_row(Panels image, ConstPanels flat, std::size_t C, std::size_t P, bool positions_first, bool add) {
+  if (is_flat(image, C) && !add) {
+    return for_each_run(flat, P, [&](std::size_t row, std::size_t place, std::size_t count) {
+      std::copy_n(flat.data + row, count, image.data + place);
+    });
+  }
   for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
     image.data[place] = add ? image.data[place] + flat.data[row] : flat.data[row];
   });

@@ -65,7 +65,7 @@ std::vector<std::size_t> RowNormLayer::buffers(const Capacity& capacity) const {
   const std::size_t tasks = capacity.tasks;
   std::vector<std::size_t> all{tasks * VECTORS * pitch_, tasks * 4 * pitch_};
   if (!capacity.gradients) return all;
-  all.push_back(tasks * matrix_floats(shape_.positions(), shape_.channels));
+  all.push_back(tasks * value_floats(1, shape_));
   all.push_back(tasks * 2 * affine_floats());
   return all;
 }
@@ -117,7 +117,7 @@ void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
   auto* sums = reinterpret_cast<double*>(pass.buffers[SUMS] + rows.task * 4 * pitch_);
   float *mean = vectors + MEAN * pitch_, *inverse = vectors + INVERSE * pitch_;
   float *constant = vectors + CONSTANT * pitch_, *slope = vectors + SLOPE * pitch_;
-  const Panels scaled = matrix_at(pass.buffers[SCALED] + rows.task * matrix_floats(P, C), P, C);
+  const Panels scaled = value_at(pass.buffers[SCALED] + rows.task * value_floats(1, shape_), 1, shape_);
   float* gradient = pass.buffers[GRADIENT] + rows.task * 2 * affine_floats();
   const bool wants_gradient = pass.training;
   if (wants_gradient && rows.begins) std::fill_n(gradient, 2 * affine_floats(), 0.0f);

@@ -1,6 +1,6 @@
 #include "network/memory.h"
 
-#include "math/gemm.h"
+#include "layers/parameters.h"
 
 namespace aevb {
 
@@ -16,7 +16,7 @@ void NetworkMemory::carve(Carver& carver, const Network& network, const Choice& 
     const Value& value = network.values()[i];
     ValueMemory& memory = values_[i];
     const std::size_t rows = capacity.rows * value.shape.positions(), cols = value.shape.channels;
-    const auto matrix = [&] { return carver.panels(rows, cols, matrix_width(cols)); };
+    const auto matrix = [&] { return carver.panels(rows, cols, value_width(value.shape)); };
     memory.out = i == 0 ? choice.input : matrix();
     if (i == 0) {
       memory.dout = choice.dinput;
