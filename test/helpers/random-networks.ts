@@ -62,7 +62,7 @@ function norm(random: Random, channels: number): Pick<ConvLayer, 'norm'> {
 
 /** Layers that leave half of the positions in each dimension. */
 function randomStage(random: Random, halve: boolean): Layer[] {
-  const channels = pick(random, [2, 3, 4, 6, 17])
+  const channels = pick(random, [2, 3, 4, 6, 16, 17, 32])
   const conv = {
     type: 'conv',
     channels,
@@ -99,7 +99,7 @@ function randomDecoder(random: Random, channels: number, spatial: readonly numbe
     { type: 'reshape', shape: [first, ...start] },
   ]
   for (let i = 0; i < halvings; i++) {
-    const out = pick(random, [2, 4, 5])
+    const out = pick(random, [2, 4, 5, 16])
     layers.push(
       ...pick<Layer[]>(random, [
         [{ type: 'conv', channels: out, kernel: 3, padding: 'same', upsample: 2, ...norm(random, out) }],

@@ -205,6 +205,31 @@ TEST_P(Convolution, IsItsPlainTwinForwardAndBack) {
   }
 }
 
+// docs/models.md states these errors.
+TEST_P(Convolution, WinogradsErrorIsNoLargerThanThatOfTheDirectSum) {
+  const auto error_of = [](const Case& c) {
+    Random random(11);
+    ConvolutionLayer layer(c.input, c.spec, c.enlarge, true);
+    LayerRun run(layer, c.input, c.rows, 32);
+    const Vector x = random.floats(c.rows * c.input.elements(), -1.0, 1.0);
+    const Vector weight = random.floats(run.elements("weight"), -1.0, 1.0);
+    run.set("weight", weight);
+    const Vector expected = plain(c, layer.output_shape(), x, weight, {}), out = run.forward(x);
+    double squares = 0.0, size = 0.0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      squares += (out[i] - expected[i]) * (out[i] - expected[i]);
+      size += expected[i] * expected[i];
+    }
+    return std::sqrt(squares / size);
+  };
+  const double fast = error_of(without_bias(padded(conv("winograd", {64, 1, 16, 16}, 64, 2, 3, 2), 1, 1)));
+  const double direct = error_of(without_bias(padded(conv("direct", {64, 1, 17, 16}, 64, 2, 3, 2), 1, 1)));
+  RecordProperty("winograd", std::to_string(fast * 1e7) + "e-7");
+  RecordProperty("direct", std::to_string(direct * 1e7) + "e-7");
+  EXPECT_TRUE(test::is_near(fast, 0.0, 4e-7));
+  EXPECT_TRUE(test::is_near(direct, 0.0, 6e-7));
+}
+
 TEST_P(Convolution, HasTheSameBitsHoweverRowsAreCut) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
