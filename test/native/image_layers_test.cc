@@ -405,6 +405,25 @@ TEST(BatchNormLayer, RefusesASingleValueOfAChannel) {
   EXPECT_THROW(run.forward(Vector(4, 1.0)), std::invalid_argument);
 }
 
+// Half of the gradients are 1 and half are 1 / 4096: in float the small ones would be lost beside the sum.
+TEST_P(ImageLayers, GroupNormSumsTheGradientOfItsTensorsInDouble) {
+  const Shape shape{2, 1, 64, 64};
+  LayerSpec spec;
+  spec.type = LayerType::groupNorm;
+  spec.groups = 1;
+  RowNormLayer layer(shape, spec, true);
+  constexpr std::size_t ROWS = 64;
+  LayerRun run(layer, shape, ROWS, 32);
+  run.set("weight", Vector(2, 1.0));
+  Random random(12);
+  run.forward(random.floats(ROWS * shape.elements(), -1.0, 1.0));
+  Vector dout(ROWS * shape.elements());
+  for (std::size_t i = 0; i < dout.size(); ++i) dout[i] = i < dout.size() / 2 ? 1.0 : 0x1p-12;
+  run.backward(dout);
+  const double expected = ROWS / 2 * 64 * 64 * (1.0 + 0x1p-12);
+  EXPECT_TRUE(test::is_near(run.gradient("bias"), Vector(2, expected), {1e-7, 0.0}));
+}
+
 TEST_P(ImageLayers, DropoutKeepsWhatItShouldAndItsMaskOnTheWayBack) {
   const Shape shape{10, 1, 20, 20};
   LayerSpec spec;

@@ -18,7 +18,7 @@ enum Buffer : std::size_t {
   CHANNELS,  // vectors of channels, in the order of Vector
   SUMS,      // two vectors of doubles
   SCALED,    // dout · weight, of one row
-  GRADIENT,  // of weight and bias
+  GRADIENT,  // of weight and bias: floats for each element of a row, doubles for each channel
 };
 enum Vector : std::size_t { MEAN, INVERSE, CONSTANT, SLOPE, ZERO, VECTORS };
 
@@ -66,7 +66,7 @@ std::vector<std::size_t> RowNormLayer::buffers(const Capacity& capacity) const {
   std::vector<std::size_t> all{tasks * VECTORS * pitch_, tasks * 4 * pitch_};
   if (!capacity.gradients) return all;
   all.push_back(tasks * value_floats(1, shape_));
-  all.push_back(tasks * 2 * affine_floats());
+  all.push_back(tasks * gradient_floats());
   return all;
 }
 
@@ -106,8 +106,14 @@ void RowNormLayer::forward(const LayerPass& pass, Rows rows) const {
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
     const Panels x = pass.input[0]->out.from_row(row * P), out = pass.output->out.from_row(row * P);
     statistics(mean, inverse, sums, x);
-    normalize(out, x, mean, inverse, vectors + ZERO * pitch_, false, P, C);
-    scale_and_shift(out, pass.parameters + weight_offset_, pass.parameters + bias_offset_, step(), P, C);
+    const float *weight = pass.parameters + weight_offset_, *bias = pass.parameters + bias_offset_;
+    if (elementwise_) {
+      normalize(out, x, mean, inverse, vectors + ZERO * pitch_, false, P, C);
+      scale_and_shift(out, weight, bias, pitch_, P, C);
+      continue;
+    }
+    for (std::size_t c = 0; c < C; ++c) inverse[c] *= weight[c];
+    normalize(out, x, mean, inverse, bias, false, P, C);
   }
 }
 
@@ -118,42 +124,67 @@ void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
   float *mean = vectors + MEAN * pitch_, *inverse = vectors + INVERSE * pitch_;
   float *constant = vectors + CONSTANT * pitch_, *slope = vectors + SLOPE * pitch_;
   const Panels scaled = value_at(pass.buffers[SCALED] + rows.task * value_floats(1, shape_), 1, shape_);
-  float* gradient = pass.buffers[GRADIENT] + rows.task * 2 * affine_floats();
+  float* gradient = pass.buffers[GRADIENT] + rows.task * gradient_floats();
   const bool wants_gradient = pass.training;
-  if (wants_gradient && rows.begins) std::fill_n(gradient, 2 * affine_floats(), 0.0f);
+  if (wants_gradient && rows.begins) std::fill_n(gradient, gradient_floats(), 0.0f);
   const auto n = static_cast<double>(of_group * P);
+  const float *weight = pass.parameters + weight_offset_, *zero = vectors + ZERO * pitch_;
+  double* products = sums + pitch_;
+  const auto add_moments_of = [&](ConstPanels dy, ConstPanels x) {
+    std::fill_n(sums, 2 * pitch_, 0.0);
+    add_gradient_moments(sums, products, dy, x, mean, inverse, zero, false, P, C);
+  };
   for (std::size_t row = rows.first; row < rows.first + rows.count; ++row) {
     const Panels x = pass.input[0]->out.from_row(row * P), dout = pass.output->dout.from_row(row * P);
     statistics(mean, inverse, sums, x);
-    if (wants_gradient) {
-      add_affine_gradient(gradient, gradient + affine_floats(), dout, x, mean, inverse, step(), P, C);
+    if (elementwise_) {
+      if (wants_gradient)
+        add_affine_gradient(gradient, gradient + affine_floats(), dout, x, mean, inverse, pitch_, P, C);
+    } else {
+      add_moments_of(dout, x);
+      // The memory holds doubles, whose zero has the bits of two zeros.
+      auto* of_channels = reinterpret_cast<double*>(gradient);
+      for (std::size_t c = 0; wants_gradient && c < C; ++c) {
+        of_channels[c] += products[c] * static_cast<double>(inverse[c]);
+        of_channels[pitch_ + c] += sums[c];
+      }
     }
     if (!input_gradient_) continue;
-    scale_elements(scaled, dout, pass.parameters + weight_offset_, step(), P, C);
-    std::fill_n(sums, 2 * pitch_, 0.0);
-    add_gradient_moments(sums, sums + pitch_, scaled, x, mean, inverse, vectors + ZERO * pitch_, false, P, C);
+    scale_elements(scaled, dout, weight, step(), P, C);
+    if (elementwise_) {
+      add_moments_of(scaled, x);
+    } else {
+      for (std::size_t c = 0; c < C; ++c) {
+        sums[c] *= static_cast<double>(weight[c]);
+        products[c] *= static_cast<double>(weight[c]);
+      }
+    }
     for (std::size_t g = 0; g < groups_; ++g) {
       double sum = 0.0, product = 0.0;
       for (std::size_t c = g * of_group; c < (g + 1) * of_group; ++c) {
         sum += sums[c];
-        product += sums[pitch_ + c];
+        product += products[c];
       }
       const auto of_deviation = static_cast<double>(inverse[g * of_group]);
       std::fill_n(constant + g * of_group, of_group, static_cast<float>(sum / n));
       std::fill_n(slope + g * of_group, of_group, static_cast<float>(product / n * of_deviation * of_deviation));
     }
-    normalize_backward(pass.input[0]->dout.from_row(row * P), scaled, x, mean, inverse, vectors + ZERO * pitch_,
-                       constant, slope, false, pass.adds[0], P, C);
+    normalize_backward(pass.input[0]->dout.from_row(row * P), scaled, x, mean, inverse, zero, constant, slope, false,
+                       pass.adds[0], P, C);
   }
 }
 
 void RowNormLayer::tile_gradient(float* gradients, const LayerPass& pass, std::size_t, std::size_t) const {
-  const std::size_t floats = affine_floats();
+  const std::size_t floats = elementwise_ ? affine_floats() : shape_.channels;
   const auto sum = [&](float* to, std::size_t part) {
-    std::fill_n(to, floats, 0.0f);
-    for (std::size_t task = 0; task < pass.tasks; ++task) {
-      const float* from = pass.buffers[GRADIENT] + (2 * task + part) * floats;
-      for (std::size_t i = 0; i < floats; ++i) to[i] += from[i];
+    for (std::size_t i = 0; i < floats; ++i) {
+      double total = 0.0;
+      for (std::size_t task = 0; task < pass.tasks; ++task) {
+        const float* gradient = pass.buffers[GRADIENT] + task * gradient_floats();
+        total += elementwise_ ? static_cast<double>(gradient[part * affine_floats() + i])
+                              : reinterpret_cast<const double*>(gradient)[part * pitch_ + i];
+      }
+      to[i] = static_cast<float>(total);
     }
   };
   sum(gradients + weight_offset_, 0);
