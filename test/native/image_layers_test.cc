@@ -424,6 +424,71 @@ TEST_P(ImageLayers, GroupNormSumsTheGradientOfItsTensorsInDouble) {
   EXPECT_TRUE(test::is_near(run.gradient("bias"), Vector(2, expected), {1e-7, 0.0}));
 }
 
+TEST_P(ImageLayers, TheFirstOfEqualMaximaGetsTheGradient) {
+  for (const std::size_t kernel : {2u, 3u}) {
+    for (const bool adds : {false, true}) {
+      for (const std::size_t channels : {1u, 5u, 16u, 49u}) {
+        const Shape shape{channels, 1, kernel, kernel};
+        PoolingLayer pool(shape, window_spec(LayerType::maxPool, 2, kernel, kernel), true);
+        LayerRun run(pool, shape, 2, 1);
+        run.forward(Vector(2 * shape.elements(), 0.0));
+        run.pass().adds[0] = adds;
+        const Vector dinp = run.backward(Vector(2 * channels, 1.0), Vector(2 * shape.elements(), 0.0));
+        for (std::size_t i = 0; i < dinp.size(); ++i) EXPECT_EQ(dinp[i], i % (kernel * kernel) == 0 ? 1.0 : 0.0);
+      }
+    }
+  }
+  // As behind a normalisation: the first of equal ones has the whole gradient but for what the mean takes away.
+  const Shape shape{3, 1, 2, 2};
+  BatchNormLayer norm(shape, 0.1, 1e-5, {false, pooling_plan(shape, window_spec(LayerType::maxPool, 2, 2, 2))}, true);
+  LayerRun run(norm, shape, 1, 1);
+  run.pass().training = false;
+  run.set("weight", {1.0, -1.0, 2.0});
+  run.set("running_var", Vector(3, 1.0));
+  run.forward(Vector(12, 0.5));
+  const Vector dinp = run.backward(Vector(3, 1.0));
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(dinp[i] != 0.0, i % 4 == 0) << i;
+}
+
+TEST_P(ImageLayers, ASumHasTheGradientOfBothItsInputs) {
+  for (const std::size_t channels : {1u, 6u, 17u, 49u}) {
+    const Shape shape{channels, 1, 2, 2};
+    AddLayer add(shape);
+    LayerRun run(add, shape, 3, 2), other(add, shape, 3, 2);
+    Random random(13);
+    const Vector a = random.floats(3 * shape.elements(), -1.0, 1.0), b = random.floats(a.size(), -1.0, 1.0);
+    other.pass().input[1] = other.pass().input[0];
+    other.forward(b);
+    run.pass().input[1] = other.pass().input[0];
+    Vector sum = run.forward(a);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] -= a[i] + b[i];
+    EXPECT_TRUE(test::is_near(sum, Vector(sum.size(), 0.0), {0.0, 2e-7}));
+    const Vector dout = random.floats(a.size(), -1.0, 1.0);
+    EXPECT_EQ(run.backward(dout), dout);
+    EXPECT_EQ(other.input_gradient(), dout);
+    // A block around nothing: both inputs are one value.
+    run.pass().input[1] = run.pass().input[0];
+    run.pass().adds[1] = true;
+    Vector twice = dout;
+    for (double& value : twice) value *= 2.0;
+    EXPECT_EQ(run.backward(dout), twice);
+  }
+}
+
+TEST(DropoutLayer, DrawsForEachPlaceByItself) {
+  const Shape shape{32};
+  LayerSpec spec;
+  spec.type = LayerType::dropout;
+  spec.rate = 0.5;
+  std::vector<Vector> masks;
+  for (std::uint32_t place = 0; place < DropoutLayer::PLACES; ++place) {
+    DropoutLayer layer(shape, spec, place, true);
+    LayerRun run(layer, shape, 4, 4);
+    masks.push_back(run.forward(Vector(4 * 32, 1.0)));
+    for (std::uint32_t other = 0; other < place; ++other) ASSERT_NE(masks[place], masks[other]) << other;
+  }
+}
+
 TEST_P(ImageLayers, DropoutKeepsWhatItShouldAndItsMaskOnTheWayBack) {
   const Shape shape{10, 1, 20, 20};
   LayerSpec spec;
@@ -448,6 +513,11 @@ TEST_P(ImageLayers, DropoutKeepsWhatItShouldAndItsMaskOnTheWayBack) {
     const double trials = static_cast<double>(whole ? 40 * 10 : out.size());
     EXPECT_NEAR(kept / static_cast<double>(out.size()), 0.7, 4.0 * std::sqrt(0.21 / trials));
     EXPECT_EQ(run.backward(ones), out);
+    run.pass().adds[0] = true;
+    Vector added = out;
+    for (double& value : added) value = static_cast<double>(static_cast<float>(value) + 3.0f);
+    EXPECT_EQ(run.backward(ones, Vector(ones.size(), 3.0)), added);
+    run.pass().adds[0] = false;
     run.pass().step = 5;
     EXPECT_NE(run.forward(ones), out);
     run.pass().training = false;
@@ -468,6 +538,10 @@ TEST(ImageLayers, SayWhatDoesNotFit) {
               PoolingLayer({3, 1, 1, 4}, window_spec(LayerType::maxPool, 2, 2, 2), true);
             }),
             "a window of 2 x 2 does not fit an input of [3, 1, 4]");
+  EXPECT_EQ(message([] {
+              PoolingLayer({3, 1, 1, 2}, window_spec(LayerType::maxPool, 1, 2, 1, 1, 1, 3), true);
+            }),
+            "with its padding, a window of 2 lies beyond the edges of an input of [3, 2]");
   EXPECT_EQ(message([] {
               ReshapeLayer(Shape{7}, {2, 1, 2, 2}, 0, 2, false, true);
             }),

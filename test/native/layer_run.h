@@ -76,6 +76,7 @@ class LayerRun {
     for (std::size_t i = 0; i < layer_.tiles(); ++i) layer_.tile_gradient(gradients_.data(), pass_, i, rows_);
     return read(input_.dout, input_shape_);
   }
+  Vector input_gradient() const { return read(input_.dout, input_shape_); }
   Vector gradient(const std::string& name) const { return read(name, gradients_); }
   // As after a step of an optimiser.
   void update() {

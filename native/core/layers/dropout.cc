@@ -9,8 +9,9 @@ namespace aevb {
 
 namespace {
 
-// Elements that belong to one layer among the numbers of a row.
-constexpr std::uint32_t ELEMENTS_PER_PLACE = 1u << 26;
+// Blocks of four elements that belong to one layer among those of a row. All places together have 2³².
+constexpr std::uint32_t BLOCKS_PER_PLACE = 1u << 24;
+static_assert(BLOCKS_PER_PLACE * std::uint64_t{DropoutLayer::PLACES} == std::uint64_t{1} << 32);
 
 }  // namespace
 
@@ -32,7 +33,7 @@ float* DropoutLayer::factors(const LayerPass& pass, std::size_t row, std::size_t
   const auto kept = static_cast<float>(1.0 / (1.0 - rate_));
   const auto rate = static_cast<float>(rate_);
   for (std::size_t i = 0; i < floats; i += 4) {
-    const auto lane = static_cast<std::uint32_t>((place_ * ELEMENTS_PER_PLACE + i) / 4);
+    const auto lane = place_ * BLOCKS_PER_PLACE + static_cast<std::uint32_t>(i / 4);
     const Philox block = philox(pass.seed, Purpose::dropout, pass.step, static_cast<std::uint32_t>(row), lane);
     for (std::size_t j = 0; j < 4; ++j) to[i + j] = uniform(block.word[j]) < rate ? 0.0f : kept;
   }

@@ -11,7 +11,9 @@ namespace aevb {
 
 class DropoutLayer final : public Layer {
  public:
-  // place: of the layer among those of the model that draw.
+  // Places that masks are drawn for, each with numbers of its own.
+  static constexpr std::uint32_t PLACES = 256;
+  // place: of the layer among the dropout layers of the model, below PLACES.
   DropoutLayer(const Shape& shape, const LayerSpec& spec, std::uint32_t place, bool input_gradient);
 
   Shape output_shape() const override { return shape_; }

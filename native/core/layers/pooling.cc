@@ -25,9 +25,16 @@ PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
                                   " does not fit an input of " + shape_text(input, window.dimensions));
     }
     // A window beyond the edges alone would have no largest number.
-    if (of_axis.before >= of_axis.kernel || of_axis.after >= of_axis.kernel) {
-      throw std::invalid_argument("a padding as large as the window of " +
-                                  extent_text(window.kernel, window.dimensions));
+    for (std::size_t p = 0; p < positions; ++p) {
+      bool reaches = false;
+      for (std::size_t k = 0; k < of_axis.kernel; ++k) {
+        const std::size_t at = p * of_axis.stride + k * of_axis.dilation;
+        reaches = reaches || (at >= of_axis.before && at - of_axis.before < n);
+      }
+      if (!reaches) {
+        throw std::invalid_argument("with its padding, a window of " + extent_text(window.kernel, window.dimensions) +
+                                    " lies beyond the edges of an input of " + shape_text(input, window.dimensions));
+      }
     }
     covers = covers && of_axis.before == 0 && positions * of_axis.kernel == n;
     return positions;

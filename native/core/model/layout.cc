@@ -60,7 +60,7 @@ ModelLayout::ModelLayout(const ModelSpec& of) : spec(of) {
   }
   add_latents(add_flat(encoder, parameters, add_stack(encoder, parameters, "encoder", spec.encoder, data)));
   encoder.complete();
-  decoder = Network({latent_width + spec.condition.width}, true);
+  decoder = Network({latent_width + spec.condition.width}, true, 1);
   add_likelihood(add_stack(decoder, parameters, "decoder", spec.decoder, {0, spec.condition.width}));
   decoder.complete();
   shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
+
+#include "layers/dropout.h"
 
 namespace aevb {
 
@@ -11,9 +14,23 @@ namespace {
 // Products behind a value from which on leaving its zeros out saves more than finding them takes.
 constexpr std::size_t PRODUCTS_WORTH_ZEROS = 64;
 
+// Of one network: an encoder's and a decoder's have places of their own.
+constexpr std::ptrdiff_t DROPOUT_LAYERS = DropoutLayer::PLACES / 2;
+
 }  // namespace
 
-Network::Network(Shape input, bool input_has_gradient) { values_.push_back({input, input_has_gradient, false}); }
+Network::Network(Shape input, bool input_has_gradient, std::uint32_t part) : part_(part) {
+  values_.push_back({input, input_has_gradient, false});
+}
+
+std::uint32_t Network::next_dropout_place() const {
+  const auto before = std::count_if(nodes_.begin(), nodes_.end(),
+                                    [](const Node& node) { return node.layer->type() == LayerType::dropout; });
+  if (before >= DROPOUT_LAYERS) {
+    throw std::invalid_argument("more than " + std::to_string(DROPOUT_LAYERS) + " dropout layers");
+  }
+  return part_ * static_cast<std::uint32_t>(DROPOUT_LAYERS) + static_cast<std::uint32_t>(before);
+}
 
 std::size_t Network::add(ParameterTable& table, const std::string& name, std::unique_ptr<Layer> layer,
                          std::vector<std::size_t> inputs, std::vector<FusedLayer> fused) {

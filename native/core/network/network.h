@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +40,9 @@ struct Node {
 class Network {
  public:
   Network() = default;
-  // Value 0 is the input.
-  Network(Shape input, bool input_has_gradient);
+  // Value 0 is the input. part: of the model, 0 for the encoder and 1 for the decoder; dropout draws for each by
+  // itself.
+  Network(Shape input, bool input_has_gradient, std::uint32_t part = 0);
 
   // Appends a layer with its tensors, and returns the value that it makes.
   std::size_t add(ParameterTable& table, const std::string& name, std::unique_ptr<Layer> layer,
@@ -53,6 +55,9 @@ class Network {
   // Nodes in the order of the backward pass: those further from the input first; of the same distance, as they were
   // added.
   const std::vector<std::size_t>& backward_order() const { return backward_order_; }
+
+  // The place of a dropout layer that comes next (DropoutLayer). Throws std::invalid_argument if there is none left.
+  std::uint32_t next_dropout_place() const;
 
   bool couples_rows() const;
   // The layer that asks for the most rows in a batch of training, and how many; none if one row is enough.
@@ -69,6 +74,7 @@ class Network {
   void derive(float* derived, const float* parameters) const;
 
  private:
+  std::uint32_t part_ = 0;
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<std::size_t> backward_order_;

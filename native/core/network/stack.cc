@@ -72,7 +72,7 @@ class Builder {
         append<RowNormLayer>(name, shape(), spec, has_gradient());
         return 1;
       case LayerType::dropout:
-        append<DropoutLayer>(name, shape(), spec, static_cast<std::uint32_t>(network_.nodes().size()), has_gradient());
+        append<DropoutLayer>(name, shape(), spec, network_.next_dropout_place(), has_gradient());
         return 1;
       case LayerType::maxPool:
       case LayerType::avgPool:
