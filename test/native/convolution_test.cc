@@ -30,7 +30,8 @@ struct Case {
 
 // Plain loops over a case: forward, and what follows for the gradients because all of it is linear.
 Vector plain(const Case& c, const Shape& output, const Vector& x, const Vector& weight, const Vector& bias) {
-  if (c.spec.type == LayerType::convTranspose) {
+  // An embedding is a transposed convolution of single positions: weight [codes, units].
+  if (c.spec.type == LayerType::convTranspose || c.spec.type == LayerType::embedding) {
     return reference::convolve_transposed(x, weight, bias, c.rows, c.input, output, c.spec);
   }
   const Shape large{c.input.channels, c.input.depth * c.enlarge.depth, c.input.height * c.enlarge.height,
@@ -148,6 +149,15 @@ std::vector<Case> cases() {
       transposed(strided(conv("transposed_signal", {5, 1, 1, 8}, 3, 1, 4, 3), 2)),
       transposed(strided(conv("transposed_volume", {3, 2, 3, 2}, 4, 3, 2, 2), 2)),
   };
+  for (const std::size_t dimensions : {1u, 2u}) {
+    Case embedding{"embedding", {7, 1, dimensions, 5}, {}, {}, 3};
+    embedding.spec.type = LayerType::embedding;
+    embedding.spec.codes = 7;
+    embedding.spec.units = embedding.spec.channels = 6;
+    embedding.spec.bias = false;
+    embedding.spec.window.dimensions = dimensions;
+    all.push_back(embedding);
+  }
   Case batch = padded(conv("several_tasks", {5, 1, 4, 6}, 12, 2, 3, 70), 1, 1);
   all.push_back(batch);
   return all;
