@@ -70,20 +70,22 @@ function volume() {
   return cells
 }
 
-const rowsOf = (make, count, shape) => ({
-  data: Float32Array.from(Array.from({ length: count }, make).flatMap((row) => [...row])),
-  shape: [count, ...shape],
-})
+function rowsOf(make, count, shape) {
+  const elements = shape.reduce((product, length) => product * length)
+  const data = new Float32Array(count * elements)
+  for (let row = 0; row < count; row++) data.set(make(), row * elements)
+  return { data, shape: [count, ...shape] }
+}
 const volumes = {
-  train: rowsOf(volume, size(3000, 100), [1, SIDE, SIDE, SIDE]),
+  train: rowsOf(volume, size(4000, 100), [1, SIDE, SIDE, SIDE]),
   test: rowsOf(volume, size(500, 20), [1, SIDE, SIDE, SIDE]),
-  epochs: size(12, 1),
+  epochs: size(20, 1),
   batchSize: 64,
 }
 await costOf('volumes, dense', { input: SIDE ** 3, encoder: [200], latent: 6, decoder: [200] }, volumes)
 await costOf(
   'volumes, convolutions',
-  { input: [1, SIDE, SIDE, SIDE], encoder: [block(8), block(16), block(32)], latent: 6, decoder: 'mirror' },
+  { input: [1, SIDE, SIDE, SIDE], encoder: [block(16), block(16), block(32)], latent: 6, decoder: 'mirror' },
   volumes,
 )
 
@@ -134,24 +136,16 @@ const strings = {
   test: rowsOf(string, size(1000, 40), [1, 12]),
   epochs: size(20, 1),
 }
+const wide = (more) => ({ type: 'conv', channels: 64, kernel: 5, padding: 'same', norm: 'batch', ...more })
 const symbols = { type: 'categorical', classes: ALPHABET, coding: 'codes' }
 await costOf('strings, dense', { input: 12, encoder: [64], latent: 8, decoder: [64], likelihood: symbols }, strings)
 await costOf(
   'strings, convolutions',
   {
     input: [1, 12],
-    encoder: [
-      { type: 'embedding', units: 6 },
-      { type: 'conv', channels: 32, kernel: 3, padding: 'same', stride: 2 },
-      64,
-    ],
+    encoder: [{ type: 'embedding', units: 8 }, wide(), wide({ stride: 2 })],
     latent: 8,
-    decoder: [
-      64,
-      96,
-      { type: 'reshape', shape: [16, 6] },
-      { type: 'conv', channels: 32, kernel: 3, padding: 'same', upsample: 2 },
-    ],
+    decoder: [192, { type: 'reshape', shape: [32, 6] }, wide({ upsample: 2 }), wide()],
     likelihood: symbols,
   },
   strings,
