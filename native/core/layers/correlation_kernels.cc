@@ -107,6 +107,9 @@ static void correlate_panel(Tile tile, Panels out, const float* padded, const Co
       case 1:
         correlate_lines<NV, 1>(tile, out.data, out.width, begin, phase, plan.output);
         break;
+      case 2:
+        correlate_lines<NV, 2>(tile, out.data, out.width, begin, phase, plan.output);
+        break;
       case 16:
         correlate_lines<NV, 16>(tile, out.data, out.width, begin, phase, plan.output);
         break;
@@ -232,7 +235,7 @@ AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, con
   F32 sum[TAPS][NV];
 #pragma GCC unroll 4
   for (int v = 0; v < NV; ++v) {
-#pragma GCC unroll 16
+#pragma GCC unroll 27
     for (int t = 0; t < TAPS; ++t) sum[t][v] = zero();
   }
   const std::size_t b_step = phase.out_step.width * width;
@@ -247,7 +250,7 @@ AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, con
           F32 right[NV];
 #pragma GCC unroll 4
           for (int v = 0; v < NV; ++v) right[v] = load_of_panel<NV>(b + v * F32::size, width);
-#pragma GCC unroll 16
+#pragma GCC unroll 27
           for (int t = 0; t < TAPS; ++t) {
             const F32 left = set(a[taps[t].offset]);
 #pragma GCC unroll 4
@@ -257,7 +260,7 @@ AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, con
       }
     }
   }
-#pragma GCC unroll 16
+#pragma GCC unroll 27
   for (int t = 0; t < TAPS; ++t) {
     float* to = sums.to + taps[t].matrix * plan.matrix_floats;
 #pragma GCC unroll 4
@@ -268,6 +271,13 @@ AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, con
 template <int TAPS, int NV>
 AEVB_INLINE void gradient_all_taps(const Sums& sums, const CorrelationTap* taps, std::size_t count,
                                    const CorrelationPhase& phase, const CorrelationPlan& plan, std::size_t width) {
+  if constexpr (NV == 1) {
+    // The kernels of most networks at once, so that dout is read once: 3 × 3 × 3 if the registers hold as many sums.
+#if AEVB_TARGET == AEVB_TARGET_AVX512
+    if (count == 27) return gradient_taps<27, NV>(sums, taps, phase, plan, width);
+#endif
+    if (count == 9) return gradient_taps<9, NV>(sums, taps, phase, plan, width);
+  }
   for (; count >= TAPS; count -= TAPS, taps += TAPS) gradient_taps<TAPS, NV>(sums, taps, phase, plan, width);
   if constexpr (TAPS > 1) {
     if (count > 0) gradient_all_taps<TAPS / 2, NV>(sums, taps, count, phase, plan, width);

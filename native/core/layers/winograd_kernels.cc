@@ -123,6 +123,12 @@ void winograd_values(float* values, const float* padded, const WinogradPlan& pla
   }
 }
 
+// How many of the vectors that are left a tile takes: a single one, at the end, would make as many loads as products.
+AEVB_INLINE std::size_t vectors_together(std::size_t left) {
+  if (left == MOST_VECTORS + 1 && MOST_VECTORS > 2) return left / 2;
+  return left < MOST_VECTORS ? left : MOST_VECTORS;
+}
+
 template <int NV, std::size_t STEP>
 static void multiply_vectors(Tile tile, std::size_t count, std::size_t sums_stride, std::size_t values_stride,
                              std::size_t matrix) {
@@ -156,7 +162,7 @@ void winograd_products(float* sums, const float* values, const float* transforme
   const std::size_t C = plan.inputs, K = plan.outputs, matrix = C * K;
   const CorrelationTap tap{0, 0};
   for (std::size_t k = 0; k < K;) {
-    const std::size_t left = (K - k) / F32::size, vectors = left < MOST_VECTORS ? left : MOST_VECTORS;
+    const std::size_t vectors = vectors_together((K - k) / F32::size);
     Tile tile{};
     tile.out = sums + k;
     tile.out_step = K;
@@ -294,7 +300,7 @@ static void outer_vectors(float* dtransformed, const float* values, const float*
 void winograd_gradient(float* dtransformed, const float* values, const float* sums, const WinogradPlan& plan,
                        std::size_t count) {
   for (std::size_t k = 0; k < plan.outputs;) {
-    const std::size_t left = (plan.outputs - k) / F32::size, vectors = left < MOST_VECTORS ? left : MOST_VECTORS;
+    const std::size_t vectors = vectors_together((plan.outputs - k) / F32::size);
     if (vectors == 1) outer_vectors<1>(dtransformed + k, values, sums + k, plan, count);
     if (vectors == 2) outer_vectors<2>(dtransformed + k, values, sums + k, plan, count);
     if constexpr (MOST_VECTORS > 2) {
