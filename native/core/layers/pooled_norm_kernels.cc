@@ -50,12 +50,15 @@ AEVB_INLINE F32 normalized(const Channels& by, F32 x) { return fma(x - by.mean, 
 // NaN if one of them is.
 AEVB_INLINE F32 larger(F32 largest, F32 x) { return select(is_nan(x), x, max(x, largest)); }
 
+// Loads a window, and returns the largest of its numbers after `flipped`.
 template <int COUNT, bool WHOLE>
-AEVB_INLINE F32 largest_flipped(const Channels& by, const float* x, const Windows<COUNT>& windows, int lanes) {
-  F32 largest = flipped(by, load_lanes<WHOLE>(x, lanes));
+AEVB_INLINE F32 load_window(F32* values, const Channels& by, const float* x, const Windows<COUNT>& windows, int lanes) {
+  values[0] = load_lanes<WHOLE>(x, lanes);
+  F32 largest = flipped(by, values[0]);
 #pragma GCC unroll 8
   for (int i = 1; i < COUNT; ++i) {
-    largest = larger(largest, flipped(by, load_lanes<WHOLE>(x + windows.offsets[i], lanes)));
+    values[i] = load_lanes<WHOLE>(x + windows.offsets[i], lanes);
+    largest = larger(largest, flipped(by, values[i]));
   }
   return largest;
 }
@@ -67,7 +70,8 @@ static void pool_channels(float* out, float* chosen, const float* x, std::size_t
     for (std::size_t y = 0; y < windows.height; ++y) {
       const float* from = x + z * windows.step_z + y * windows.step_y;
       for (std::size_t i = 0; i < windows.width; ++i, from += windows.step_x, out += out_step) {
-        const F32 value = flipped(by, largest_flipped<COUNT, WHOLE>(by, from, windows, lanes));
+        F32 values[COUNT];
+        const F32 value = flipped(by, load_window<COUNT, WHOLE>(values, by, from, windows, lanes));
         F32 result = normalized(by, value);
         if (by.relu) result = max(zero(), result);
         store_padded<WHOLE>(out, result, lanes, room);
@@ -93,16 +97,16 @@ static void pool_channels_backward(float* dx, const float* dout, const float* x,
       for (std::size_t i = 0; i < windows.width; ++i, dout += dout_step) {
         const float* from = x + line + i * windows.step_x;
         float* to = dx + line + i * windows.step_x;
-        const F32 largest = largest_flipped<COUNT, WHOLE>(by, from, windows, lanes);
+        F32 values[COUNT];
+        const F32 largest = load_window<COUNT, WHOLE>(values, by, from, windows, lanes);
         F32 left = load_lanes<WHOLE>(dout, lanes);
         if (by.relu) left = select(less_equal(normalized(by, flipped(by, largest)), zero()), zero(), left);
 #pragma GCC unroll 8
         for (int k = 0; k < COUNT; ++k) {
-          const F32 value = load_lanes<WHOLE>(from + windows.offsets[k], lanes);
-          const Mask is_chosen = less_equal(largest, flipped(by, value));
+          const Mask is_chosen = less_equal(largest, flipped(by, values[k]));
           const F32 dy = select(is_chosen, left, zero());
           left = select(is_chosen, zero(), left);
-          const F32 result = fnma(value - by.mean, of.slope, dy - of.constant) * by.scale;
+          const F32 result = fnma(values[k] - by.mean, of.slope, dy - of.constant) * by.scale;
           float* at = to + windows.offsets[k];
           if (accumulate) {
             store_lanes<WHOLE>(at, load_lanes<WHOLE>(at, lanes) + result, lanes);
