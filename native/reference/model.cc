@@ -252,7 +252,8 @@ double surrogate(const ModelSpec& spec, const Parameters& parameters, const Para
   const Pass pass(spec, parameters, batch, moment);
   const bool straight_through = std::any_of(spec.latents.begin(), spec.latents.end(),
                                             [](const LatentSpec& latent) { return latent.straight_through; });
-  const bool score = spec.objective.estimator == Estimator::scoreFunction, dreg = spec.objective.bound == BoundType::dreg;
+  const bool score = spec.objective.estimator == Estimator::scoreFunction,
+             dreg = spec.objective.bound == BoundType::dreg;
   if (!score && !dreg && !straight_through) return terms_of(spec, pass, pass.z, batch, moment).loss;
   const Pass before(spec, frozen, batch, moment);
   if (score) return score_surrogate(spec, pass, before, batch, moment);

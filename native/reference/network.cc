@@ -100,7 +100,8 @@ class Walk {
     Vector image, channels;
     for (std::size_t r = 0; r < rows_; ++r) {
       for (std::size_t i = 0; i < to.elements(); ++i) image.push_back(all[r * width + i]);
-      for (std::size_t c = 0; c < condition; ++c) channels.insert(channels.end(), P, all[r * width + to.elements() + c]);
+      for (std::size_t c = 0; c < condition; ++c)
+        channels.insert(channels.end(), P, all[r * width + to.elements() + c]);
     }
     if (positions_first) image = exchange(image, rows_, P, to.channels);
     values_ = beside(image, channels, rows_, 1);
@@ -143,8 +144,7 @@ class Walk {
         in_batch_norm_ = false;
         return;
       case LayerType::batchNorm:
-        in_batch_norm_ =
-            next != nullptr && next->type == LayerType::activation && next->activation == Activation::relu;
+        in_batch_norm_ = next != nullptr && next->type == LayerType::activation && next->activation == Activation::relu;
         return put(shape_, batch_norm(values_, rows_, shape_, parameters_.at(name + ".weight"),
                                       parameters_.at(name + ".bias"), spec.epsilon));
       case LayerType::layerNorm:
@@ -190,9 +190,9 @@ class Walk {
       spec.bias = false;
     }
     const Shape output = transposed_output(shape_, spec);
-    put(output, convolve_transposed(values_, parameters_.at(name + ".weight"),
-                                    spec.bias ? parameters_.at(name + ".bias") : Vector{}, rows_, shape_, output,
-                                    spec));
+    put(output,
+        convolve_transposed(values_, parameters_.at(name + ".weight"),
+                            spec.bias ? parameters_.at(name + ".bias") : Vector{}, rows_, shape_, output, spec));
   }
 
   void pooling(const LayerSpec& given) {
@@ -205,17 +205,16 @@ class Walk {
     put(output, pool(values_, rows_, shape_, output, spec));
   }
 
-  // The element of a row that decides for channel c at position p stands at p · pitch + c, if a pitch is the channels in
-  // whole cache lines of 16 floats, and 2²⁶ · (layers before this one in the network) further on.
+  // The element of a row that decides for channel c at position p stands at p · pitch + c, if a pitch is the channels
+  // in whole cache lines of 16 floats, and 2²⁶ · (layers before this one in the network) further on.
   void dropout(const LayerSpec& spec) {
     const std::size_t P = shape_.positions(), pitch = (shape_.channels + 15) / 16 * 16;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const std::size_t p = spec.whole_channels ? 0 : i % P, c = i / P % shape_.channels;
       const std::uint32_t element = (place_ << 26) + static_cast<std::uint32_t>(p * pitch + c);
       const auto row = static_cast<std::uint32_t>(i / shape_.elements());
-      const auto words =
-          philox4x32_10({element / 4, row, step_, static_cast<std::uint32_t>(Purpose::dropout)},
-                        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+      const auto words = philox4x32_10({element / 4, row, step_, static_cast<std::uint32_t>(Purpose::dropout)},
+                                       {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
       const bool kept = uniform(words[element % 4]) >= static_cast<float>(spec.rate);
       values_[i] = kept ? values_[i] / (1.0 - spec.rate) : 0.0;
     }

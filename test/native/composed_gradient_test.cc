@@ -13,8 +13,8 @@
 #include "comparison.h"
 #include "models.h"
 #include "random_specs.h"
-#include "reference_batch.h"
 #include "reference/model.h"
+#include "reference_batch.h"
 #include "runtime/thread_pool.h"
 #include "support.h"
 

@@ -17,7 +17,8 @@
 namespace aevb::test {
 
 // What the step of a model is given, as the reference takes it.
-inline reference::Batch batch_of(const Model& model, const ExampleData& data, const Vector& epsilon, std::uint32_t step) {
+inline reference::Batch batch_of(const Model& model, const ExampleData& data, const Vector& epsilon,
+                                 std::uint32_t step) {
   const ModelSpec& spec = model.spec();
   const std::size_t rows = data.rows, D = spec.input;
   reference::Batch batch;
