@@ -214,7 +214,7 @@ class RandomNetwork {
 
   // One or two layers that may or may not fit.
   std::vector<LayerSpec> some(const aevb::Shape& shape) {
-    switch (index(shape.positions() > 1 ? 10 : 11)) {
+    switch (index(shape.positions() > 1 ? 11 : 12)) {
       case 0:
         return {conv(shape, LayerType::conv), activation_layer()};
       case 1:
@@ -240,6 +240,8 @@ class RandomNetwork {
         return residual(shape);
       case 9:
         return {conv(shape, LayerType::conv), norm({2})};
+      case 10:
+        return {conv(shape, LayerType::conv), activation_layer(), pool()};
       default:
         return {dense()};
     }
