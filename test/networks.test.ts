@@ -104,14 +104,16 @@ function slopes({ config, x, condition }: Case): { error: number; length: number
   return { error: best, length }
 }
 
+// Every tensor of 300 networks is held to the plain objective in test/native/network_gradient_test.cc. These few come
+// from configurations, through the facade.
 test('random networks have the gradient of their own loss', () => {
   const wrong = cases
     .filter(({ config }) => config.corruption === undefined)
-    .filter((_, i) => i % 3 === 0)
+    .filter((_, i) => i % 12 === 0)
     .map((each) => ({ ...slopes(each), config: JSON.stringify(each.config) }))
     .filter(({ error }) => !(error < 2e-2))
   expect(wrong).toEqual([])
-}, 120_000)
+}, 30_000)
 
 describe('a shape that does not fit is refused with its place, its kind and both shapes', () => {
   const conv = (more: object = {}): Layer => ({ type: 'conv', channels: 4, kernel: 3, ...more }) as Layer

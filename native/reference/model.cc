@@ -9,6 +9,7 @@
 #include "objective/objective.h"
 #include "reference/latent.h"
 #include "reference/likelihood.h"
+#include "reference/network.h"
 #include "reference/objective.h"
 #include "reference/scaling.h"
 
@@ -20,28 +21,6 @@ Vector dense(const Parameters& parameters, const std::string& name, const Vector
   const Vector& bias = parameters.at(name + ".bias");
   const Vector& weight = parameters.at(name + ".weight");
   return dense_forward(inp, weight, bias, B, weight.size() / bias.size(), bias.size());
-}
-
-Vector stack(const Parameters& parameters, const std::string& name, const std::vector<LayerSpec>& layers, Vector inp,
-             std::size_t B) {
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    inp = dense(parameters, name + "." + std::to_string(i), inp, B);
-    for (double& x : inp) x = activate(layers[i].activation, x);
-  }
-  return inp;
-}
-
-// [left | right], a row of right for every `repeat` rows of left.
-Vector beside(const Vector& left, const Vector& right, std::size_t rows, std::size_t repeat) {
-  const std::size_t L = left.size() / rows, R = right.empty() ? 0 : right.size() / (rows / repeat);
-  Vector out;
-  for (std::size_t r = 0; r < rows; ++r) {
-    out.insert(out.end(), left.begin() + static_cast<std::ptrdiff_t>(r * L),
-               left.begin() + static_cast<std::ptrdiff_t>((r + 1) * L));
-    out.insert(out.end(), right.begin() + static_cast<std::ptrdiff_t>(r / repeat * R),
-               right.begin() + static_cast<std::ptrdiff_t>((r / repeat + 1) * R));
-  }
-  return out;
 }
 
 Vector columns(const Vector& all, std::size_t rows, std::size_t first, std::size_t count) {
@@ -67,8 +46,7 @@ class Pass {
         moment_(moment),
         L_(spec.objective.samples),
         R_(batch.rows * spec.objective.samples) {
-    const Vector input = beside(batch.input, batch.condition, batch.rows, 1);
-    const Vector encoded = stack(parameters, "encoder", spec.encoder, input, batch.rows);
+    const Vector encoded = encode_rows(spec, parameters, batch.input, batch.condition, batch.rows, batch.step);
     std::size_t noise_offset = 0;
     for (std::size_t i = 0; i < spec.latents.size(); ++i) {
       const LatentSpec& latent = spec.latents[i];
@@ -105,12 +83,8 @@ class Pass {
 
   // −log p(x|z) of these draws, by this pass's decoder.
   Vector reconstruction(const std::vector<Vector>& of_groups) const {
-    const Vector inp = beside(joined(of_groups), batch_.condition, R_, L_);
-    const Vector decoded = stack(parameters_, "decoder", spec_.decoder, inp, R_);
-    std::vector<Vector> of_heads;
-    for (const char* head : likelihood_head_names(spec_.likelihood)) {
-      of_heads.push_back(dense(parameters_, std::string("likelihood.") + head, decoded, R_));
-    }
+    const std::vector<Vector> of_heads =
+        decode_rows(spec_, parameters_, joined(of_groups), batch_.condition, batch_.rows, L_, batch_.step);
     const auto raw = parameters_.find(shared_log_dispersion_name(spec_.likelihood));
     return likelihood_loss(spec_.likelihood, of_heads, raw == parameters_.end() ? Vector{} : raw->second, batch_.target,
                            batch_.rows, L_, spec_.input);
@@ -275,9 +249,15 @@ Terms objective(const ModelSpec& spec, const Parameters& parameters, const Batch
 
 double surrogate(const ModelSpec& spec, const Parameters& parameters, const Parameters& frozen, const Batch& batch,
                  const Moment& moment) {
-  const Pass pass(spec, parameters, batch, moment), before(spec, frozen, batch, moment);
-  if (spec.objective.estimator == Estimator::scoreFunction) return score_surrogate(spec, pass, before, batch, moment);
-  if (spec.objective.bound == BoundType::dreg) return dreg_surrogate(spec, pass, before, batch, moment);
+  const Pass pass(spec, parameters, batch, moment);
+  const bool straight_through = std::any_of(spec.latents.begin(), spec.latents.end(),
+                                            [](const LatentSpec& latent) { return latent.straight_through; });
+  const bool score = spec.objective.estimator == Estimator::scoreFunction,
+             dreg = spec.objective.bound == BoundType::dreg;
+  if (!score && !dreg && !straight_through) return terms_of(spec, pass, pass.z, batch, moment).loss;
+  const Pass before(spec, frozen, batch, moment);
+  if (score) return score_surrogate(spec, pass, before, batch, moment);
+  if (dreg) return dreg_surrogate(spec, pass, before, batch, moment);
   std::vector<Vector> z = pass.z;
   for (std::size_t i = 0; i < z.size(); ++i) {
     if (!spec.latents[i].straight_through) continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "reference/layers.h"
@@ -19,6 +20,7 @@ struct Batch {
   Vector condition;           // [B, C]
   Vector epsilon;             // [B L, N]
   Vector prior_draws;         // [B L, Z], where z is held to the prior's draws
+  std::uint32_t step = 0;     // of training: decides what dropout keeps
 };
 
 // What the step's place in training decides: see Step in objective/objective.h.

@@ -11,79 +11,22 @@
 
 #include "bench/gradient.h"
 #include "comparison.h"
-#include "latent/latent.h"
-#include "model/prior_sample.h"
 #include "models.h"
-#include "objective/objective.h"
 #include "random_specs.h"
 #include "reference/model.h"
-#include "reference/objective.h"
+#include "reference_batch.h"
 #include "runtime/thread_pool.h"
 #include "support.h"
 
 namespace aevb {
 namespace {
 
+using test::batch_of;
 using test::ExampleData;
+using test::moment_of;
+using test::noise_of;
 using test::Random;
 using test::Vector;
-
-// What the step of a model is given, as the reference takes it.
-reference::Batch batch_of(const Model& model, const ExampleData& data, const Vector& epsilon, std::uint32_t step) {
-  const ModelSpec& spec = model.spec();
-  const std::size_t rows = data.rows, D = spec.input;
-  reference::Batch batch;
-  batch.rows = rows;
-  batch.data_rows = rows;
-  batch.target = spec.likelihood.codes ? reference::one_hot(data.x, spec.likelihood.classes, rows) : data.x;
-  if (spec.likelihood.binarize != Binarize::none) {
-    std::vector<std::uint32_t> index(rows);
-    for (std::size_t r = 0; r < rows; ++r) index[r] = static_cast<std::uint32_t>(r);
-    const auto epoch = static_cast<std::uint32_t>(model.epochs_trained);
-    batch.target = reference::binarize(batch.target, spec.likelihood.binarize, spec.seed, epoch, index, D);
-  }
-  batch.input = spec.corruption.type == CorruptionType::none
-                    ? batch.target
-                    : test::as_floats(reference::corrupt(batch.target, spec.corruption, spec.seed, step, 0, rows, D));
-  if (spec.condition.width > 0) {
-    batch.condition =
-        spec.condition.classes ? reference::one_hot(data.condition, {spec.condition.width}, rows) : data.condition;
-  }
-  batch.epsilon = epsilon;
-  if (spec.objective.mmd > 0.0) {
-    const std::size_t R = rows * spec.objective.samples;
-    test::Matrix draws(R, model.layout().latent_width, model.layout().latent_width);
-    sample_prior(draws, model, spec.seed, Purpose::discrepancy, step, 0, R);
-    batch.prior_draws = draws.values();
-  }
-  return batch;
-}
-
-reference::Moment moment_of(const Model& model, std::size_t rows) {
-  Step step(model.spec());
-  step.begin(model.spec(), rows, static_cast<double>(model.epochs_trained));
-  reference::Moment moment;
-  moment.beta = step.beta;
-  moment.reconstruction = step.reconstruction;
-  moment.capacity = step.capacity;
-  for (const float temperature : step.temperature) moment.temperature.push_back(static_cast<double>(temperature));
-  return moment;
-}
-
-Vector noise_of(const Model& model, std::uint32_t step, std::size_t R) {
-  Vector epsilon(R * model.layout().noise_width);
-  for (std::size_t i = 0; i < model.latents().size(); ++i) {
-    const LatentGroup& group = model.latents()[i];
-    test::Matrix noise(R, group.noise_width, group.noise_width);
-    latent_noise(noise, group.spec, R, model.spec().seed, Purpose::epsilon, step, 0, static_cast<std::uint32_t>(i));
-    for (std::size_t r = 0; r < R; ++r) {
-      for (std::size_t c = 0; c < group.noise_width; ++c) {
-        epsilon[r * model.layout().noise_width + group.noise_offset + c] = static_cast<double>(noise.at(r, c));
-      }
-    }
-  }
-  return epsilon;
-}
 
 void check_gradient(const ModelSpec& spec, Random* random) {
   constexpr std::uint32_t STEP = 3;
