@@ -14,7 +14,7 @@
 
 AEVB_BEFORE_KERNELS
 
-// 1 where the threshold is below x.
+// 1 if the threshold is below x.
 AEVB_INLINE F32 compare(F32 threshold, F32 x) {
   return select(is_nan(x), x, select(less(threshold, x), set(1.0f), zero()));
 }
@@ -29,7 +29,7 @@ AEVB_INLINE void binarize_vector(float* out, const float* x, const std::int32_t*
 template <bool STOCHASTIC>
 static void binarize_rows(Panels out, ConstPanels x, std::uint64_t seed, std::uint32_t step, const std::uint32_t* index,
                           std::uint32_t first_row, std::size_t R, std::size_t D) {
-  // Vectors begin at any column of a run, so that the last one may read beyond the words.
+  // Vectors begin at any column of a run, so the last one may read beyond the words.
   std::int32_t words[WORDS_AT_ONCE + F32::size] = {};
   for (std::size_t r = 0; r < R; ++r) {
     const std::uint32_t row = index == nullptr ? first_row + static_cast<std::uint32_t>(r) : index[r];

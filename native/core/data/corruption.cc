@@ -26,7 +26,7 @@ AEVB_INLINE void replace_vector(float* out, const float* x, const std::int32_t* 
 template <bool SALT>
 static void replace_cells(Panels out, ConstPanels x, float amount, std::uint64_t seed, std::uint32_t step,
                           std::uint32_t first_row, std::size_t R, std::size_t D) {
-  // Vectors begin at any column of a run, so that the last one may read beyond the words.
+  // Vectors begin at any column of a run, so the last one may read beyond the words.
   std::int32_t words[WORDS_AT_ONCE + F32::size] = {};
   for (std::size_t r = 0; r < R; ++r) {
     const std::uint32_t row = first_row + static_cast<std::uint32_t>(r);

@@ -15,10 +15,10 @@ namespace aevb {
 //   none           x
 //   gaussian       x + amount · N(0, 1), the numbers of fill_normal
 //   masking        0 with probability `amount`, else x
-//   saltAndPepper  with probability `amount` 0 or 1, either alike, else x
-// Row r takes its numbers from Philox's purpose `corruption` at (step, first_row + r), column c from word c % 4 of lane
-// c / 4: a cell is replaced where uniform(word) < amount, and bit 0 of the word, which uniform() leaves out, says by
-// which of the two.
+//   saltAndPepper  with probability `amount` 0 or 1, each with probability ½, else x
+// Row r takes its numbers from Philox's purpose `corruption` at (step, first_row + r), column c from word c % 4 of
+// lane c / 4: a cell is replaced if uniform(word) < amount. Bit 0 of the word, which uniform() ignores, decides
+// between 0 and 1.
 void corrupt(Panels out, ConstPanels x, const CorruptionSpec& spec, std::uint64_t seed, std::uint32_t step,
              std::uint32_t first_row, std::size_t R, std::size_t D);
 

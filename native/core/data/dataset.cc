@@ -11,7 +11,8 @@ namespace aevb {
 namespace {
 
 bool is_count(float value) {
-  // From 2²³ on every float is whole; below, adding that rounds to a whole number. No call, so loops are vectorised.
+  // From 2²³ on every float is whole; below, adding 2²³ rounds to a whole number. No call, so loops are
+  // vectorised.
   constexpr float WHOLE = 0x1p23f;
   const bool whole = value >= WHOLE || (value + WHOLE) - WHOLE == value;
   return whole && value >= 0.0f && std::isfinite(value);
@@ -28,7 +29,8 @@ int in_domain(float value) {
   }
 }
 
-// Integers, and no call, so that the compiler can vectorise the row; the cell is looked for only where there is one.
+// Integers and no call, so that the compiler vectorises the loop over a row; a bad cell is located only if there is
+// one.
 template <Domain DOMAIN, typename Value>
 std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns) {
   int good = 1;
@@ -87,7 +89,7 @@ std::shared_ptr<const Value> copy_of(const Source* values, std::size_t count) {
 
 using Ranges = std::map<std::size_t, std::pair<double, double>>;
 
-// The ranges of columns that are not constant, but that less than 8 floats lie within.
+// The ranges of columns that are not constant but span fewer than 8 floats.
 std::shared_ptr<const Ranges> rounded_columns(const double* values, std::size_t rows, std::size_t columns) {
   if (rows < 2) return nullptr;
   std::vector<double> smallest(values, values + columns), largest(smallest);
@@ -113,7 +115,7 @@ std::shared_ptr<const Ranges> rounded_columns(const double* values, std::size_t 
   return ranges.empty() ? nullptr : std::make_shared<const Ranges>(std::move(ranges));
 }
 
-// Without an owner, so that nothing is counted or let go.
+// Without an owner: nothing is counted and nothing is freed.
 template <typename Value>
 std::shared_ptr<const Value> borrowed(const Value* values) {
   return {std::shared_ptr<void>(), values};
@@ -167,7 +169,7 @@ std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t
   if (domain == Domain::oneHot || domain == Domain::codes) {
     return first_bad_cell(bytes_.get() + begin, rows_, columns_, domain, classes);
   }
-  return std::nullopt;  // every byte is in the other domains
+  return std::nullopt;  // every byte is valid in the other domains
 }
 
 void Dataset::cells(float* out, std::size_t row, std::size_t first, std::size_t count, Scale scale) const {

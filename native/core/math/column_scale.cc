@@ -32,7 +32,7 @@ AEVB_INLINE void scale_columns(Panels out, ConstPanels x, const float* shift, co
                                std::size_t i, std::size_t R, int lanes) {
   const std::size_t col = p * out.width + i;
   const F32 moved = load_lanes<WHOLE>(shift + col, lanes);
-  // 1 in lanes that are no columns, where a quotient by 0 would be slow.
+  // 1 in lanes that are not columns: a division by 0 is slow.
   const F32 stretched = keep_lanes<WHOLE>(load_lanes<WHOLE>(factor + col, lanes), set(1.0f), lanes);
   for (std::size_t r = 0; r < R; ++r) {
     const F32 value = load_lanes<WHOLE>(row_of(x, p, r) + i, lanes);

@@ -1,4 +1,4 @@
-// Columns moved and stretched, each by its own two numbers: shift[C] and factor[C], row-major.
+// Shifts and scales columns, each by its own shift and factor: shift[C] and factor[C], row-major.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ void standardize(Panels out, ConstPanels x, const float* shift, const float* fac
 // out[R, C] = (log(1 + x) − shift) / factor, for x of at least 0; as above.
 void standardize_log(Panels out, ConstPanels x, const float* shift, const float* factor, std::size_t R, std::size_t C);
 
-// out[R, C] = x · factor + shift: the way back. As above.
+// out[R, C] = x · factor + shift: the inverse. As above.
 void unstandardize(Panels out, ConstPanels x, const float* shift, const float* factor, std::size_t R, std::size_t C);
 
 }  // namespace aevb

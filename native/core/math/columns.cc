@@ -20,7 +20,7 @@ AEVB_INLINE void move_vector(float* out, const float* inp, int lanes) {
   }
 }
 
-// Runs of columns that lie in one panel on both sides, each for all rows.
+// Runs of columns that are in one panel on both sides, each for all rows.
 template <bool ADD>
 static void move(Panels out, std::size_t out_first, ConstPanels inp, std::size_t inp_first, std::size_t R,
                  std::size_t C, std::size_t repeat) {

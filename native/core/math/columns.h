@@ -1,5 +1,5 @@
-// Ranges of columns, moved between matrices: the concatenation [z1 | z2 | condition] and its inverse. A range begins at
-// any column; the two matrices may have panels of different widths but must not overlap in memory.
+// Copies ranges of columns between matrices: the concatenation [z1 | z2 | condition] and its inverse. A range begins
+// at any column. The two matrices may have panels of different widths but must not overlap in memory.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ void place_columns(Panels out, std::size_t first, ConstPanels inp, std::size_t R
 // out[R, C] = inp[R, first + c]; overwrites, and leaves the padding of out zero.
 void take_columns(Panels out, ConstPanels inp, std::size_t first, std::size_t R, std::size_t C);
 
-// The same, added to what is there; the padding of out stays as it is.
+// The same, added to what out holds; the padding of out stays as it is.
 void take_columns_add(Panels out, ConstPanels inp, std::size_t first, std::size_t R, std::size_t C);
 
 }  // namespace aevb

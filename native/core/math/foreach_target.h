@@ -8,12 +8,12 @@
 //   void f(...) { ... }
 //   AEVB_AFTER_KERNELS
 //
-//   #if AEVB_LAST_TARGET           // true once: what is not a kernel
+//   #if AEVB_LAST_TARGET           // true once: code that is not a kernel
 //   namespace aevb { void f(...) { AEVB_DISPATCH(f)(...); } }
 //   #endif
 //
-// Kernels use no lambdas and no templates of the standard library: the linker could pick a copy that was compiled
-// for an instruction set which the machine lacks.
+// Kernels use no lambdas and no templates of the standard library: the linker could pick a copy compiled for an
+// instruction set that the machine lacks.
 #ifndef AEVB_FOREACH_TARGET_H
 #define AEVB_FOREACH_TARGET_H
 

@@ -28,8 +28,8 @@ AEVB_INLINE F32 load_value(const std::uint8_t* from, int lanes) {
   return fma(value, set(0x1.010102p-24f), value * set(0x1.01p-8f));
 }
 
-// Rows are taken from all over a data set that no cache holds: each is asked for while those before it are worked on,
-// the sooner the smaller they are.
+// The rows come from all over a data set that no cache holds, so each is prefetched while the rows before it are
+// copied. The smaller the rows, the sooner they are prefetched.
 constexpr std::size_t BYTES_AHEAD = 1024;
 constexpr std::size_t ROWS_AHEAD = 4;
 constexpr std::size_t CACHE_LINE = 64;

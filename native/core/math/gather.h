@@ -8,7 +8,7 @@
 
 namespace aevb {
 
-// What a byte counts as.
+// How a byte is read.
 enum class Scale {
   unit,     // a fraction: byte / 255
   integer,  // its own value
@@ -19,7 +19,7 @@ void gather_rows(Panels out, const float* source, const std::uint32_t* index, st
 void gather_rows(Panels out, const std::uint8_t* source, const std::uint32_t* index, std::size_t R, std::size_t D,
                  Scale scale = Scale::unit);
 
-// out[R, D] (row-major) = inp[R, D]: the way back.
+// out[R, D] (row-major) = inp[R, D]: the inverse.
 void scatter_rows(float* out, ConstPanels inp, std::size_t R, std::size_t D);
 
 }  // namespace aevb

@@ -51,7 +51,7 @@ Gemm choose() {
   return Gemm::cblas;
 }
 
-// Our pool is the only one: a BLAS with threads of its own would compete with it for the same cores.
+// A BLAS with threads of its own would compete with our pool for the same cores, so it runs on one thread.
 void keep_cblas_single_threaded() {
 #if AEVB_CBLAS_OPENBLAS
   openblas_set_num_threads(1);

@@ -12,7 +12,7 @@
 #if AEVB_HAVE_BFLOAT16
 #if !defined(__clang__)
 #pragma GCC diagnostic push
-// GCC 12 warns of its own undefined registers: its bug 105593.
+// GCC 12 warns about its own undefined registers: its bug 105593.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
@@ -32,17 +32,17 @@ namespace {
 
 #define AEVB_ALWAYS_INLINE [[maybe_unused]] inline __attribute__((always_inline))
 
-// Floats in a vector, and words, each of which holds two factors that are multiplied and summed together.
+// Floats in a vector, and words: a word holds two factors that are multiplied and summed together.
 constexpr std::size_t SIZE = 16;
 // As in gemm_builtin.cc: vectors of a panel, and sums of a tile.
 constexpr std::size_t VECTORS = 3, WIDTH = VECTORS * SIZE, SUMS = 24;
-// Terms, rows of the left operand, and for a transposed one rows of both, that are rounded at a time: together they and
-// the result's tile fill most of a first-level cache of 32 KB.
+// How many terms and how many rows of the left operand (of both operands if the left one is transposed) are rounded
+// at a time. Together with the result's tile they fill most of a first-level cache of 32 KB.
 constexpr std::size_t BLOCK = 128, ROWS_BLOCK = 64, BATCH_BLOCK = 128;
 
 using Word = std::uint32_t;
 
-// Lanes below `count` of what may reach beyond a vector, or end before it.
+// The lanes below `count` if `count` may be negative or larger than a vector.
 AEVB_ALWAYS_INLINE __mmask16 lanes(std::size_t count) {
   return count >= SIZE ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << count) - 1);
 }
@@ -54,8 +54,8 @@ AEVB_ALWAYS_INLINE __m512i interleave(__m512 even, __m512 odd) {
   return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
 }
 
-// Two neighbouring rows of a panel in each row of words: words[k / 2][NV vectors] = (x[k], x[k + 1]) for k below count.
-// Beyond that is zero.
+// Each row of words holds two adjacent rows of a panel: words[k / 2][NV vectors] = (x[k], x[k + 1]) for k below
+// count, and zero above.
 template <std::size_t NV>
 AEVB_ALWAYS_INLINE void round_row_pairs(Word* words, const float* x, std::size_t pitch, std::size_t count) {
   for (std::size_t k = 0; k < count; k += 2, x += 2 * pitch, words += NV * SIZE) {
@@ -66,7 +66,7 @@ AEVB_ALWAYS_INLINE void round_row_pairs(Word* words, const float* x, std::size_t
   }
 }
 
-// The same of the columns that are not padding, which in a left operand may hold anything.
+// The same for the columns that are not padding; padding of a left operand may hold anything.
 AEVB_ALWAYS_INLINE void round_left_row_pairs(Word* words, const float* x, std::size_t pitch, std::size_t cols,
                                              std::size_t count) {
   for (std::size_t k = 0; k < count; k += 2, x += 2 * pitch, words += WIDTH) {
@@ -78,12 +78,12 @@ AEVB_ALWAYS_INLINE void round_left_row_pairs(Word* words, const float* x, std::s
   }
 }
 
-// Neighbouring columns in each word: words[r][k / 2] = (x(r, k), x(r, k + 1)) for `rows` rows and k from `first` on, a
-// row of words being BLOCK / 2 long. Beyond `count` is zero.
+// Each word holds two adjacent columns: words[r][k / 2] = (x(r, k), x(r, k + 1)) for `rows` rows and k from `first`
+// on. A row of words is BLOCK / 2 long. Words beyond `count` are zero.
 AEVB_ALWAYS_INLINE void round_rows(Word* words, ConstPanels x, std::size_t first, std::size_t rows, std::size_t count) {
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t k = 0; k < count; k += 2 * SIZE) {
-      // A vector never crosses the edge of a panel, for a panel is whole vectors.
+      // A vector never crosses the edge of a panel, because a panel is whole vectors.
       const std::size_t low = first + k, high = low + SIZE;
       const float* even = x.data + low / x.width * x.stride + r * x.width + low % x.width;
       const float* odd = x.data + high / x.width * x.stride + r * x.width + high % x.width;
@@ -94,13 +94,14 @@ AEVB_ALWAYS_INLINE void round_rows(Word* words, ConstPanels x, std::size_t first
   }
 }
 
-// What a block's tiles share. The left operand's word of row r and pair p is at left[r * left_row + p * left_pair].
+// The values that the tiles of a block share. The left operand's word of row r and pair p is at left[r * left_row +
+// p * left_pair].
 struct Block {
   float* c;
   std::size_t c_pitch;
   const Word *left, *right;
   std::size_t left_row, left_pair, rows, pairs;
-  const float* start;  // what the sums begin with, its rows start_pitch apart; null: zero
+  const float* start;  // the initial values of the sums, its rows start_pitch apart; null: zero
   std::size_t start_pitch;
 };
 
@@ -151,7 +152,7 @@ AEVB_ALWAYS_INLINE void column_block(const Block& block) {
   tiles<1, NV>(block, r);
 }
 
-// One panel of the result: the right operand's rows rounded, then all tiles.
+// One panel of the result: rounds the right operand's rows, then multiplies all tiles.
 template <std::size_t NV>
 void right_panel(Block block, Word* words, const float* b, std::size_t b_pitch, std::size_t count) {
   round_row_pairs<NV>(words, b, b_pitch, count);
@@ -175,7 +176,7 @@ bool bfloat16_supported() {
 void bfloat16_multiply(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                        bool accumulate, const float* bias) {
   alignas(64) Word left[ROWS_BLOCK * BLOCK / 2], right[BLOCK / 2 * WIDTH];
-  // Shared out evenly, in whole vectors: each block reads and writes the result once more.
+  // Equal blocks of whole vectors: each block reads and writes the result once more.
   const std::size_t blocks = (K + BLOCK - 1) / BLOCK;
   const std::size_t step = ((K + blocks - 1) / blocks + SIZE - 1) / SIZE * SIZE;
   for (std::size_t m = 0; m < M; m += ROWS_BLOCK) {

@@ -10,9 +10,9 @@
 
 AEVB_BEFORE_KERNELS
 
-// A panel is VECTORS registers wide, or as many as its matrix needs where that has fewer columns. A tile of rows ×
-// panel keeps its sums in registers: 24 of AVX-512's 32, 12 of AVX2's 16, 24 of NEON's 32; the others hold one row of
-// the right operand and one element of the left.
+// A panel is VECTORS registers wide; a matrix of fewer columns has as many registers as it needs. A tile of rows ×
+// panel keeps its sums in registers: 24 of AVX-512's 32, 12 of AVX2's 16, 24 of NEON's 32. The others hold one row
+// of the right operand and one element of the left.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
 constexpr int VECTORS = 3;
 constexpr int SUMS = 24;
@@ -28,18 +28,18 @@ constexpr int SUMS = 2 * VECTORS;
 #endif
 constexpr std::size_t WIDTH = VECTORS * F32::size;
 
-// How much of the summed dimension one pass over the tile's rows covers: the right operand's part of it, BLOCK × panel,
-// stays in the first-level cache while the rows go by. A multiple of WIDTH.
+// How much of the summed dimension one pass over the tile's rows covers. The right operand's part of it, BLOCK ×
+// panel, stays in the first-level cache during the pass. A multiple of WIDTH.
 constexpr std::size_t BLOCK = (96 / WIDTH) * WIDTH;
-// The same where the left operand is transposed: rows of a batch, so a power of two.
+// The same if the left operand is transposed: rows of a batch, so a power of two.
 constexpr std::size_t ROWS_BLOCK = 128;
 
-// Where element (row, k) of the left operand lies, counted from the tile's corner.
+// The offset of element (row, k) of the left operand from the tile's corner.
 enum class Left { plain, transposed };
 
-// Rows of the left operand that share one word of a Zeros table. The fewer, the more terms are left out (of MNIST's
-// first layer 29 % remain for two rows, 47 % for eight); but a term costs something beside its multiply-adds, and their
-// sums must be enough to hide how long one takes.
+// Rows of the left operand that share one word of a Zeros table. With fewer rows, more terms are skipped (29 % of
+// MNIST's first layer remain for two rows, 47 % for eight). But a term has a cost beside its multiply-adds, and
+// their number must be enough to hide the latency of one.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
 constexpr int GROUP = 2;
 #elif AEVB_TARGET == AEVB_TARGET_AVX2 || AEVB_TARGET == AEVB_TARGET_NEON
@@ -48,35 +48,35 @@ constexpr int GROUP = 4;
 constexpr int GROUP = 2;
 #endif
 
-// Values of k that one word says all about: a plain left operand's panel, or two runs of rows of a transposed one.
+// Values of k that one word describes: a panel of a plain left operand, or two runs of rows of a transposed one.
 template <Left LEFT, int A>
 constexpr std::size_t run_length() {
   return LEFT == Left::plain ? A * F32::size : 2 * ZEROS_RUN;
 }
 
-// From one row of a panel to the next. A tile that is less than VECTORS wide may be the last one of a wide matrix or
-// all of a narrow one.
+// The distance between two rows of a panel. A tile that is less than VECTORS wide is the last one of a wide matrix
+// or the only one of a narrow one.
 template <int NV>
 AEVB_INLINE std::size_t pitch(std::size_t width) {
   return NV == VECTORS ? WIDTH : width;
 }
 
-// What the sums begin with: a matrix in panels `stride` apart, its rows `pitch` apart, which with a pitch of 0 are all
-// the same; or, where data is null, zero.
+// The initial values of the sums: a matrix in panels `stride` apart, its rows `pitch` apart. With a pitch of 0 all
+// rows are the same; if data is null they are zero.
 struct Start {
   const float* data;
   std::size_t stride, pitch;
 };
 
-// Which k of each run to leave out for the GROUP rows that begin at a tile's row r: those whose bit is clear in
-// word[run * run_stride + r / GROUP * group_stride]. Without a table, none.
+// Which k of each run to skip for the GROUP rows that begin at a tile's row r: those whose bit is clear in word[run
+// * run_stride + r / GROUP * group_stride]. Without a table, none.
 struct Skip {
   const std::uint64_t* word;
   std::size_t run_stride, group_stride;
 };
 
-// What a tile is made of: whole vectors or, with AVX-512 and where it has enough lanes for all columns, half of one.
-// Multiply-adds of halves take half the time on processors that cut whole vectors in two (Zen 4).
+// The vectors of a tile: whole ones or, with AVX-512 and if it has enough lanes for all columns, half of one.
+// Multiply-adds of halves take half the time on processors that execute a whole vector as two halves (Zen 4).
 struct Whole {
   using Vector = F32;
   AEVB_INLINE F32 zero() { return AEVB_NAMESPACE::zero(); }
@@ -96,7 +96,7 @@ using Half = Whole;
 template <typename Lanes>
 constexpr std::size_t SIZE = Lanes::Vector::size;
 
-// sum += a(·, k) b(k, ·), where the left operand's panels are A vectors wide.
+// sum += a(·, k) b(k, ·); the left operand's panels are A vectors wide.
 template <typename Lanes, int ROWS, int NV, Left LEFT, int A>
 AEVB_INLINE void accumulate_one(typename Lanes::Vector (&sum)[ROWS][NV], const float* AEVB_RESTRICT a,
                                 const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t k) {
@@ -112,8 +112,8 @@ AEVB_INLINE void accumulate_one(typename Lanes::Vector (&sum)[ROWS][NV], const f
   }
 }
 
-// c[ROWS, NV vectors] = start + Σ_k a(·, k) b(k, ·) over `count` values of k. k goes through the left operand in runs,
-// each a_stride further than the one before. Of the right operand's and the result's panels only the pitch is read.
+// c[ROWS, NV vectors] = start + Σ_k a(·, k) b(k, ·) over `count` values of k. k goes through the left operand in
+// runs, each a_stride after the one before. Only the pitch is read of the right operand's and the result's panels.
 template <typename Lanes, int ROWS, int NV, Left LEFT, int A, bool SKIP>
 AEVB_INLINE void tile(float* c, std::size_t c_pitch, const float* AEVB_RESTRICT a, std::size_t a_stride,
                       const float* AEVB_RESTRICT b, std::size_t b_pitch, std::size_t count, Start start, Skip skip) {
@@ -165,7 +165,7 @@ AEVB_INLINE Skip from_row(Skip skip, std::size_t row) {
   return skip;
 }
 
-// One panel of the result and of the right operand, and what is summed of the left one.
+// One panel of the result and of the right operand, and the terms of the left one that are summed.
 struct Block {
   float* c;
   std::size_t c_pitch;
@@ -178,8 +178,8 @@ struct Block {
   Skip skip;
 };
 
-// As many tiles of ROWS as there are rows left. The rows of a plain left operand are a panel's width apart, those of a
-// transposed one are neighbours.
+// As many tiles of ROWS as there are rows left. The rows of a plain left operand are a panel's width apart; those of
+// a transposed one are adjacent.
 template <typename Lanes, int ROWS, int NV, Left LEFT, int A, bool SKIP>
 AEVB_INLINE std::size_t tiles(const Block& block, std::size_t r) {
   constexpr std::size_t A_ROW = LEFT == Left::transposed ? 1 : A * F32::size;
@@ -219,8 +219,8 @@ AEVB_INLINE void column_panel(const Block& block, std::size_t cols) {
   }
 }
 
-// A single row has too few sums in one panel to hide how long a multiply-add takes, so it takes up to ROW_PANELS of
-// them side by side. Each sum goes over k in the same order as in a tile.
+// A single row has too few sums in one panel to hide the latency of a multiply-add, so it works on up to ROW_PANELS
+// panels at once. Each sum goes over k in the same order as in a tile.
 constexpr int ROW_PANELS = SUMS / VECTORS < 6 ? SUMS / VECTORS : 6;
 
 // c[1, PANELS panels, the last of LAST vectors] (+)= Σ_k a(0, k) b(k, ·).
@@ -239,7 +239,7 @@ AEVB_INLINE void row_tile(Panels c, ConstPanels a, ConstPanels b, std::size_t co
   const float* b_run = b.data;
   for (std::size_t k = 0; k < count; k += a.width) {
     const std::size_t run = count - k < a.width ? count - k : a.width;
-    // All of a run: none of its bits is beyond 63, for no panel is so wide.
+    // All bits of a run: none is beyond 63, because no panel is that wide.
     std::uint64_t left = SKIP ? *skip.word : (std::uint64_t{1} << run) - 1;
     skip.word += SKIP ? skip.run_stride : 0;
     for (; left != 0; left &= left - 1) {
@@ -279,7 +279,7 @@ AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_
                               Zeros zeros) {
   const std::size_t panels = (N + WIDTH - 1) / WIDTH;
   const std::size_t vectors = (N + F32::size - 1) / F32::size;
-  // Shared out evenly: one panel left over would take as long as many.
+  // Panels in equal chunks: one panel left over would take as long as a full chunk.
   const std::size_t stretches = (panels + ROW_PANELS - 1) / ROW_PANELS;
   for (std::size_t i = 0; i < stretches; ++i) {
     const std::size_t first = i * panels / stretches, end = (i + 1) * panels / stretches;
@@ -350,7 +350,7 @@ struct MultiplyTransposed {
 template <typename Product>
 AEVB_INLINE void for_width(Panels c, ConstPanels a, ConstPanels b, std::size_t M, std::size_t K, std::size_t N,
                            Start start, Zeros zeros) {
-  if (zeros.rows != nullptr || zeros.columns != nullptr) {  // only of whole panels is there a table
+  if (zeros.rows != nullptr || zeros.columns != nullptr) {  // a table exists only for whole panels
     Product::template run<VECTORS, true>(c, a, b, M, K, N, start, zeros);
   } else if (a.width == WIDTH) {
     Product::template run<VECTORS, false>(c, a, b, M, K, N, start, zeros);
@@ -375,7 +375,8 @@ void builtin_multiply_transposed(Panels c, ConstPanels a, ConstPanels b, std::si
   for_width<MultiplyTransposed>(c, a, b, M, K, N, start, zeros);
 }
 
-// One panel of the data: a word a group of rows, and a bit for this run in the words of each group of columns.
+// One panel of the data: a word for each group of rows, and a bit for this run in the words of each group of
+// columns.
 AEVB_INLINE TermCounts find_zeros_in_panel(std::uint64_t* rows, std::uint64_t* columns, std::size_t columns_stride,
                                            const float* panel, std::size_t count, std::size_t cols) {
   constexpr int GROUPS = (WIDTH + GROUP - 1) / GROUP;

@@ -21,7 +21,7 @@ double stirling(double n) {
                                                            w * (1.0 / 1188.0 + w * (-691.0 / 360360.0 + w / 156.0))))));
 }
 
-// The product by which n! is smaller than m! with m = n + k the first such number that is LARGE.
+// The product by which n! is smaller than m!; m = n + k is the first such number that is LARGE.
 double rising(double n, double* m) {
   double product = 1.0;
   for (*m = n; *m < LARGE;) product *= * m += 1.0;
@@ -34,7 +34,7 @@ double log_factorial(double n) {
   if (!(n >= 0.0)) return std::numeric_limits<double>::quiet_NaN();
   if (n == 0.0 || n == 1.0) return 0.0;
   if (std::isinf(n)) return n;
-  // The factorials of small whole numbers are doubles.
+  // The factorials of small whole numbers are exact in double.
   if (n < LARGE && n == std::floor(n)) {
     double factorial = 1.0;
     for (double k = 2.0; k <= n; k += 1.0) factorial *= k;

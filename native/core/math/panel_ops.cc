@@ -12,10 +12,10 @@
 AEVB_BEFORE_KERNELS
 
 #if AEVB_TARGET == AEVB_TARGET_AVX512 || AEVB_TARGET == AEVB_TARGET_AVX2
-// 8 × 8 through registers: moving single elements strides through memory and costs ten times as much.
+// 8 × 8 through registers: moving single elements strides through memory and takes ten times as long.
 AEVB_INLINE void transpose_8x8(float* AEVB_RESTRICT out, std::size_t out_row, const float* AEVB_RESTRICT inp,
                                std::size_t inp_row) {
-  // Each register takes half rows i and i + 4, so that what is left is a transpose within 128-bit lanes.
+  // Each register takes half rows i and i + 4, so that the rest is a transpose within 128-bit lanes.
   __m256 r[8];
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
@@ -52,7 +52,7 @@ void transpose(Panels out, ConstPanels inp, std::size_t R, std::size_t C) {
     const std::size_t c_end = c + SIDE < C ? c + SIDE : C;
     for (std::size_t r = 0; r < R; r += SIDE) {
       const std::size_t r_end = r + SIDE < R ? r + SIDE : R;
-      if (whole_blocks) {  // each block lies within one panel
+      if (whole_blocks) {  // each block is in one panel
         float* to = out.data + r / out.width * out.stride + c * out.width + r % out.width;
         const float* from = inp.data + c / inp.width * inp.stride + r * inp.width + c % inp.width;
         if (c_end - c == SIDE && r_end - r == SIDE) {
@@ -79,7 +79,7 @@ void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
       const int lanes = static_cast<int>(cols - i < F32::size ? cols - i : F32::size);
       F32 sum = zero();
       if (lanes == F32::size) {
-        // Four chains of additions, so that one need not wait for the other.
+        // Four chains of additions, so that their latencies overlap.
         F32 chain[4] = {zero(), zero(), zero(), zero()};
         std::size_t r = 0;
         for (; r + 4 <= R; r += 4) {
@@ -96,7 +96,7 @@ void column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
   }
 }
 
-// Rows whose sum in float is exact enough to go on in double.
+// How many rows may be summed in float before the sum continues in double.
 constexpr std::size_t SHORT_SUM = 32;
 
 void add_column_sums(float* sums, ConstPanels inp, std::size_t R, std::size_t C) {
@@ -131,7 +131,7 @@ void add_to_rows(Panels rows, const float* values, std::size_t R, std::size_t C)
   }
 }
 
-// `factor` null: the rows become zero, whatever they were.
+// `factor` null: the rows become zero, whatever they held.
 static void scale_or_clear(Panels rows, const float* factor, float scale, std::size_t R, std::size_t C) {
   for (std::size_t c = 0; c < C; c += rows.width) {
     float* row = rows.data + c / rows.width * rows.stride;

@@ -1,4 +1,4 @@
-// Whole-matrix movements that the layers share.
+// Operations on whole matrices that the layers share.
 #pragma once
 
 #include <cstddef>

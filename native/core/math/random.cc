@@ -38,7 +38,7 @@ AEVB_INLINE F32 log1m_of_half(F32 s) {
   return log_reduced(select(far, fnma(set(2.0f), s, set(1.0f)), -s), select(far, set(-1.0f), zero()));
 }
 
-// What makes numbers of a block's words: four in each lane, of which lane i lies at number[.][i].
+// Turns the words of a block into numbers: four in each lane; number[.][i] are those of lane i.
 struct NormalNumbers {
   AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
     box_muller(word[0], word[1], number[0], number[1]);
@@ -71,8 +71,8 @@ struct GumbelNumbers {
   }
 };
 
-// Every lane makes one block of four numbers; blocks are counted through a row and on into the next one, so that all
-// lanes are busy however few columns there are.
+// Every lane makes one block of four numbers. Blocks are counted through a row and on into the next one, so that all
+// lanes are in use for any number of columns.
 template <typename Numbers>
 static void fill_numbers(Panels out, std::size_t rows, std::size_t cols, std::uint64_t seed, Purpose purpose,
                          std::uint32_t step, std::uint32_t first_row, std::uint32_t first_lane) {

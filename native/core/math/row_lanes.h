@@ -1,19 +1,19 @@
-// Rows side by side in the lanes of vectors, a vector for each column. Where what belongs together in a row are a few
-// columns, a vector along the row would be filled by few of them, and its sum cost more than they do; like this any
-// number of columns is worked on in whole vectors, and rows never mix. Included after math/simd_lanes.h, once for each
-// target, hence no include guard here.
+// Rows side by side in the lanes of vectors, one vector for each column. If only a few columns of a row belong
+// together, a vector along the row would be mostly empty, and its sum would cost more than the work on the columns.
+// With this layout any number of columns is processed in whole vectors, and rows never mix. Included after
+// math/simd_lanes.h, once for each target, hence no include guard here.
 
 AEVB_BEFORE_KERNELS
 
-// The most columns that are held at a time: several such blocks stay in the first-level cache.
+// The largest number of columns held at a time: several such blocks stay in the first-level cache.
 constexpr std::size_t LANE_COLUMNS = 64;
 
-// The squares that are transposed on the way may stick out behind the last column.
+// The squares that are transposed may extend beyond the last column.
 struct RowLanes {
   F32 column[LANE_COLUMNS + F32::size];
 };
 
-// The row of a matrix that stands in each lane.
+// The row of a matrix that each lane holds.
 struct LaneRows {
   std::size_t row[F32::size];
 };
@@ -23,14 +23,14 @@ AEVB_INLINE std::size_t rows_in_lanes(std::size_t first, std::size_t rows) {
   return rows - first < F32::size ? rows - first : F32::size;
 }
 
-// `count` rows from `first` on. The last one stands in the lanes that are left over too, so that all are real.
+// `count` rows from `first` on. The remaining lanes repeat the last row, so that all lanes hold real rows.
 AEVB_INLINE LaneRows lane_rows(std::size_t first, std::size_t count) {
   LaneRows rows;
   for (std::size_t i = 0; i < F32::size; ++i) rows.row[i] = first + (i < count ? i : count - 1);
   return rows;
 }
 
-// Of L draws of each datum: whose these are, and the l-th of these data.
+// With L draws for each datum: the datum of each lane's row, and the l-th rows of these data.
 AEVB_INLINE LaneRows data_of(LaneRows draws, std::size_t L) {
   for (std::size_t i = 0; i < F32::size; ++i) draws.row[i] /= L;
   return draws;
@@ -85,7 +85,7 @@ AEVB_INLINE void store_square(Panels to, std::size_t first, std::size_t rows, Co
   }
 }
 
-// What stands behind the columns is read, and goes nowhere.
+// Values behind the last column are read and discarded.
 AEVB_INLINE void store_row_lanes(Panels to, std::size_t first, std::size_t rows, Column at, const RowLanes& from,
                                  std::size_t count) {
   for (std::size_t done = 0; done < count;) {

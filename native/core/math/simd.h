@@ -15,10 +15,10 @@
 // and AVX-512 alone, half an F32:
 //   HalfF32 zero_half set_half load_half store fma
 //
-// load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), which first_lanes(n) is true in; the
-// lanes not loaded are 0. `min` and `max` return their second argument where either is NaN, so that max(zero(), x)
-// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` adds the lanes always in the same order;
-// `largest` is unspecified where a lane is NaN. Integers wrap. `transpose_square` takes F32::size vectors, lane j of
+// load_partial and store_partial touch only the first n lanes (0 ≤ n ≤ size), in which first_lanes(n) is true; the
+// lanes not loaded are 0. `min` and `max` return their second argument if either is NaN, so that max(zero(), x)
+// keeps a NaN in x. to_int rounds to the nearest, ties to even. `sum` always adds the lanes in the same order;
+// `largest` is unspecified if a lane is NaN. Integers wrap. `transpose_square` takes F32::size vectors, lane j of
 // vector i to lane i of vector j.
 #undef AEVB_NAMESPACE
 #undef AEVB_BEFORE_KERNELS
@@ -34,8 +34,8 @@
 #define AEVB_NAMESPACE portable
 #endif
 
-// What stands between the two macros may use the target's instructions, whatever the compiler's flags say; MSVC allows
-// that everywhere. No standard header may be included between them.
+// Code between the two macros may use the target's instructions, whatever the compiler's flags are; MSVC allows that
+// everywhere. No standard header may be included between them.
 #undef AEVB_PRAGMA
 #define AEVB_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #if AEVB_TARGET == AEVB_TARGET_AVX512 && defined(__clang__)

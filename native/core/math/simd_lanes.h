@@ -1,8 +1,7 @@
-// How kernels walk along a row of a panel: whole vectors first, then one of which only the first lanes are columns.
-// Included after math/simd.h, once for each target, hence no include guard here.
+// How kernels process a row of a panel: whole vectors first, then one vector of which only the first lanes are
+// columns. Included after math/simd.h, once for each target, hence no include guard here.
 //
-// A kernel's work on one vector is a template on WHOLE, so that whole vectors, which is nearly all of them, carry no
-// trace of the others.
+// A kernel's work on one vector is a template on WHOLE, so that whole vectors, which are nearly all, need no masks.
 
 AEVB_BEFORE_KERNELS
 
@@ -24,8 +23,9 @@ AEVB_INLINE void store_lanes(float* to, F32 a, [[maybe_unused]] int lanes) {
   }
 }
 
-// `a` in the lanes that are columns and zero in the vector's others, as far as they belong to the row: `room` floats
-// are left of it. One store, for a partial one and another beside it make the next row's load wait for both.
+// Stores `a` in the lanes that are columns and zero in the vector's other lanes, as far as they belong to the row:
+// `room` floats of it remain. It is a single store: with a partial store and another beside it the next row's load
+// waits for both.
 template <bool WHOLE>
 AEVB_INLINE void store_padded(float* to, F32 a, [[maybe_unused]] int lanes, [[maybe_unused]] std::size_t room) {
   if constexpr (WHOLE) {
@@ -50,7 +50,7 @@ AEVB_INLINE F32 keep_lanes(F32 a, [[maybe_unused]] F32 other, [[maybe_unused]] i
   }
 }
 
-// Columns of a matrix of `cols` that lie in one of its panels.
+// The number of columns that panel has, of a matrix of `cols` columns.
 AEVB_INLINE std::size_t cols_in_panel(std::size_t cols, std::size_t panel, std::size_t width) {
   const std::size_t left = cols - panel * width;
   return left < width ? left : width;
@@ -63,13 +63,13 @@ AEVB_INLINE float* row_of(Panels matrix, std::size_t panel, std::size_t row) {
   return matrix.data + panel * matrix.stride + row * matrix.width;
 }
 
-// A column, as its panel and its place there.
+// A column as its panel and its index in the panel.
 struct Column {
   std::size_t panel, col;
 };
 AEVB_INLINE Column column_at(std::size_t col, std::size_t width) { return {col / width, col % width}; }
 
-// Of `left` columns from `at` on, those of the first vector: none lies across two panels.
+// How many of the `left` columns from `at` on are in the first vector: no vector crosses two panels.
 AEVB_INLINE int lanes_from(Column at, std::size_t left, std::size_t width) {
   const std::size_t in_panel = width - at.col < left ? width - at.col : left;
   return in_panel < F32::size ? static_cast<int>(in_panel) : F32::size;
@@ -84,7 +84,7 @@ AEVB_INLINE Column after(Column at, int lanes, std::size_t width) {
   return at;
 }
 
-// Zeros behind the first `cols` columns of one row, which may be more than there are.
+// Writes zeros behind the first `cols` columns of one row, which may be more than the row has.
 AEVB_INLINE void zero_padding(float* row, std::size_t cols, std::size_t width) {
   std::size_t i = cols;
   for (; i + F32::size <= width; i += F32::size) store(row + i, zero());

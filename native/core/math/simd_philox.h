@@ -1,11 +1,11 @@
-// Philox's words for kernel files that make something of their own from them: as many blocks at once as a vector has
-// lanes. Included after math/simd.h, once for each target, hence no include guard here. random.h says what the counter
-// means; the words are those of philox().
+// Philox's words for kernel files that convert them themselves: as many blocks at once as a vector has lanes.
+// Included after math/simd.h, once for each target, hence no include guard here. random.h defines the counter; the
+// words are those of philox().
 
 #ifndef AEVB_PHILOX_CONSTANTS
 #define AEVB_PHILOX_CONSTANTS
 namespace aevb {
-// Salmon et al., table 2: the multipliers, and what the key grows by each round.
+// Salmon et al., table 2: the multipliers, and the increments of the key in each round.
 constexpr int PHILOX_ROUNDS = 10;
 constexpr std::uint32_t PHILOX_MULTIPLY_0 = 0xD2511F53;
 constexpr std::uint32_t PHILOX_MULTIPLY_1 = 0xCD9E8D57;
@@ -18,7 +18,7 @@ AEVB_BEFORE_KERNELS
 
 AEVB_INLINE I32 set_word(std::uint32_t word) { return set_int(static_cast<std::int32_t>(word)); }
 
-// word[0] and word[1] come in as the counters' lane and row.
+// word[0] and word[1] hold the counters' lane and row on entry.
 AEVB_INLINE void philox_lanes(I32 word[4], std::uint64_t seed, Purpose purpose, std::uint32_t step) {
   word[2] = set_word(step);
   word[3] = set_word(static_cast<std::uint32_t>(purpose));

@@ -14,7 +14,7 @@ namespace aevb {
 
 namespace {
 
-// Both ask the operating system too: without its help the wide registers do not survive a context switch.
+// Both query the operating system too: the wide registers survive a context switch only if it saves them.
 #if defined(__x86_64__) && defined(__GNUC__)
 bool has_avx2() {
   __builtin_cpu_init();
@@ -93,7 +93,7 @@ std::atomic<int> active{UNDECIDED};
 Target active_target() {
   int now = active.load(std::memory_order_relaxed);
   if (now == UNDECIDED) {
-    // Two threads here at once come to the same answer, and one that set_active_target() gave meanwhile stays.
+    // Two concurrent threads get the same answer, and a target that set_active_target() set meanwhile stays.
     const int chosen = static_cast<int>(choose());
     if (active.compare_exchange_strong(now, chosen, std::memory_order_relaxed)) now = chosen;
   }

@@ -1,7 +1,7 @@
 // Functions of a vector of floats. Included after math/simd.h, once for each target, hence no include guard here.
 //
-// Every one of them passes NaN on, takes infinities to their limits, and is the same sequence of roundings on every
-// target that has a fused multiply-add. test/native/vector_math_test.cc states how exact each is. The polynomials are
+// Each of them propagates NaN, takes infinities to its limits, and is the same sequence of roundings on every target
+// that has a fused multiply-add. test/native/vector_math_test.cc states how exact each is. The polynomials are
 // minimax ones, found with Sollya's fpminimax (coefficients rounded to float) on the intervals named beside them; the
 // reductions are those of Cody and Waite, Software Manual for the Elementary Functions (1980), and of Moshier's Cephes.
 
@@ -62,7 +62,7 @@ AEVB_INLINE F32 expm1(F32 x) {
   return fma(e.scale, e.p, e.scale - e.inverse_of_other) * e.other_scale;
 }
 
-// e^−a = scale (1 − p) for a ≥ 0. Half the work: one scale suffices, and where e^−a < 2^-126.5 it is 0.
+// e^−a = scale (1 − p) for a ≥ 0. Half the work: one scale suffices, and if e^−a < 2^-126.5 it is 0.
 struct Decay {
   F32 scale, p;
 };
@@ -105,7 +105,7 @@ AEVB_INLINE F32 log_reduced(F32 f, F32 k) {
 AEVB_INLINE F32 log(F32 x) {
   const Mask tiny = less(x, set(0x1p-126f));
   const F32 y = select(tiny, x * set(0x1p24f), x);
-  // The exponent counted from √½, plus 128, stands above the 23 bits of the significand.
+  // The exponent counted from √½, plus 128, is above the 23 bits of the significand.
   constexpr std::int32_t ROOT_HALF = 0x3f3504f3;
   const I32 from_root = bits_of(y) + set_int(0x40000000 - ROOT_HALF);
   const F32 k = from_int(shift_right<23>(from_root)) - select(tiny, set(128.0f + 24.0f), set(128.0f));

@@ -10,7 +10,8 @@ namespace aevb {
 
 namespace {
 
-// Of all terms, so many may be left: a term in a table takes longer than one in a dense tile.
+// The largest fraction of terms left for which a table is used: a term in a table takes longer than one in a dense
+// tile.
 constexpr double MOST_TERMS = 0.9;
 
 bool pays(std::size_t terms, std::size_t all) {
@@ -30,7 +31,7 @@ ZerosTable::Sizes ZerosTable::sizes(std::size_t rows, std::size_t cols, bool wit
   if (active_gemm() != Gemm::builtin) return {};
   if (matrix_width(cols) < static_cast<std::size_t>(panel_width(active_target()))) return {};
   const std::size_t runs = (rows + ZEROS_RUN - 1) / ZEROS_RUN;
-  // A word a row is more than a word a group, but lets every stretch of rows have its own words.
+  // A word for each row is more than a word for each group, but lets every range of rows have its own words.
   const std::size_t words = panel_count(cols, matrix_width(cols)) * rows;
   if (!with_columns) return {words, 0, 0};
   return {words, builtin_column_groups(cols) * runs, runs};

@@ -1,4 +1,4 @@
-// How work ends before its time.
+// The exception that ends cancelled work.
 #pragma once
 
 #include <stdexcept>

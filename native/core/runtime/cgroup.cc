@@ -11,7 +11,7 @@ namespace aevb {
 
 namespace {
 
-// Whether a list with commas between its words has this word.
+// Whether a comma-separated list contains this word.
 bool has_word(const std::string& list, std::string_view word) {
   std::istringstream words(list);
   for (std::string each; std::getline(words, each, ',');) {
@@ -20,7 +20,7 @@ bool has_word(const std::string& list, std::string_view word) {
   return false;
 }
 
-// Where a hierarchy of control groups is mounted, and which of its groups is seen at that place.
+// Where a hierarchy of control groups is mounted, and which of its groups is visible there.
 struct Mount {
   bool version2;
   std::string group;
@@ -64,11 +64,11 @@ double read_number(const std::string& path) {
   return file >> number ? number : 0.0;
 }
 
-// Of one group: what it allows in a period, divided by the period.
+// The quota of one group: the time that it allows in a period, divided by the period.
 double quota_of(const std::string& folder, bool version2) {
   double allowed = 0.0, period = 0.0;
   if (version2) {
-    // "max" in place of the first number is no number.
+    // "max" in place of the first number: no quota.
     std::ifstream file(folder + "/cpu.max");
     if (!(file >> allowed >> period)) return NO_QUOTA;
   } else {
@@ -84,7 +84,7 @@ double cgroup_quota(const std::string& root) {
   double least = NO_QUOTA;
   for (const auto& [version2, seen, place] : mounts(root)) {
     std::string group = group_of_process(root, version2);
-    // In a container the path may be the one outside of it, whose beginning is what is mounted here.
+    // In a container the path may be the one outside of it, which begins with the group that is mounted here.
     if (seen != "/" && group.compare(0, seen.size(), seen) == 0) group.erase(0, seen.size());
     for (;;) {
       while (!group.empty() && group.back() == '/') group.pop_back();

@@ -1,4 +1,4 @@
-// Several processes that train one model together, each on its part of every batch.
+// Several processes that train one model together, each on a part of every batch.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,12 @@ class Communicator {
  public:
   virtual ~Communicator() = default;
   virtual std::size_t processes() const = 0;
-  // values[count] = the sum of what all processes hold there, the same bits in each.
+  // values[count] = the sum over all processes, the same bits in each.
   virtual void sum(float* values, std::size_t count) = 0;
   virtual void sum(double* values, std::size_t count) = 0;
 };
 
-// One process, which is all there is today.
+// A single process, the only implementation today.
 class SingleProcess final : public Communicator {
  public:
   std::size_t processes() const override { return 1; }

@@ -10,28 +10,29 @@
 namespace aevb {
 
 struct TaskQueue : std::enable_shared_from_this<TaskQueue> {
-  // On a worker's thread: works until nothing waits, or others wait for the thread.
+  // On a worker's thread: runs tasks until none is waiting, or until others wait for the thread.
   void turn(Worker& worker);
   void run(Task& task, Worker& worker);
   void run_waiting_readers(Worker& worker);
-  // Takes the first waiting task, which is there; the mutex is held.
+  // Takes the first waiting task, which must exist; the mutex is held.
   std::shared_ptr<Task> take();
-  // Tells who runs to stop, and takes the others away.
+  // Cancels the running tasks and removes the others.
   std::deque<std::shared_ptr<Task>> halt();
 
   std::mutex mutex;
   std::condition_variable rests;
   std::deque<std::shared_ptr<Task>> waiting;
   std::atomic<std::size_t> waiting_count{0};
-  // One that trains, perhaps, and a reader between two of its steps.
+  // The running tasks: possibly one that trains, and a reader between two of its steps.
   std::vector<std::shared_ptr<Task>> running;
-  bool scheduled = false;  // a worker is at it, or will be
+  bool scheduled = false;  // a worker runs the queue, or will
   bool stopped = false;
 };
 
 namespace {
 
-// Every executor of the process, for its end alone. Never destroyed, because threads may outlive static objects.
+// All executors of the process, for stopping them at its end. Never destroyed, because threads may outlive static
+// objects.
 struct Registry {
   std::mutex mutex;
   std::set<std::shared_ptr<TaskQueue>> all;
@@ -69,7 +70,7 @@ void Executor::submit(std::shared_ptr<Task> task) {
     queue.waiting_count.store(queue.waiting.size());
     if (std::exchange(queue.scheduled, true)) return;
   }
-  // With the mutex free, which is what the worker takes first.
+  // With the mutex released, because the worker locks it first.
   try {
     Workers::shared().run([shared = queue_](Worker& worker) { shared->turn(worker); });
   } catch (...) {
@@ -153,7 +154,7 @@ void TaskQueue::run(Task& task, Worker& worker) {
   {
     const std::lock_guard lock(mutex);
     running.pop_back();
-    // Under the mutex, because who waits may destroy the executor (but this is shared).
+    // Under the mutex, because the waiting thread may destroy the executor (but this is shared).
     if (running.empty()) rests.notify_all();
   }
   if (done) done(error);

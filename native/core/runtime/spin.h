@@ -1,4 +1,4 @@
-// Waiting without sleep, for what comes within microseconds: to sleep and be woken takes some 20 of them.
+// Busy waiting for events within microseconds: to sleep and be woken takes some 20 of them.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ inline void pause() {
 #endif
 }
 
-// Whether the condition came to hold within the limit.
+// Returns whether the condition became true within the limit.
 template <typename Condition>
 bool spin_until(Condition condition, std::chrono::microseconds limit) {
   if (condition()) return true;

@@ -18,14 +18,15 @@ namespace aevb {
 namespace {
 
 constexpr std::uint64_t FIELD = (1u << 24) - 1;
-constexpr std::size_t MOST_TASKS = FIELD / 2;  // leaves room for claims beyond the end
+constexpr std::size_t MOST_TASKS = FIELD / 2;  // leaves values for claims beyond the end
 
 std::uint64_t next_of(std::uint64_t ticket) { return ticket & FIELD; }
 std::uint64_t count_of(std::uint64_t ticket) { return (ticket >> 24) & FIELD; }
 
-// Long enough to bridge what one thread does alone in a training step, short beside a scheduler's time slice.
+// Long enough to cover the serial work in a training step, short compared with a scheduler's time slice.
 constexpr auto HELPER_SPIN = std::chrono::microseconds(50);
-// The caller waits for the rest of a helper's task, unless the helper has lost its core: then it had better sleep.
+// How long the caller spins for the rest of a helper's task. If the helper has lost its core, the caller should
+// sleep.
 constexpr auto CALLER_SPIN = std::chrono::microseconds(200);
 constexpr auto IMPATIENT_CALLER_SPIN = std::chrono::microseconds(5);
 
@@ -60,7 +61,7 @@ FlushDenormals::~FlushDenormals() = default;
 #if defined(__linux__)
 namespace {
 
-// To read it takes longer than to encode a row, and it hardly ever changes.
+// Reading the quota takes longer than encoding a row, and it rarely changes.
 double recent_quota() {
   constexpr auto RECENT = std::chrono::seconds(1);
   static std::mutex mutex;
@@ -92,10 +93,10 @@ void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own,
                       Clock::duration whole) {
   constexpr int ENOUGH_JOBS = 6;
   constexpr double FADING = 0.8;
-  constexpr double CLEARLY_LOST = 0.003;  // seconds: as long as a scheduler leaves a core to somebody else
+  constexpr double CLEARLY_LOST = 0.003;  // seconds: a scheduler's time slice for another process
   constexpr auto SHORTEST = std::chrono::milliseconds(50), LONGEST = std::chrono::milliseconds(1000);
   using Seconds = std::chrono::duration<double>;
-  // Helpers did it all: nothing is known of how fast the caller would have been.
+  // Helpers did all tasks: the caller's own speed is not known.
   if (own == 0) return;
   together_ = FADING * together_ + Seconds(whole).count();
   alone_ = FADING * alone_ + Seconds(working).count() * static_cast<double>(tasks) / static_cast<double>(own);
@@ -106,7 +107,7 @@ void Teamwork::record(Clock::time_point now, std::size_t tasks, std::size_t own,
     together_ = alone_ = 0.0;
     jobs_ = 0;
   } else if (jobs_ > 100 * ENOUGH_JOBS) {
-    alone_for_ = {};  // a long good time: the next bad one begins anew
+    alone_for_ = {};  // a long time without losses: the next backoff starts from the shortest again
   }
 }
 
@@ -176,8 +177,8 @@ void ThreadPool::run_together(std::size_t count, Call call, void* context) {
 }
 
 // A scheduler may leave a helper on its caller's core for seconds while another core is idle (seen on virtual
-// machines), which makes two threads as slow as one. So whenever the caller finds itself on another core, helpers are
-// kept off it.
+// machines), which makes two threads as slow as one. So helpers are kept off the caller's core whenever the caller
+// has moved to another one.
 void ThreadPool::keep_helpers_off(int core) {
   if (core == caller_core_) return;
   caller_core_ = core;

@@ -1,10 +1,11 @@
-// The one pool of threads: numbered tasks. Each thread has tasks of its own, the same in every job of as many, so that
-// what it has written in one step it finds in its own cache in the next; who has done his own takes those of others.
+// The thread pool: it runs numbered tasks. Each thread has tasks of its own, the same in every job with as many
+// tasks, so that the data it wrote in one step are in its own cache in the next. A thread that has finished its own
+// tasks takes those of others.
 //
 // run() returns when all tasks are done. The calling thread works too, and does not wait for helpers that have not
-// woken: on a busy machine it does the work itself. Helpers spin for a moment between two jobs, which a training step
+// woken: on a busy machine it does the work itself. Helpers spin briefly between two jobs, which a training step
 // needs, and then sleep. Every thread that runs tasks flushes denormals to zero: moments that decay into denormals
-// would make a step take twice as long.
+// would double the time of a step.
 #pragma once
 
 #include <atomic>
@@ -32,21 +33,21 @@ class FlushDenormals {
 // The cores that this process may use: the affinity mask, and on Linux the control group's quota.
 std::size_t available_cores();
 
-// Whether helpers are worth having now. On a machine whose cores are all busy a helper loses its core in the middle of
-// a task, and the caller waits for it longer than it would have taken alone. From how long the caller worked, how many
-// of the tasks it did, and how long all took, follows how long it would have taken alone; where that is less, helpers
-// are left asleep for a while, and then tried again. Results do not depend on who does a task.
+// Decides whether helpers make jobs faster now. On a machine whose cores are all busy a helper loses its core in the
+// middle of a task, and the caller waits for it longer than it would have taken alone. That time is estimated from
+// how long the caller worked, how many of the tasks it did, and how long all took. If it is less, helpers are left
+// asleep for a while, and then tried again. Results do not depend on which thread does a task.
 class Teamwork {
  public:
   using Clock = std::chrono::steady_clock;
 
   bool pays(Clock::time_point now) const { return now >= alone_until_; }
-  // After a job of `tasks` tasks of which the caller did `own`, in `working` of the `whole` time.
+  // Called after a job of `tasks` tasks of which the caller did `own`, in `working` of the `whole` time.
   void record(Clock::time_point now, std::size_t tasks, std::size_t own, Clock::duration working,
               Clock::duration whole);
 
  private:
-  double together_ = 0.0, alone_ = 0.0;  // seconds: recent jobs as they went, and as they would have gone
+  double together_ = 0.0, alone_ = 0.0;  // seconds: recent jobs as measured, and the estimate for the caller alone
   int jobs_ = 0;
   Clock::time_point alone_until_{};
   Clock::duration alone_for_{};
@@ -54,7 +55,7 @@ class Teamwork {
 
 class ThreadPool {
  public:
-  // `threads` counts the calling one.
+  // `threads` includes the calling one.
   explicit ThreadPool(std::size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -80,14 +81,14 @@ class ThreadPool {
   void keep_helpers_off(int core);
   void wait_for_helpers(std::uint32_t count);
   void help(std::size_t worker);
-  // Returns how many tasks this thread did.
+  // Returns how many tasks this thread ran.
   std::size_t work(std::size_t worker);
-  // The tasks of `owner`, done by `worker`, until none is left.
+  // Runs the tasks of `owner` on `worker` until none is left.
   std::size_t work_through(std::size_t owner, std::size_t worker);
 
-  // Of one worker's tasks, which are its number, that plus threads(), and so on. generation (16 bits) | count (24) |
-  // next (24) in one word: a helper that comes late can tell a claim on a finished job from one on the present job, for
-  // a valid claim keeps its job from finishing.
+  // The tasks of one worker, which are its number, that plus threads(), and so on. generation (16 bits) | count
+  // (24) | next (24) in one word: a late helper can distinguish a claim on a finished job from one on the present
+  // job, because a valid claim keeps its job from finishing.
   struct alignas(64) Ticket {
     std::atomic<std::uint64_t> word{0};
   };
@@ -97,7 +98,7 @@ class ThreadPool {
   bool caller_patient_ = true;
   Teamwork teamwork_;
   std::atomic<bool> failed_{false};
-  std::exception_ptr error_;  // written by who sets failed_
+  std::exception_ptr error_;  // written by the thread that sets failed_
   Call call_ = nullptr;
   void* context_ = nullptr;
   std::atomic<std::uint32_t> wake_{0};  // changes with every job, and at the end

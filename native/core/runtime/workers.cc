@@ -13,11 +13,11 @@ namespace aevb {
 
 namespace {
 
-// A thread without work ends after this long, and its pool with it.
+// A thread without work ends after this long, and so does its pool.
 constexpr auto IDLE = std::chrono::seconds(2);
 
-// How long a thread without work stays awake: whoever waits for an answer often asks the next thing at once. Where
-// there is a single core, the one who asks needs it.
+// How long a thread without work spins: a caller that waits for an answer often sends the next request at once. On a
+// single core the caller needs that core.
 std::chrono::microseconds idle_spin() {
   static const std::chrono::microseconds spin(available_cores() > 1 ? 50 : 0);
   return spin;
@@ -25,7 +25,7 @@ std::chrono::microseconds idle_spin() {
 
 std::atomic<std::size_t> helpers{0};  // of all pools
 
-// Counts as many as may still be had.
+// Reserves as many helpers as are still available.
 std::size_t take_helpers(std::size_t wanted) {
   std::size_t taken = helpers.load(), granted = 0;
   do {
@@ -83,14 +83,14 @@ void Workers::run(Work work) {
     worker->next_ = std::move(work);
     worker->given_.store(true, std::memory_order_release);
     const bool sleeps = worker->sleeps_;
-    // A thread that wakes while the mutex is held sleeps again.
+    // A thread that wakes while the mutex is held would sleep again.
     lock.unlock();
     if (sleeps) worker->wake_.notify_one();
     return;
   }
   if (count_ < MOST_WORKERS) {
     try {
-      // Detached: it ends by itself, and at the end of the process nobody waits for who has nothing to do.
+      // Detached: it ends by itself, and the end of the process does not wait for idle threads.
       std::thread([this, work] { loop(work); }).detach();
       ++count_;
       return;
@@ -120,11 +120,11 @@ std::size_t Workers::idle() {
 
 void Workers::loop(Work first) {
   const FlushDenormals flush;
-  // Whoever wakes it may hold it a little longer.
+  // The notifying thread may hold it a little longer.
   const auto worker = std::make_shared<Worker>();
   for (Work work = std::move(first); work; work = next(worker)) {
     work(*worker);
-    work = nullptr;  // what it holds is not to wait with this thread
+    work = nullptr;  // destroys its captures before the thread waits
   }
   worker->drop_helpers();
 }

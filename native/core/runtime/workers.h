@@ -1,5 +1,5 @@
-// The threads of the process that do the jobs of all models. A model has none of its own: whoever has work borrows a
-// thread, and gives it back. So many models do not mean many threads.
+// The threads of the process, which run the jobs of all models. A model has none of its own: each job borrows a
+// thread and returns it, so many models do not mean many threads.
 #pragma once
 
 #include <atomic>
@@ -15,15 +15,15 @@
 
 namespace aevb {
 
-// A thread of the process, as the work that it does sees it.
+// A thread of the process, as its work sees it.
 class Worker {
  public:
-  // A pool of `threads`, this one included, kept for the next work that asks for as many. Fewer where the process has
-  // MOST_HELPERS already, or the system gives no more: results do not depend on how many there are. Within an
-  // Exclusive, the pool that was asked for last, for somebody is using it.
+  // A pool of `threads`, this one included, kept for the next job that requests as many. It has fewer if the
+  // process has MOST_HELPERS already, or if the system gives no more: results do not depend on the number. Within
+  // an Exclusive it returns the pool that was requested last, because that pool is in use.
   ThreadPool& pool(std::size_t threads);
 
-  // Holds the pool as it is for a while.
+  // Keeps the pool unchanged during its lifetime.
   class Exclusive {
    public:
     explicit Exclusive(Worker& worker) : worker_(worker), before_(worker.held_) { worker_.held_ = worker_.last_; }
@@ -47,25 +47,26 @@ class Worker {
   ThreadPool* last_ = &alone_;
   ThreadPool* held_ = nullptr;
   std::condition_variable wake_;
-  std::function<void(Worker&)> next_;  // while it is idle: what it is to do
-  std::atomic<bool> given_{false};     // whether there is that
-  bool sleeps_ = false;                // whether it has to be woken
+  std::function<void(Worker&)> next_;  // while it is idle: its next work
+  std::atomic<bool> given_{false};     // whether next_ is set
+  bool sleeps_ = false;                // whether it has to be notified
 };
 
 class Workers {
  public:
   using Work = std::function<void(Worker&)>;
 
-  // Threads that work at once, and those that wait for work. Work beyond the first waits in a line.
+  // The number of threads that work at once, and the work that waits for a thread in a queue.
   static constexpr std::size_t MOST_WORKERS = 64, MOST_IDLE = 4;
 
   // The one set of the process. Never destroyed, because threads may outlive static objects.
   static Workers& shared();
 
-  // Does the work on a thread, at once or when one is free; it must not throw. Throws std::system_error where there is
-  // no thread at all, and none can be had.
+  // Runs the work on a thread, at once or when one is free; it must not throw. Throws std::system_error if there
+  // is no thread at all and none can be started.
   void run(Work work);
-  // From within work that could go on: puts it at the end of the line where others wait, and returns whether it did.
+  // Call it from within work that could continue: requeues it at the end if others wait, and returns whether it
+  // did.
   bool yield(Work& work);
 
   std::size_t count();
@@ -78,11 +79,11 @@ class Workers {
 
   std::mutex mutex_;
   std::size_t count_ = 0;
-  std::vector<std::shared_ptr<Worker>> idle_;  // the one that worked last is the last
+  std::vector<std::shared_ptr<Worker>> idle_;  // the most recently used one is the last
   std::deque<Work> line_;
 };
 
-// Threads beside the workers that all pools together may have.
+// The largest number of threads in all pools together, beside the workers.
 std::size_t most_helpers();
 
 }  // namespace aevb

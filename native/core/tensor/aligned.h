@@ -38,7 +38,7 @@ class AlignedFloats {
   std::unique_ptr<float[], Free> data_;
 };
 
-// Rounds a count of floats up to whole cache lines, so that what follows is aligned too.
+// Rounds a count of floats up to whole cache lines, so that the next block is aligned too.
 constexpr std::size_t cache_lines(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
 }  // namespace aevb

@@ -1,5 +1,5 @@
-// Hands out the pieces of one block of memory, and makes what lies beside it. Without a block it only counts, so that
-// the size of the block follows from the same walk that hands it out.
+// Hands out the pieces of one block of memory, and allocates vectors beside it. Without a block it only counts, so
+// the same code computes the size of the block and hands out its pieces.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class Carver {
   // A matrix in panels of `width` columns.
   Panels panels(std::size_t rows, std::size_t cols, std::size_t width) {
     const std::size_t padded = panel_count(cols, width) * width;
-    // If the product is more than can be counted there is no memory, and the count says so.
+    // If the product overflows, no such memory exists; the count says so.
     counted_ += static_cast<double>(padded) * static_cast<double>(rows) - static_cast<double>(padded * rows);
     return {floats(padded * rows), rows * width, width};
   }
@@ -46,8 +46,8 @@ class Carver {
  private:
   float* block_ = nullptr;
   std::size_t used_ = 0;
-  double counted_ = 0.0;  // used_, but without a largest value
-  double beside_ = 0.0;   // bytes of what lies beside the block
+  double counted_ = 0.0;  // used_, but without an upper limit
+  double beside_ = 0.0;   // bytes allocated beside the block
 };
 
 }  // namespace aevb

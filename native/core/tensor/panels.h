@@ -4,11 +4,11 @@
 //
 //   element (r, c)  =  data[(c / width) * stride + r * width + c % width],   stride ≥ rows * width
 //
-// What one product writes is then, without packing, what the next one reads: a tile of rows × width is contiguous as a
-// result, as a left operand and as a right operand, transposed or not. The width belongs to the backend: with the
-// built-in product a panel is what one tile covers (48 columns with AVX-512), or less where all columns need less; with
-// a CBLAS it is all columns. Either way a matrix whose width is not that of a tile is one panel. Columns beyond `cols`
-// in the last panel are padding: zero in weights and in gradients, anything finite elsewhere.
+// A product writes a result that the next one reads without packing: a tile of rows × width is contiguous as a
+// result, as a left operand and as a right operand, transposed or not. The backend sets the width. With the built-in
+// product a panel is what one tile covers (48 columns with AVX-512), or less if all columns need less; with a CBLAS
+// it is all columns. In either case a matrix whose width is not that of a tile is one panel. Columns beyond `cols`
+// in the last panel are padding: zero in weights and in gradients, any finite value elsewhere.
 #pragma once
 
 #include <cstddef>

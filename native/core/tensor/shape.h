@@ -1,4 +1,4 @@
-// The shape of what a layer reads or writes for one row: channels at each of some positions.
+// The shape of one row that a layer reads or writes: channels at each of some positions.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ struct Shape {
 // A matrix of a value has a row for each position of each row of data: position p of row r is row r · positions + p,
 // and its columns are the channels. Positions are numbered with the width fastest.
 
-// Rows [first, first + count) of a batch, which one task works on. `task` numbers the memory that belongs to the task
-// alone; it is below the number of tasks that the memory was made for.
+// Rows [first, first + count) of a batch, which one task works on. `task` is the index of the task's own memory; it
+// is below the number of tasks that the memory was made for.
 struct Rows {
   std::size_t first = 0, count = 0, task = 0;
   bool begins = true;  // whether these are the first rows of the task in this batch

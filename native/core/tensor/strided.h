@@ -1,4 +1,4 @@
-// Numbers of a tensor that lie in memory in any order.
+// Numbers of a tensor with any strides.
 #pragma once
 
 #include <cstddef>

@@ -74,7 +74,7 @@ template <int N>
 AEVB_INLINE I32 shift_left(I32 a) {
   return {_mm256_slli_epi32(a.v, N)};
 }
-// Zeros come in from the left.
+// Shifts in zeros from the left.
 template <int N>
 AEVB_INLINE I32 shift_right(I32 a) {
   return {_mm256_srli_epi32(a.v, N)};
@@ -114,7 +114,7 @@ AEVB_INLINE float largest(F32 a) {
 }
 
 AEVB_INLINE void transpose_square(F32* square) {
-  // By 4 × 4 within the halves of each vector, then the halves themselves.
+  // Transposes 4 × 4 squares within the halves of each vector, then the halves themselves.
   __m256 quads[8];
 #pragma GCC unroll 2
   for (int i = 0; i < 8; i += 4) {

@@ -3,7 +3,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
-// GCC 12 warns of its own undefined registers: its bug 105593.
+// GCC 12 warns about its own undefined registers: its bug 105593.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
@@ -88,7 +88,7 @@ template <int N>
 AEVB_INLINE I32 shift_left(I32 a) {
   return {_mm512_slli_epi32(a.v, N)};
 }
-// Zeros come in from the left.
+// Shifts in zeros from the left.
 template <int N>
 AEVB_INLINE I32 shift_right(I32 a) {
   return {_mm512_srli_epi32(a.v, N)};
@@ -113,7 +113,7 @@ AEVB_INLINE F32 load_u8_partial(const std::uint8_t* from, int n) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(n).v, from)))};
 }
 
-// _mm512_castps512_ps256 says the same, but GCC 12 warns of its own header's undefined register.
+// _mm512_castps512_ps256 does the same, but GCC 12 warns about its own header's undefined register.
 AEVB_INLINE __m256 lower_half(F32 a) { return _mm512_maskz_extractf32x8_ps(0xff, a.v, 0); }
 
 AEVB_INLINE float sum(F32 a) {
@@ -137,7 +137,7 @@ AEVB_INLINE __m512 high_pairs(__m512 a, __m512 b) {
   return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
 }
 AEVB_INLINE void transpose_square(F32* square) {
-  // By 4 × 4 within the quarters of each vector, then the quarters themselves.
+  // Transposes 4 × 4 squares within the quarters of each vector, then the quarters themselves.
   __m512 quads[16];
 #pragma GCC unroll 4
   for (int i = 0; i < 16; i += 4) {

@@ -47,7 +47,7 @@ AEVB_INLINE F32 operator/(F32 a, F32 b) { return {vdivq_f32(a.v, b.v)}; }
 AEVB_INLINE F32 operator-(F32 a) { return {vnegq_f32(a.v)}; }
 AEVB_INLINE F32 fma(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 AEVB_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {vfmsq_f32(c.v, a.v, b.v)}; }
-// The machine's own minimum and maximum give NaN where either is NaN.
+// The machine's minimum and maximum give NaN if either is NaN.
 AEVB_INLINE F32 min(F32 a, F32 b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
 AEVB_INLINE F32 max(F32 a, F32 b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
 AEVB_INLINE F32 abs(F32 a) { return {vabsq_f32(a.v)}; }
@@ -83,7 +83,7 @@ template <int N>
 AEVB_INLINE I32 shift_left(I32 a) {
   return {vshlq_n_u32(a.v, N)};
 }
-// Zeros come in from the left.
+// Shifts in zeros from the left.
 template <int N>
 AEVB_INLINE I32 shift_right(I32 a) {
   return {vshrq_n_u32(a.v, N)};

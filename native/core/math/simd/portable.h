@@ -1,6 +1,6 @@
-// 4 lanes in plain C++, for machines without a header of their own. GCC and Clang turn their vector types into whatever
-// the compiler flags allow (SSE2, VSX, or plain words); elsewhere an array of 4 stands in for them. The names are
-// explained in math/simd.h.
+// 4 lanes in plain C++, for machines without a header of their own. GCC and Clang compile their vector types to
+// whatever the compiler flags allow (SSE2, VSX, or plain words); with other compilers a vector is an array of 4. The
+// names are explained in math/simd.h.
 #pragma once
 
 #include <cmath>
@@ -117,7 +117,7 @@ template <int N>
 AEVB_INLINE I32 shift_left(I32 a) {
   return {a.v << Words{N, N, N, N}};
 }
-// Zeros come in from the left.
+// Shifts in zeros from the left.
 template <int N>
 AEVB_INLINE I32 shift_right(I32 a) {
   return {a.v >> Words{N, N, N, N}};
@@ -158,7 +158,7 @@ AEVB_INLINE F32 operator-(F32 a, F32 b) { return {a.v - b.v}; }
 AEVB_INLINE F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
 AEVB_INLINE F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
 AEVB_INLINE F32 operator-(F32 a) { return float_of(bits_of(a) ^ set_int(INT32_MIN)); }
-// Rounded twice: a fused one without the instruction is a slow call.
+// Rounded twice: without the instruction a fused one is a slow call.
 AEVB_INLINE F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 AEVB_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
 AEVB_INLINE F32 min(F32 a, F32 b) { return select(less(a, b), a, b); }
@@ -168,8 +168,8 @@ AEVB_INLINE F32 sqrt(F32 a) {
   return {Floats{std::sqrt(a.v[0]), std::sqrt(a.v[1]), std::sqrt(a.v[2]), std::sqrt(a.v[3])}};
 }
 
-// Below 2^22 the sum's last bit is the unit, so that the addition rounds; no float is ever cast to an integer that
-// cannot hold it.
+// Below 2^22 the sum's last bit is the unit, so the addition rounds; no float is cast to an integer that cannot hold
+// it.
 AEVB_INLINE I32 to_int(F32 a) {
   constexpr float SHIFT = 0x1.8p23f;
   constexpr std::int32_t SHIFT_BITS = 0x4b400000;
