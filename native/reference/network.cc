@@ -68,13 +68,16 @@ Vector exchange(const Vector& x, std::size_t rows, std::size_t first, std::size_
 // Rows on their way through a network.
 class Walk {
  public:
-  Walk(const Parameters& parameters, std::size_t rows, std::uint64_t seed, std::uint32_t step, Vector values)
+  // place: of the first dropout layer, 0 in an encoder and 128 in a decoder.
+  Walk(const Parameters& parameters, std::size_t rows, std::uint64_t seed, std::uint32_t step, Vector values,
+       std::uint32_t place)
       : parameters_(parameters),
         rows_(rows),
         seed_(seed),
         step_(step),
         shape_{values.size() / rows},
-        values_(std::move(values)) {}
+        values_(std::move(values)),
+        place_(place) {}
 
   const Shape& shape() const { return shape_; }
   const Vector& values() const { return values_; }
@@ -82,17 +85,13 @@ class Walk {
   // `condition`: columns at the end of the rows that a first reshape makes channels of.
   void stack(const std::string& name, const std::vector<LayerSpec>& layers, std::size_t condition) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      const LayerSpec* next = i + 1 < layers.size() ? &layers[i + 1] : nullptr;
       const std::string own = name + "." + (layers[i].name.empty() ? std::to_string(i) : layers[i].name);
-      one(layers[i], next, own, condition);
+      one(layers[i], own, condition);
       condition = 0;
     }
   }
 
-  void flatten() {
-    if (shape_.positions() > 1) ++place_;
-    shape_ = {shape_.elements()};
-  }
+  void flatten() { shape_ = {shape_.elements()}; }
 
   void reshape(const Shape& to, std::size_t condition, bool positions_first) {
     const Vector all = values_;
@@ -107,7 +106,6 @@ class Walk {
     values_ = beside(image, channels, rows_, 1);
     shape_ = to;
     shape_.channels += condition;
-    ++place_;
   }
 
   void dense(const std::string& name) {
@@ -121,14 +119,13 @@ class Walk {
   void put(const Shape& shape, Vector values) {
     shape_ = shape;
     values_ = std::move(values);
-    ++place_;
   }
 
   void activation(Activation kind) {
     for (double& x : values_) x = activate(kind, x);
   }
 
-  void one(const LayerSpec& spec, const LayerSpec* next, const std::string& name, std::size_t condition) {
+  void one(const LayerSpec& spec, const std::string& name, std::size_t condition) {
     switch (spec.type) {
       case LayerType::dense:
         dense(name);
@@ -140,11 +137,8 @@ class Walk {
         return transposed_convolution(spec, name);
       case LayerType::activation:
         activation(spec.activation);
-        if (!in_batch_norm_) ++place_;
-        in_batch_norm_ = false;
         return;
       case LayerType::batchNorm:
-        in_batch_norm_ = next != nullptr && next->type == LayerType::activation && next->activation == Activation::relu;
         return put(shape_, batch_norm(values_, rows_, shape_, parameters_.at(name + ".weight"),
                                       parameters_.at(name + ".bias"), spec.epsilon));
       case LayerType::layerNorm:
@@ -158,10 +152,6 @@ class Walk {
         const Extent& f = spec.extent;
         const Shape large{shape_.channels, shape_.depth * f.depth, shape_.height * f.height, shape_.width * f.width};
         put(large, upsample(values_, rows_, shape_, spec));
-        if (spec.interpolation == Interpolation::nearest && next != nullptr && next->type == LayerType::conv &&
-            next->window.stride == Extent{}) {
-          --place_;  // it is one layer with the convolution
-        }
         return;
       }
       case LayerType::dropout:
@@ -205,16 +195,18 @@ class Walk {
     put(output, pool(values_, rows_, shape_, output, spec));
   }
 
-  // The element of a row that decides for channel c at position p stands at p · pitch + c, if a pitch is the channels
-  // in whole cache lines of 16 floats, and 2²⁶ · (layers before this one in the network) further on.
+  // The word of a row that decides for channel c at position p is number p · pitch + c of the layer's, if a pitch is
+  // the channels in whole cache lines of 16 floats. A layer has 2²⁴ blocks of four words, and an encoder or decoder 128
+  // layers.
   void dropout(const LayerSpec& spec) {
     const std::size_t P = shape_.positions(), pitch = (shape_.channels + 15) / 16 * 16;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const std::size_t p = spec.whole_channels ? 0 : i % P, c = i / P % shape_.channels;
-      const std::uint32_t element = (place_ << 26) + static_cast<std::uint32_t>(p * pitch + c);
+      const auto element = static_cast<std::uint32_t>(p * pitch + c);
       const auto row = static_cast<std::uint32_t>(i / shape_.elements());
-      const auto words = philox4x32_10({element / 4, row, step_, static_cast<std::uint32_t>(Purpose::dropout)},
-                                       {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+      const auto words =
+          philox4x32_10({(place_ << 24) + element / 4, row, step_, static_cast<std::uint32_t>(Purpose::dropout)},
+                        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
       const bool kept = uniform(words[element % 4]) >= static_cast<float>(spec.rate);
       values_[i] = kept ? values_[i] / (1.0 - spec.rate) : 0.0;
     }
@@ -239,7 +231,6 @@ class Walk {
       convolution(projection, name + ".projection");
     }
     for (std::size_t i = 0; i < made.size(); ++i) values_[i] += made[i];
-    ++place_;
   }
 
   const Parameters& parameters_;
@@ -248,10 +239,7 @@ class Walk {
   std::uint32_t step_;
   Shape shape_;
   Vector values_;
-  // Layers of the core so far, which number the masks of dropout: a flatten of one position is none, and a relu behind
-  // a batch norm or nearest upsampling before a convolution is part of it.
-  std::uint32_t place_ = 0;
-  bool in_batch_norm_ = false;
+  std::uint32_t place_;  // of the next dropout layer
 };
 
 // What a head of an image is made of.
@@ -295,7 +283,7 @@ Vector beside(const Vector& left, const Vector& right, std::size_t rows, std::si
 
 Vector encode_rows(const ModelSpec& spec, const Parameters& parameters, const Vector& input, const Vector& condition,
                    std::size_t B, std::uint32_t step) {
-  Walk walk(parameters, B, spec.seed, step, beside(input, condition, B, 1));
+  Walk walk(parameters, B, spec.seed, step, beside(input, condition, B, 1), 0);
   std::size_t columns = spec.condition.width;
   if (spec.image.dimensions > 0 && reads_images(spec.encoder)) {
     walk.reshape(image_shape(spec.image), columns, spec.image.positions_first);
@@ -307,7 +295,7 @@ Vector encode_rows(const ModelSpec& spec, const Parameters& parameters, const Ve
 
 std::vector<Vector> decode_rows(const ModelSpec& spec, const Parameters& parameters, const Vector& z,
                                 const Vector& condition, std::size_t B, std::size_t L, std::uint32_t step) {
-  Walk decoder(parameters, B * L, spec.seed, step, beside(z, condition, B * L, L));
+  Walk decoder(parameters, B * L, spec.seed, step, beside(z, condition, B * L, L), 128);
   decoder.stack("decoder", spec.decoder, spec.condition.width);
   const Shape image = image_shape(spec.image);
   const std::vector<LayerSpec> layers = head_layers(spec, decoder.shape());

@@ -21,11 +21,11 @@ enum class Purpose : std::uint32_t {
   draw = 7,          // x ~ p(x|z). row: row of z; lane: feature or variable; step: block of that cell's words
   corruption = 8,    // step: training step; row: in the batch; lane: column / 4
   binarize = 9,      // step: epoch, or 0 if the draw is fixed; row: of the data set; lane: column / 4
-  discrepancy = 10,  // draws of the prior that z is compared with. step: training step; row: the draw's index; lane: unit / 4
+  discrepancy = 10,  // draws of the prior for MMD. step: training step; row: the draw's index; lane: unit / 4
   refine = 11,       // draws in refine(). step: of the ascent; row: datum · L + l; lane: unit / 4
   posterior = 12,    // draws of z in encode() and reconstruct(). step 0; row: of the data; lane: unit / 4
-  dropout = 14,      // step: training step; row: in the batch; lane: (element + 2^26 · layer) / 4
   defensive = 13,    // draws of the prior in logLikelihood(). step: datum; row: the draw's index; lane: unit / 4
+  dropout = 14,      // step: training step; row: in the batch; lane: 2^24 · place of the layer + element / 4
 };
 
 struct Philox {
