@@ -8,6 +8,7 @@
 
 #include "kernels.h"
 #include "likelihood/gaussian.h"
+#include "likelihood/log_dispersion.h"
 #include "likelihood_kernels.h"
 #include "reference/layers.h"
 #include "support.h"

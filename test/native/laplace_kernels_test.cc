@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "likelihood/laplace.h"
+#include "likelihood/log_dispersion.h"
 #include "likelihood_kernels.h"
 #include "reference/likelihood.h"
 #include "support.h"
@@ -86,7 +87,7 @@ void expect_shared_is_its_twin(const Vector& mean, const Vector& log_scale, cons
   EXPECT_TRUE(all_zero(dmean.padding()) && all_zero(dlog_scale.padding()));
   EXPECT_TRUE(dmean.guards_intact() && dlog_scale.guards_intact() && loss.guard_intact());
   const Vector column_sums = in_stretches(dlog_scale, D, [&](float* out, ConstPanels rows, std::size_t, std::size_t C) {
-    laplace_log_scale_backward(out, rows, B * L, C);
+    log_dispersion_backward(out, rows, B * L, C);
   });
   EXPECT_TRUE(close(column_sums, sums, sums_magnitude, 8.0));
 }

@@ -28,7 +28,6 @@ using test::as_floats;
 using test::close;
 using test::DRAWS;
 using test::INFINITE;
-using test::is_discrete;
 using test::largest_magnitude;
 using test::latents;
 using test::Losses;

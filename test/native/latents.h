@@ -92,8 +92,4 @@ inline Vector random_noise(const LatentSpec& spec, std::size_t R, std::uint64_t 
   return as_floats(reference::latent_noise(spec, R, seed, Purpose::epsilon, 1, 0, 0));
 }
 
-inline bool is_discrete(const LatentSpec& spec) {
-  return spec.type == PosteriorType::categorical || spec.type == PosteriorType::bernoulli;
-}
-
 }  // namespace aevb::test

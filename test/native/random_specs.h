@@ -67,10 +67,6 @@ inline ExampleData random_examples(const ModelSpec& spec, std::size_t rows, Rand
   return data;
 }
 
-inline bool is_discrete(const LatentSpec& latent) {
-  return latent.type == PosteriorType::categorical || latent.type == PosteriorType::bernoulli;
-}
-
 inline void set_prior(LatentSpec* latent, PriorType type, bool learned, Random* random) {
   latent->prior.type = type;
   latent->prior.learned = learned && type == PriorType::normal;

@@ -16,7 +16,6 @@
 namespace aevb::reference {
 namespace {
 
-using test::is_discrete;
 using test::latents;
 using test::NamedLatent;
 using test::Random;

@@ -21,19 +21,21 @@ struct LikelihoodRow {
   const char* log_dispersion;  // or null
   int dispersion_power;
   Domain domain;
+  bool given_total;
   bool has_mean;  // whether the first head has to be turned into the mean
 };
 
 const LikelihoodRow LIKELIHOODS[] = {
-    {LikelihoodType::bernoulli, BERNOULLI_LIKELIHOOD, "logits", nullptr, 0, Domain::unit, true},
-    {LikelihoodType::continuousBernoulli, CONTINUOUS_BERNOULLI_LIKELIHOOD, "logits", nullptr, 0, Domain::unit, true},
-    {LikelihoodType::gaussian, GAUSSIAN_LIKELIHOOD, "mean", "logVariance", 2, Domain::real, false},
-    {LikelihoodType::laplace, LAPLACE_LIKELIHOOD, "mean", "logScale", 1, Domain::real, false},
-    {LikelihoodType::categorical, CATEGORICAL_LIKELIHOOD, "logits", nullptr, 0, Domain::oneHot, true},
-    {LikelihoodType::multinomial, MULTINOMIAL_LIKELIHOOD, "logits", nullptr, 0, Domain::counts, true},
-    {LikelihoodType::poisson, POISSON_LIKELIHOOD, "logRate", nullptr, 0, Domain::counts, true},
+    {LikelihoodType::bernoulli, BERNOULLI_LIKELIHOOD, "logits", nullptr, 0, Domain::unit, false, true},
+    {LikelihoodType::continuousBernoulli, CONTINUOUS_BERNOULLI_LIKELIHOOD, "logits", nullptr, 0, Domain::unit, false,
+     true},
+    {LikelihoodType::gaussian, GAUSSIAN_LIKELIHOOD, "mean", "logVariance", 2, Domain::real, false, false},
+    {LikelihoodType::laplace, LAPLACE_LIKELIHOOD, "mean", "logScale", 1, Domain::real, false, false},
+    {LikelihoodType::categorical, CATEGORICAL_LIKELIHOOD, "logits", nullptr, 0, Domain::oneHot, false, true},
+    {LikelihoodType::multinomial, MULTINOMIAL_LIKELIHOOD, "logits", nullptr, 0, Domain::counts, true, true},
+    {LikelihoodType::poisson, POISSON_LIKELIHOOD, "logRate", nullptr, 0, Domain::counts, false, true},
 };
-static_assert(std::size(LIKELIHOODS) == std::size(names::of(LikelihoodType{})));
+static_assert(std::size(LIKELIHOODS) == std::size(LIKELIHOOD_KINDS));
 
 TEST(Registry, EveryLikelihoodHasACompleteRow) {
   for (const LikelihoodRow& expected : LIKELIHOODS) {
@@ -47,6 +49,9 @@ TEST(Registry, EveryLikelihoodHasACompleteRow) {
     EXPECT_NE(row.forward, nullptr);
     EXPECT_NE(row.forward_backward, nullptr);
     EXPECT_EQ(row.mean != nullptr, expected.has_mean);
+    EXPECT_EQ(row.given_total, expected.given_total);
+    EXPECT_EQ(row.dispersion_backward != nullptr, expected.log_dispersion != nullptr);
+    EXPECT_EQ(row.covariance != nullptr, expected.type == LikelihoodType::gaussian);
     EXPECT_NE(row.draw, nullptr);
   }
 }
@@ -89,7 +94,7 @@ const PosteriorRow POSTERIORS[] = {
     {PosteriorType::categorical, CATEGORICAL_POSTERIOR, 1, 4, 12, nullptr, fill_gumbel},
     {PosteriorType::bernoulli, BERNOULLI_POSTERIOR, 1, 2, 3, nullptr, fill_logistic},
 };
-static_assert(std::size(POSTERIORS) == std::size(names::of(PosteriorType{})));
+static_assert(std::size(POSTERIORS) == std::size(POSTERIOR_KINDS));
 
 TEST(Registry, EveryPosteriorHasACompleteRowThatIsLookedUpByItsType) {
   for (const PosteriorRow& expected : POSTERIORS) {

@@ -6,6 +6,7 @@
 #include "infer/draws.h"
 #include "infer/for_rows.h"
 #include "infer/importance_weights.h"
+#include "latent/latent.h"
 #include "model/forward.h"
 #include "objective/objective.h"
 
@@ -25,19 +26,14 @@ const Panels& logits_of(const Workspace& workspace, const DiscreteVariable& vari
 
 }  // namespace
 
-bool is_discrete(const LatentSpec& spec) {
-  return spec.type == PosteriorType::categorical || spec.type == PosteriorType::bernoulli;
-}
-
 std::vector<DiscreteVariable> discrete_variables(const Model& model) {
   std::vector<DiscreteVariable> variables;
   for (std::size_t i = 0; i < model.latents().size(); ++i) {
     const LatentGroup& group = model.latents()[i];
     if (!is_discrete(group.spec)) continue;
-    const bool bernoulli = group.spec.type == PosteriorType::bernoulli;
-    const std::size_t columns = bernoulli ? 1 : group.spec.classes;
+    const std::size_t classes = latent_classes(group.spec), columns = group.width / group.spec.units;
     for (std::size_t u = 0; u < group.spec.units; ++u) {
-      variables.push_back({i, u * columns, group.z_offset + u * columns, bernoulli ? 2 : columns, bernoulli});
+      variables.push_back({i, u * columns, group.z_offset + u * columns, classes, columns == 1});
     }
   }
   return variables;

@@ -20,10 +20,8 @@ struct DiscreteVariable {
   std::size_t column;   // of the group's logits and noise, the first of its own
   std::size_t z;        // of all of z, the same
   std::size_t classes;  // 2 of a Bernoulli variable, which has a single column, 0 or 1
-  bool bernoulli;
+  bool bernoulli;       // one column
 };
-
-bool is_discrete(const LatentSpec& spec);
 
 // Those of all groups, in order.
 std::vector<DiscreteVariable> discrete_variables(const Model& model);

@@ -230,7 +230,7 @@ void Inference::decode(float* out, const Dataset& z, const Dataset* condition, c
 }
 
 void Inference::reconstruct(float* out, const Examples& examples, const Drawing& drawing, LatentChoice latent) const {
-  const bool counts = model.spec().likelihood.type == LikelihoodType::multinomial;
+  const bool counts = has_given_total(model.spec().likelihood);
   for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, {0, count});

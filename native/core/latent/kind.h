@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "latent/latent.h"
@@ -51,6 +52,12 @@ struct PosteriorKind {
 
 extern const PosteriorKind GAUSSIAN_POSTERIOR, LAPLACE_POSTERIOR, LOGISTIC_POSTERIOR, CATEGORICAL_POSTERIOR,
     BERNOULLI_POSTERIOR;
+
+// In the order of the enum.
+inline constexpr const PosteriorKind* POSTERIOR_KINDS[] = {
+    &GAUSSIAN_POSTERIOR, &LAPLACE_POSTERIOR, &LOGISTIC_POSTERIOR, &CATEGORICAL_POSTERIOR, &BERNOULLI_POSTERIOR,
+};
+static_assert(std::size(POSTERIOR_KINDS) == std::size(names::of(PosteriorType{})));
 
 // One unit has no covariance.
 inline bool has_full_covariance(const LatentSpec& spec) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "latent/kind.h"
 #include "latent/prior.h"
@@ -11,24 +10,16 @@ namespace aevb {
 
 namespace {
 
-// In the order of the enum.
-constexpr const PosteriorKind* KINDS[] = {
-    &GAUSSIAN_POSTERIOR, &LAPLACE_POSTERIOR, &LOGISTIC_POSTERIOR, &CATEGORICAL_POSTERIOR, &BERNOULLI_POSTERIOR,
-};
-static_assert(std::size(KINDS) == std::size(names::of(PosteriorType{})));
-
-const PosteriorKind& row_of(const LatentSpec& spec) { return *KINDS[static_cast<std::size_t>(spec.type)]; }
-
-bool discrete_variables(const LatentSpec& spec) { return row_of(spec).classes(spec) > 0; }
+const PosteriorKind& row_of(const LatentSpec& spec) { return *POSTERIOR_KINDS[static_cast<std::size_t>(spec.type)]; }
 
 bool learned_normal(const LatentSpec& spec) {
-  return !discrete_variables(spec) && spec.prior.type == PriorType::normal && spec.prior.learned;
+  return !is_discrete(spec) && spec.prior.type == PriorType::normal && spec.prior.learned;
 }
 
-bool mixture(const LatentSpec& spec) { return !discrete_variables(spec) && spec.prior.type == PriorType::mixture; }
+bool mixture(const LatentSpec& spec) { return !is_discrete(spec) && spec.prior.type == PriorType::mixture; }
 
 NormalPrior normal_prior(const LatentSpec& spec, const float* prior) {
-  if (spec.prior.type != PriorType::normal || discrete_variables(spec)) return {};
+  if (spec.prior.type != PriorType::normal || is_discrete(spec)) return {};
   if (spec.prior.learned) return {nullptr, nullptr, prior, prior + spec.units};
   return {spec.prior.mean.data(), spec.prior.variance.data(), nullptr, nullptr};
 }
@@ -51,6 +42,8 @@ std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec) { return row_
 const SpreadBound* posterior_head_bound(const LatentSpec& spec, std::size_t head) {
   return head == 1 ? row_of(spec).spread_bound : nullptr;
 }
+
+bool is_discrete(const LatentSpec& spec) { return row_of(spec).classes(spec) > 0; }
 
 std::size_t latent_classes(const LatentSpec& spec) { return row_of(spec).classes(spec); }
 
@@ -117,7 +110,7 @@ void latent_log_posterior(double* log_q, const LatentSpec& spec, const ConstPane
 }
 
 void latent_log_prior(double* log_p, const LatentSpec& spec, const float* prior, ConstPanels z, std::size_t R) {
-  if (discrete_variables(spec)) {
+  if (is_discrete(spec)) {
     const auto classes = static_cast<double>(row_of(spec).classes(spec));
     std::fill_n(log_p, R, -static_cast<double>(spec.units) * std::log(classes));
   } else if (mixture(spec)) {
@@ -145,7 +138,7 @@ void latent_log_posterior_backward_heads(const Panels* dheads, const LatentSpec&
 
 void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec, const float* prior, ConstPanels z,
                                const float* weight, std::size_t R) {
-  if (discrete_variables(spec)) return;
+  if (is_discrete(spec)) return;
   if (mixture(spec)) {
     mixture_log_density_backward(dz, dprior, mixture_prior(spec, prior), z, weight, R, spec.units);
   } else {

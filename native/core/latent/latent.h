@@ -1,6 +1,6 @@
 // The registry of posteriors and priors: which heads the encoder ends in, how z is drawn, and the densities of one
 // group of latent variables. A new posterior is a file pair beside this one, with its row (kind.h), and that row
-// among KINDS.
+// among POSTERIOR_KINDS (kind.h).
 //
 // B data, L draws of each, Z = latent_width(spec) columns of z. Row b L + l of anything with B L rows is draw l of
 // datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
@@ -35,6 +35,8 @@ std::vector<PosteriorHead> posterior_heads(const LatentSpec& spec);
 // The bound of a head that is a log-variance or a log-scale, or null.
 const SpreadBound* posterior_head_bound(const LatentSpec& spec, std::size_t head);
 
+// Whether z are variables that take a class each, relaxed in training.
+bool is_discrete(const LatentSpec& spec);
 // Classes of each variable; 0 if z are numbers.
 std::size_t latent_classes(const LatentSpec& spec);
 std::size_t latent_width(const LatentSpec& spec);        // columns of z

@@ -15,10 +15,11 @@ namespace aevb {
 
 struct SpreadBound {
   float from, limit;
+  double per_log_scale;  // v over log σ
 };
-inline constexpr SpreadBound LOG_VARIANCE_BOUND = {20.0f, 40.0f};
+inline constexpr SpreadBound LOG_VARIANCE_BOUND = {20.0f, 40.0f, 2.0};
 // The same deviations.
-inline constexpr SpreadBound LOG_SCALE_BOUND = {10.0f, 20.0f};
+inline constexpr SpreadBound LOG_SCALE_BOUND = {10.0f, 20.0f, 1.0};
 
 // spread[R, C] becomes bound(spread); NaN stays NaN. Leaves the padding as it is.
 void bound_spread(Panels spread, SpreadBound bound, std::size_t R, std::size_t C);

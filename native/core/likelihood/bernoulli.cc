@@ -83,15 +83,18 @@ void bernoulli_mean(Panels mean, ConstPanels logits, std::size_t B, std::size_t 
 const LikelihoodKind BERNOULLI_LIKELIHOOD{
     .first_head = "logits",
     .log_dispersion = nullptr,
+    .covariance = nullptr,
     .dispersion_power = 0,
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::unit; },
+    .given_total = false,
     .forward = [](double* loss, const LikelihoodHeads& of,
                   ConstPanels x) { bernoulli_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
     .forward_backward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
           bernoulli_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
         },
+    .dispersion_backward = nullptr,
     .mean = [](const LikelihoodHeads& of) { bernoulli_mean(of.heads[0], of.heads[0], of.B, of.D); },
     .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
                std::uint32_t first_row) { bernoulli_draw(out, of.heads[0], of.B, of.D, seed, first_row); },

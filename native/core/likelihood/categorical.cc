@@ -266,9 +266,11 @@ void categorical_mean(Panels mean, ConstPanels logits, const std::size_t* classe
 const LikelihoodKind CATEGORICAL_LIKELIHOOD{
     .first_head = "logits",
     .log_dispersion = nullptr,
+    .covariance = nullptr,
     .dispersion_power = 0,
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec& spec) { return spec.codes ? Domain::codes : Domain::oneHot; },
+    .given_total = false,
     .forward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
           const std::vector<std::size_t>& classes = of.spec.classes;
@@ -280,6 +282,7 @@ const LikelihoodKind CATEGORICAL_LIKELIHOOD{
           categorical_forward_backward(loss, of.heads[0], of.heads[0], x, classes.data(), classes.size(), scale, of.B,
                                        of.L);
         },
+    .dispersion_backward = nullptr,
     .mean =
         [](const LikelihoodHeads& of) {
           categorical_mean(of.heads[0], of.heads[0], of.spec.classes.data(), of.spec.classes.size(), of.B);

@@ -89,15 +89,18 @@ void continuous_bernoulli_mean(Panels mean, ConstPanels logits, std::size_t B, s
 const LikelihoodKind CONTINUOUS_BERNOULLI_LIKELIHOOD{
     .first_head = "logits",
     .log_dispersion = nullptr,
+    .covariance = nullptr,
     .dispersion_power = 0,
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::unit; },
+    .given_total = false,
     .forward = [](double* loss, const LikelihoodHeads& of,
                   ConstPanels x) { continuous_bernoulli_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
     .forward_backward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
           continuous_bernoulli_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
         },
+    .dispersion_backward = nullptr,
     .mean = [](const LikelihoodHeads& of) { continuous_bernoulli_mean(of.heads[0], of.heads[0], of.B, of.D); },
     .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
                std::uint32_t first_row) { continuous_bernoulli_draw(out, of.heads[0], of.B, of.D, seed, first_row); },

@@ -1,6 +1,6 @@
 // What the Gaussian and the Laplace likelihood share: a location and a dispersion, which all rows share or which the
-// decoder puts out for each datum and feature. Included after math/vector_math.h and likelihood/gaussian.h, once for
-// each target, hence no include guard here.
+// decoder puts out for each datum and feature. Included after math/vector_math.h and likelihood/log_dispersion.h, once
+// for each target, hence no include guard here.
 //
 // A family is a struct of functions of vectors, of the difference mean − x, and of e^−log(dispersion) as `inverse`:
 //   F32 constant(F32 log_dispersion)                                  what a term has beside the difference
@@ -95,8 +95,8 @@ struct DatumChunk {
   F32 chain[CHUNK];       // its derivative by the raw log-dispersion
 };
 
-// soft_bound() and soft_bound_derivative() of likelihood/gaussian.h, of `rows` × `cols`, each row in whole vectors.
-// Lanes that are no columns hold anything finite.
+// soft_bound() and soft_bound_derivative() of likelihood/log_dispersion.h, of `rows` × `cols`, each row in whole
+// vectors. Lanes that are no columns hold anything finite.
 template <bool BACKWARD>
 AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& bounds, std::size_t rows,
                              std::size_t cols) {

@@ -6,7 +6,7 @@
 #include <numbers>
 #include <vector>
 
-#include "likelihood/gaussian.h"
+#include "likelihood/log_dispersion.h"
 #include "likelihood/poisson.h"
 #include "math/log_factorial.h"
 #include "math/random.h"

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "likelihood/gaussian.h"
+#include "likelihood/log_dispersion.h"
 
 #define AEVB_KERNEL_FILE "likelihood/full_covariance.cc"
 #include "math/foreach_target.h"

@@ -1,5 +1,6 @@
 #include "likelihood/gaussian.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -89,27 +90,6 @@ AEVB_AFTER_KERNELS
 #if AEVB_LAST_TARGET
 namespace aevb {
 
-namespace {
-
-double softplus(double v) { return (v > 0.0 ? v : 0.0) + std::log1p(std::exp(-std::abs(v))); }
-double sigmoid(double v) { return 1.0 / (1.0 + std::exp(-v)); }
-
-}  // namespace
-
-double soft_bound_shrink(double min, double max) {
-  const double width = max - min;
-  return width > 16.0 ? 1.0 : width / softplus(width);
-}
-
-double soft_bound(double raw, double min, double max) {
-  const double bounded = min + soft_bound_shrink(min, max) * softplus(max - softplus(max - raw) - min);
-  return bounded > max ? max : bounded;
-}
-
-double soft_bound_derivative(double raw, double min, double max) {
-  return soft_bound_shrink(min, max) * sigmoid(max - raw) * sigmoid(max - softplus(max - raw) - min);
-}
-
 void gaussian_forward(double* loss, ConstPanels mean, const float* log_variance, ConstPanels x, std::size_t B,
                       std::size_t L, std::size_t D) {
   AEVB_DISPATCH(gaussian_forward)(loss, mean, log_variance, x, B, L, D);
@@ -195,16 +175,62 @@ void draw(Panels out, const LikelihoodHeads& of, const double*, std::uint64_t se
   }
 }
 
+// gaussian_log_variance_backward if each row counts `weight` times: Σ ½ (f − dmean² σ²/f), f = scale · weight.
+void weighted_log_variance_backward(float* dlog_variance, ConstPanels dmean, const float* log_variance, float scale,
+                                    const float* weight, std::size_t R, std::size_t C) {
+  for (std::size_t c = 0; c < C; ++c) {
+    const double variance = std::exp(static_cast<double>(log_variance[c]));
+    double sum = 0.0;
+    for (std::size_t r = 0; r < R; ++r) {
+      const double factor = static_cast<double>(scale) * static_cast<double>(weight[r]);
+      const auto d = static_cast<double>(dmean.at(r, c));
+      if (factor != 0.0) sum += 0.5 * (factor - d * d * variance / factor);
+    }
+    dlog_variance[c] = static_cast<float>(sum);
+  }
+}
+
+void dispersion_backward(float* dlog_variance, const LikelihoodSpec& spec, const float* shared, ConstPanels last,
+                         float scale, const float* weight, std::size_t R, std::size_t C) {
+  if (has_covariance(spec)) {
+    log_dispersion_backward(dlog_variance, last, R, C);
+  } else if (scale == 0.0f) {
+    std::fill_n(dlog_variance, C, 0.0f);  // the kernel would divide by it
+  } else if (weight != nullptr) {
+    weighted_log_variance_backward(dlog_variance, last, shared, scale, weight, R, C);
+  } else {
+    gaussian_log_variance_backward(dlog_variance, last, shared, scale, R, C);
+  }
+}
+
+const char* covariance_name(const LikelihoodSpec& spec) {
+  return spec.covariance == CovarianceType::full ? "regression" : "factor";
+}
+
+std::size_t covariance_units(const LikelihoodSpec& spec, std::size_t D) {
+  return spec.covariance == CovarianceType::full ? full_covariance_entries(D) : D * spec.rank;
+}
+
+bool covariance_fits(const LikelihoodSpec& spec, std::size_t D) {
+  if (spec.covariance == CovarianceType::full) return D >= 2 && D <= MOST_FULL_COVARIANCE_FEATURES;
+  return spec.rank >= 1 && spec.rank <= MOST_RANK && spec.rank <= D;
+}
+
+constexpr CovarianceHead COVARIANCE{covariance_name, covariance_units, covariance_fits};
+
 }  // namespace
 
 const LikelihoodKind GAUSSIAN_LIKELIHOOD{
     .first_head = "mean",
     .log_dispersion = "logVariance",
+    .covariance = &COVARIANCE,
     .dispersion_power = 2,
     .keeps_dispersion_gradient = has_covariance,
     .domain = [](const LikelihoodSpec&) { return Domain::real; },
+    .given_total = false,
     .forward = forward,
     .forward_backward = forward_backward,
+    .dispersion_backward = dispersion_backward,
     .mean = nullptr,
     .draw = draw,
 };

@@ -11,18 +11,6 @@
 
 namespace aevb {
 
-// A log-variance kept softly between two bounds, so that no exponential of it overflows (Chua et al., Deep
-// Reinforcement Learning in a Handful of Trials (2018), appendix A.1), with a factor that keeps it below its maximum,
-// which theirs exceeds by log(1 + e^(min − max)):
-//   u = max − softplus(max − raw),   bound = min + shrink · softplus(u − min),
-//   shrink = (max − min) / softplus(max − min), or 1 where max − min is above 16: a float's 1 it is there anyway
-// What then lies above the maximum, by 1e-7 at most, is cut off.
-double soft_bound(double raw, double min, double max);
-double soft_bound_derivative(double raw, double min, double max);
-
-// For min < max.
-double soft_bound_shrink(double min, double max);
-
 // --- log_variance[D] is shared by all rows: bounded already, padded with zeros to whole panels ---
 
 // loss[B L] = −log p(x|z), nats, summed over features; overwrites.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "likelihood/log_dispersion.h"
 #include "spec/spec.h"
@@ -18,17 +19,34 @@ struct LikelihoodHeads {
   std::size_t B, L, D;
 };
 
+// The head of a covariance that is not diagonal, the last one of the decoder.
+struct CovarianceHead {
+  const char* (*name)(const LikelihoodSpec& spec);
+  std::size_t (*units)(const LikelihoodSpec& spec, std::size_t D);
+  // Whether D features can have that covariance.
+  bool (*fits)(const LikelihoodSpec& spec, std::size_t D);
+};
+
 struct LikelihoodKind {
   const char* first_head;
   // The name of the log-dispersion that the likelihood has beside its first head, or null.
   const char* log_dispersion;
+  // What spec.covariance asks for, or null if the likelihood has independent features only.
+  const CovarianceHead* covariance;
   // By what power of the data's unit the dispersion is measured: a variance 2, a scale 1.
   int dispersion_power;
   // Whether each row's gradient of a shared log-dispersion is kept in panels of its own.
   bool (*keeps_dispersion_gradient)(const LikelihoodSpec& spec);
   Domain (*domain)(const LikelihoodSpec& spec);
+  // Whether the sum of a row is given (the number of trials), so that heads matter up to a constant.
+  bool given_total;
   void (*forward)(double* loss, const LikelihoodHeads& of, ConstPanels x);
   void (*forward_backward)(double* loss, const LikelihoodHeads& of, ConstPanels x, float scale);
+  // dlog_dispersion[C]: the gradient of C shared and bounded log-dispersions, from what forward_backward left in the
+  // last of its panels, from the first of these features on (shared_log_dispersion_backward in likelihood.h); null
+  // without a dispersion. C is at most one panel.
+  void (*dispersion_backward)(float* dlog_dispersion, const LikelihoodSpec& spec, const float* shared, ConstPanels last,
+                              float scale, const float* weight, std::size_t R, std::size_t C);
   // The first head becomes the mean; null if it is that already.
   void (*mean)(const LikelihoodHeads& of);
   void (*draw)(Panels out, const LikelihoodHeads& of, const double* trials, std::uint64_t seed,
@@ -37,6 +55,13 @@ struct LikelihoodKind {
 
 extern const LikelihoodKind BERNOULLI_LIKELIHOOD, CONTINUOUS_BERNOULLI_LIKELIHOOD, GAUSSIAN_LIKELIHOOD,
     LAPLACE_LIKELIHOOD, CATEGORICAL_LIKELIHOOD, MULTINOMIAL_LIKELIHOOD, POISSON_LIKELIHOOD;
+
+// In the order of the enum.
+inline constexpr const LikelihoodKind* LIKELIHOOD_KINDS[] = {
+    &BERNOULLI_LIKELIHOOD,   &CONTINUOUS_BERNOULLI_LIKELIHOOD, &GAUSSIAN_LIKELIHOOD, &LAPLACE_LIKELIHOOD,
+    &CATEGORICAL_LIKELIHOOD, &MULTINOMIAL_LIKELIHOOD,          &POISSON_LIKELIHOOD,
+};
+static_assert(std::size(LIKELIHOOD_KINDS) == std::size(names::of(LikelihoodType{})));
 
 // --- what kinds with a dispersion share ---
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "likelihood/draws.h"
-#include "likelihood/gaussian.h"
 #include "likelihood/kind.h"
+#include "likelihood/log_dispersion.h"
 
 #define AEVB_KERNEL_FILE "likelihood/laplace.cc"
 #include "math/foreach_target.h"
@@ -45,25 +45,6 @@ void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, Con
   }
 }
 
-template <bool WHOLE>
-AEVB_INLINE void log_scale_column(float* dlog_scale, ConstPanels rows, std::size_t R, int lanes) {
-  F64 total = zero_double();
-  for (std::size_t r = 0; r < R; ++r) total = total + widen(load_lanes<WHOLE>(rows.data + r * rows.width, lanes));
-  double lane[F32::size];
-  store(lane, total);
-  for (int i = 0; i < lanes; ++i) dlog_scale[i] = static_cast<float>(lane[i]);
-}
-
-void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C) {
-  std::size_t i = 0;
-  for (; i + F32::size <= C; i += F32::size) {
-    log_scale_column<true>(dlog_scale + i, {rows.data + i, rows.stride, rows.width}, R, F32::size);
-  }
-  if (i < C) {
-    log_scale_column<false>(dlog_scale + i, {rows.data + i, rows.stride, rows.width}, R, static_cast<int>(C - i));
-  }
-}
-
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
   datum_loss<Laplace, false>(loss, {}, {}, mean, raw_log_scale, min, max, x, 1.0f, B, L, D);
@@ -90,10 +71,6 @@ void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, Con
   AEVB_DISPATCH(laplace_forward_backward)(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D);
 }
 
-void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C) {
-  AEVB_DISPATCH(laplace_log_scale_backward)(dlog_scale, rows, R, C);
-}
-
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
   AEVB_DISPATCH(laplace_datum_forward)(loss, mean, raw_log_scale, min, max, x, B, L, D);
@@ -109,9 +86,11 @@ void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_
 const LikelihoodKind LAPLACE_LIKELIHOOD{
     .first_head = "mean",
     .log_dispersion = "logScale",
+    .covariance = nullptr,
     .dispersion_power = 1,
     .keeps_dispersion_gradient = [](const LikelihoodSpec&) { return true; },
     .domain = [](const LikelihoodSpec&) { return Domain::real; },
+    .given_total = false,
     .forward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
           if (is_per_datum(of.spec)) {
@@ -132,6 +111,9 @@ const LikelihoodKind LAPLACE_LIKELIHOOD{
             laplace_forward_backward(loss, of.heads[0], dlog_scale, of.heads[0], of.shared, x, scale, of.B, of.L, of.D);
           }
         },
+    .dispersion_backward = [](float* dlog_scale, const LikelihoodSpec&, const float*, ConstPanels last, float,
+                              const float*, std::size_t R,
+                              std::size_t C) { log_dispersion_backward(dlog_scale, last, R, C); },
     .mean = nullptr,
     .draw =
         [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {

@@ -25,11 +25,7 @@ void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, Con
 void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
                               ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D);
 
-// dlog_scale[C] = Σ over R rows of the dlog_scale above; overwrites C floats. Sums are double, row after row. `rows`
-// starts at the first of the C features; C is at most one panel.
-void laplace_log_scale_backward(float* dlog_scale, ConstPanels rows, std::size_t R, std::size_t C);
-
-// --- raw_log_scale[B L, D] is the decoder's: bounded here (soft_bound in likelihood/gaussian.h) ---
+// --- raw_log_scale[B L, D] is the decoder's: bounded here (soft_bound in likelihood/log_dispersion.h) ---
 
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D);

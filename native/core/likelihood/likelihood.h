@@ -1,5 +1,5 @@
 // The registry of likelihoods: which heads the decoder ends in, and the loss of whole rows. A new likelihood is a
-// file pair beside this one, with its row (kind.h), and that row among KINDS.
+// file pair beside this one, with its row, and that row among LIKELIHOOD_KINDS (kind.h).
 //
 // B data, L draws of each, D features. heads[i] is the raw output [B L, likelihood_head_units] of the i-th head.
 #pragma once
@@ -34,6 +34,9 @@ std::string shared_log_dispersion_name(const LikelihoodSpec& spec);
 
 // By what power of the data's unit the dispersion is measured: a variance 2, a scale 1; 0 without one.
 int dispersion_power(const LikelihoodSpec& spec);
+
+// Whether the sum of a row is given, as a multinomial's trials are.
+bool has_given_total(const LikelihoodSpec& spec);
 
 // Whether the dispersion is a constant, which spec.fixed_dispersion says in the data's units.
 bool has_fixed_dispersion(const LikelihoodSpec& spec);

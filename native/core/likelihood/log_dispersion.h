@@ -1,16 +1,34 @@
 // Where the logarithm of a dispersion (variance, scale) is to be read.
 #pragma once
 
+#include <cstddef>
+
 #include "tensor/panels.h"
 
 namespace aevb {
 
 // The one of each feature that all rows share, bounded already, or else the decoder's raw one of each row, which
-// whoever reads it bounds by soft_bound (likelihood/gaussian.h).
+// whoever reads it bounds by soft_bound (below).
 struct LogDispersion {
   const float* shared;
   ConstPanels raw;  // read where shared is null
   double min, max;
 };
+
+// A log-dispersion kept softly between two bounds, so that no exponential of it overflows (Chua et al., Deep
+// Reinforcement Learning in a Handful of Trials (2018), appendix A.1), with a factor that keeps it below its maximum,
+// which theirs exceeds by log(1 + e^(min − max)):
+//   u = max − softplus(max − raw),   bound = min + shrink · softplus(u − min),
+//   shrink = (max − min) / softplus(max − min), or 1 if max − min is above 16, where a float's value of it is 1
+// A result above the maximum, by 1e-7 at most, is cut off.
+double soft_bound(double raw, double min, double max);
+double soft_bound_derivative(double raw, double min, double max);
+
+// For min < max.
+double soft_bound_shrink(double min, double max);
+
+// dlog_dispersion[C] = Σ over R rows of each row's gradient of it; overwrites C floats. Sums are double, row after row.
+// `rows` starts at the first of the C features; C is at most one panel.
+void log_dispersion_backward(float* dlog_dispersion, ConstPanels rows, std::size_t R, std::size_t C);
 
 }  // namespace aevb

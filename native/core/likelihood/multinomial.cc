@@ -150,15 +150,18 @@ void multinomial_forward_backward(double* loss, Panels dlogits, ConstPanels logi
 const LikelihoodKind MULTINOMIAL_LIKELIHOOD{
     .first_head = "logits",
     .log_dispersion = nullptr,
+    .covariance = nullptr,
     .dispersion_power = 0,
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::counts; },
+    .given_total = true,
     .forward = [](double* loss, const LikelihoodHeads& of,
                   ConstPanels x) { multinomial_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
     .forward_backward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
           multinomial_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
         },
+    .dispersion_backward = nullptr,
     // The mean of one trial: the probabilities.
     .mean = [](const LikelihoodHeads& of) { categorical_mean(of.heads[0], of.heads[0], &of.D, 1, of.B); },
     .draw =

@@ -75,15 +75,18 @@ void poisson_mean(Panels mean, ConstPanels log_rate, std::size_t B, std::size_t 
 const LikelihoodKind POISSON_LIKELIHOOD{
     .first_head = "logRate",
     .log_dispersion = nullptr,
+    .covariance = nullptr,
     .dispersion_power = 0,
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::counts; },
+    .given_total = false,
     .forward = [](double* loss, const LikelihoodHeads& of,
                   ConstPanels x) { poisson_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
     .forward_backward =
         [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
           poisson_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
         },
+    .dispersion_backward = nullptr,
     .mean = [](const LikelihoodHeads& of) { poisson_mean(of.heads[0], of.heads[0], of.B, of.D); },
     .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
                std::uint32_t first_row) { poisson_draw(out, of.heads[0], of.B, of.D, seed, first_row); },

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "latent/latent.h"
+
 namespace aevb {
 
 namespace {
@@ -42,11 +44,11 @@ void sample_group(Panels z, const Model& model, const LatentGroup& group, const 
   // Only a continuous group has noise of its own; its draws stand in z already.
   for (std::size_t r = 0; r < R; ++r) {
     const std::uint32_t row = first_row + static_cast<std::uint32_t>(r);
-    if (spec.type == PosteriorType::bernoulli || spec.type == PosteriorType::categorical) {
-      const std::size_t K = spec.type == PosteriorType::bernoulli ? 2 : spec.classes;
+    if (is_discrete(spec)) {
+      const std::size_t K = latent_classes(spec);
       for (std::size_t u = 0; u < U; ++u) {
         const auto k = static_cast<std::size_t>(choices.uniform_at(row, u) * static_cast<double>(K));
-        if (spec.type == PosteriorType::bernoulli) {
+        if (group.width == U) {  // one column a variable
           z.at(r, group.z_offset + u) = static_cast<float>(k);
           continue;
         }
@@ -77,7 +79,7 @@ void sample_prior(Panels z, const Model& model, std::uint64_t seed, Purpose purp
   for (std::size_t i = 0; i < model.latents().size(); ++i) {
     const LatentGroup& group = model.latents()[i];
     const auto first_lane = static_cast<std::uint32_t>(i) << GROUP_SHIFT;
-    const bool discrete = group.spec.type == PosteriorType::bernoulli || group.spec.type == PosteriorType::categorical;
+    const bool discrete = is_discrete(group.spec);
     // Whatever the posterior's family, the prior is Gaussian.
     if (!discrete && model.latents().size() == 1) fill_normal(z, R, group.width, seed, purpose, step, first_row, 0);
     for (std::size_t r = 0; !discrete && model.latents().size() > 1 && r < R; ++r) {

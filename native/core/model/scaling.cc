@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "likelihood/likelihood.h"
 #include "math/column_scale.h"
 #include "runtime/cancelled.h"
 
@@ -128,7 +129,7 @@ BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& colum
   const auto n = static_cast<double>(rows);
   double total = 0.0;
   for (const ColumnMoments& column : columns) total += std::max(column.sum, 0.5) / n;
-  const double center = model.spec().likelihood.type == LikelihoodType::multinomial ? std::log(total) : 0.0;
+  const double center = has_given_total(model.spec().likelihood) ? std::log(total) : 0.0;
   for (std::size_t d = 0; d < columns.size(); ++d) {
     bias[d] = static_cast<float>(std::log(std::max(columns[d].sum, 0.5) / n) - center);
   }

@@ -79,7 +79,7 @@ struct LikelihoodSpec {
   LikelihoodType type = LikelihoodType::bernoulli;
   DispersionType dispersion = DispersionType::fixed;
   double fixed_dispersion = 1.0;
-  // Learned log-dispersions stay softly between these: see soft_bound in likelihood/gaussian.h.
+  // Learned log-dispersions stay softly between these: see soft_bound in likelihood/log_dispersion.h.
   double log_dispersion_min = -10.0;
   double log_dispersion_max = 10.0;
   Binarize binarize = Binarize::none;  // bernoulli
