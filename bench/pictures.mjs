@@ -5,7 +5,7 @@
 //   throughput-batch.svg     against the rows of a batch                trial grid
 //   roofline.svg             against FLOP per byte                      trial memory, and all that move known bytes
 //
-// A picture whose trials are in none of the files is not drawn. Of a case that several files hold, the median counts.
+// A picture whose trials are in none of the files is not drawn. If several files hold a case, the median counts.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -3,7 +3,7 @@
 //   title            what it measures
 //   cases(context)   a list of { label, per, threads, ... }: plain JSON, which the case's process is given. `env` is set
 //                    in that process; `skip` says why a case cannot be measured here; `peakThreads` is the number of
-//                    threads that the peak is measured with where it is not `threads`
+//                    threads that the peak is measured with if it is not `threads`
 //   measure(one)     the result of one case: { seconds, samples, ... } (lib/measure.mjs)
 //   peers(one)       may be left out: the programs of bench/peers that do the same (runPeer in lib/processes.mjs)
 

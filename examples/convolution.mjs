@@ -2,7 +2,7 @@
 //
 // MNIST, padded to 32 × 32: a convolutional model beside dense layers, with as many latent dimensions, trained on the same
 // rows for as many epochs. Then 16³ volumes with a box or a ball in each, noisy waveforms of three kinds, and strings of
-// symbols, made here from a seed: each against what a model that knew nothing of places would have to pay.
+// symbols, made here from a seed: each beside a dense model.
 
 import { imageGrid, mnist, VAE } from 'aevb'
 import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'
@@ -41,7 +41,7 @@ const digits = await mnist()
 const images = {
   train: padded(firstRows(digits.train.images, size(60000, 2000))),
   test: padded(firstRows(digits.test.images, size(10000, 200))),
-  epochs: size(5, 1),
+  epochs: size(5, 3),
 }
 await costOf('digits, dense', { input: [1, 32, 32], encoder: [400], latent: 16, decoder: [400] }, images)
 const convolutional = await costOf(

@@ -4,8 +4,8 @@
 // p(x) by importance sampling from between the two. If a few draws hold most of the weight, −log p(x) is an upper
 // bound whose error is not known: of how many images is printed beside it.
 //
-// Of each discrete variable the perplexity of its codes over the test images is printed, e to the entropy of the mean
-// posterior: as many as it has values where all are used alike, 1 where it always says the same.
+// It prints the perplexity of each discrete variable's codes over the test images, e to the entropy of the mean
+// posterior: as many as it has values if all are used alike, 1 if it always says the same.
 
 import { imageGrid, mnist, VAE } from 'aevb'
 import { done, firstRows, picture, randomNumbers, size, step, table, willDraw } from './lib/example.mjs'

@@ -4,7 +4,7 @@
 //   node scripts/native.mjs core | binding | bench | reference | defines | flags | libraries      one item a line
 //
 // Environment, all of it for whoever builds:
-//   AEVB_CBLAS=0   leave CBLAS out      AEVB_CBLAS=1   fail where none is found      (unset: use one where found)
+//   AEVB_CBLAS=0   leave CBLAS out      AEVB_CBLAS=1   fail if none is found      (unset: use one if found)
 //   AEVB_WERROR=1  warnings are errors
 //   CXX            the compiler that the CBLAS trial uses, as node-gyp and CMake do
 

@@ -4,7 +4,7 @@ import { translate } from './errors.js'
 import { native } from './native.js'
 
 export interface Backend {
-  /** The door that matrix products go through: the package's own kernel or a CBLAS. */
+  /** What computes matrix products: the package's own kernel or a CBLAS. */
   readonly gemm: 'builtin' | 'cblas'
   /** The version of that library. */
   readonly version: string
@@ -21,7 +21,7 @@ export interface Backend {
 /**
  * What does the numbers. `AEVB_GEMM=builtin|cblas` in the environment forces one.
  *
- * @throws VAEError 'NATIVE' where the environment asks for what this build or machine lacks.
+ * @throws VAEError 'NATIVE' if the environment asks for what this build or machine lacks.
  */
 export function backend(): Backend {
   try {

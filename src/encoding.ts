@@ -55,7 +55,7 @@ type EncodingOfGroup<L> = L extends { readonly type: infer Type }
   ? Extract<GroupEncoding, { readonly type: Type }>
   : never
 
-/** Of any model. */
+/** The encoding of any model. */
 interface AllOfZ {
   /** That of all of z, [rows, columns of z]. */
   readonly mean: Floats
@@ -64,7 +64,7 @@ interface AllOfZ {
 }
 
 /**
- * q(z|x) of each row. Of a model with a single group of latent variables its parameters stand here; `mean` is that of all
+ * q(z|x) of each row. The parameters of a single group of latent variables stand here; `mean` is that of all
  * of z in any case, [rows, columns of z].
  */
 export interface Encoding extends AllOfZ {
@@ -75,7 +75,7 @@ export interface Encoding extends AllOfZ {
   readonly logits?: Floats | undefined
 }
 
-/** Of one group: its parameters stand here and, as those of several do, in `groups`. */
+/** The encoding of a single group: its parameters stand here and, as those of several do, in `groups`. */
 type SingleEncoding<Group extends GroupEncoding> = Group & { readonly groups: readonly [Group] }
 
 /** The {@link Encoding} of a model whose config has this `latent`, with what is known of it. */
@@ -123,7 +123,7 @@ interface Written {
 export class Encodings {
   readonly #groups: readonly Group[]
   readonly #width: number
-  /** Of a single group whose first head is its mean, that is all of z. */
+  /** Whether there is a single group whose first head is the mean of all of z. */
   readonly #meanIsHead: boolean
   #row: Written | undefined
 
@@ -140,7 +140,7 @@ export class Encodings {
   }
 
   /**
-   * Arrays for the core to write to at once; no mean where a head is just that. For a single row they are the same each
+   * Arrays for the core to write to at once; no mean if a head is just that. For a single row they are the same each
    * time: `wrap` copies them, which for so few numbers costs less than arrays that the core can reach.
    */
   arraysNow(rows: number): Written {
@@ -213,7 +213,7 @@ function headsOf({ type, units, fullCovariance, classes }: LatentSpec): readonly
   }
 }
 
-/** Columns [first, first + count) of a row-major matrix: the matrix itself where that is all of it, else row by row. */
+/** Columns [first, first + count) of a row-major matrix: the matrix itself if that is all of it, else row by row. */
 function columns(
   all: Float32Array<ArrayBuffer>,
   rows: number,

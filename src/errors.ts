@@ -119,12 +119,12 @@ export function quote(text: string): string {
   return JSON.stringify(cut(text))
 }
 
-/** Enough of a text to recognise it: it may be of any length where it came from a file or a program's input. */
+/** Enough of a text to recognise it: it may be of any length if it came from a file or a program's input. */
 export function cut(text: string): string {
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN - 3)}...` : text
 }
 
-/** Names the known option nearest to a misspelt one, or all of them where none is near. */
+/** Names the known option nearest to a misspelt one, or all of them if none is near. */
 export function unknownOption(key: string, owner: string, known: readonly string[]): string {
   const lower = cut(key).toLowerCase()
   const ranked = known.map((name) => ({ name, far: distance(lower, name.toLowerCase()) })).sort((a, b) => a.far - b.far)
@@ -135,7 +135,7 @@ export function unknownOption(key: string, owner: string, known: readonly string
   return `Unknown option "${cut(key)}" for ${cut(owner)}; ${hint}`
 }
 
-/** A value in a message: its beginning, where it has many parts. */
+/** A value in a message: its beginning, if it has many parts. */
 function show(value: unknown): string {
   return inspect(value, {
     depth: 1,
@@ -152,7 +152,7 @@ function typeName(value: unknown): string {
   return typeof name === 'string' && name !== 'Object' && name !== '' ? name : 'object'
 }
 
-/** Of a use of what has given its memory back. */
+/** The error of using what has given its memory back. */
 export function disposed(what: string, cause?: unknown): VAEError {
   const message = `The ${what} has been disposed of, and can be used no more`
   return new VAEError('DISPOSED', message, cause === undefined ? {} : { cause })

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path'
 
 /**
  * Makes a folder, and those above it that are missing. @returns the ones that were made, innermost first. One by one,
- * because Node's recursive form does not end where a folder cannot be made in one that exists, as in /proc. If one cannot
+ * because Node's recursive form does not end if a folder cannot be made in one that exists, as in /proc. If one cannot
  * be made, none stays.
  */
 export async function makeFolder(folder: string): Promise<string[]> {

@@ -15,7 +15,7 @@ export interface EpochRecord extends Losses {
   readonly epoch: number
   /** Wall-clock time of the training itself, without validation and callbacks. */
   readonly seconds: number
-  /** The losses on the validation rows after this epoch; Infinity where a term overflows for one of them, never NaN. */
+  /** The losses on the validation rows after this epoch; Infinity if a term overflows for one of them, never NaN. */
   readonly validation?: Losses
 }
 

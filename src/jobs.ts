@@ -15,7 +15,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortError(signal.reason)
 }
 
-/** What the job gives. Where `signal` is aborted, cancels it and rejects with an AbortError. */
+/** What the job gives. If `signal` is aborted, cancels it and rejects with an AbortError. */
 export async function run<T>(start: () => Job<T>, signal: AbortSignal | undefined): Promise<T> {
   throwIfAborted(signal)
   const job = translated(start)
@@ -26,7 +26,7 @@ export async function run<T>(start: () => Job<T>, signal: AbortSignal | undefine
   }
 }
 
-/** What the work gives, or an AbortError where `signal` is aborted and the work does not end by itself soon after. */
+/** What the work gives, or an AbortError if `signal` is aborted and the work does not end by itself soon after. */
 export async function orAborted<T>(
   work: PromiseLike<T>,
   signal: AbortSignal | undefined,

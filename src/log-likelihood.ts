@@ -14,9 +14,9 @@ export interface LogLikelihood {
   readonly standardError: number
   /** One a row; −Infinity if no draw gives the row a probability above 0 in numbers of 32 bits. */
   readonly perExample: Float64Array<ArrayBuffer>
-  /** Of each row's estimate, as `standardError` is of the mean. */
+  /** The standard error of each row's estimate. */
   readonly standardErrors: Float64Array<ArrayBuffer>
-  /** Of each row, (Σ w)² / Σ w² over its importance weights: how many equal ones would be worth as much. */
+  /** The effective sample size of each row, (Σ w)² / Σ w² over its importance weights: how many equal ones would be worth as much. */
   readonly effectiveSamples: Float64Array<ArrayBuffer>
   /**
    * The shape k̂ of the distribution that the largest weights of each row come from (Vehtari et al. 2024). Up to
@@ -62,7 +62,7 @@ export function checkedStates(latents: readonly LatentSpec[]): number {
   return states
 }
 
-/** Of a sum over all states: nothing is drawn. */
+/** The result of a sum over all states: nothing is drawn. */
 export function exactLikelihood(perExample: Float64Array<ArrayBuffer>, states: number): LogLikelihood {
   const all = (value: number) => new Float64Array(perExample.length).fill(value)
   const unlikely = rowsWhere(perExample, (_, row) => perExample[row] === -Infinity)
@@ -80,7 +80,7 @@ export function exactLikelihood(perExample: Float64Array<ArrayBuffer>, states: n
   }
 }
 
-/** Of importance samples. */
+/** The result of importance samples. */
 export function estimatedLikelihood(estimates: LikelihoodEstimates): LogLikelihood {
   const { perExample, variance, effectiveSamples, paretoK, samples, reliable } = estimates
   const warnings = warningsOf(estimates)
@@ -119,8 +119,8 @@ function warningsOf({ perExample, paretoK, samples, reliable }: LikelihoodEstima
   return warnings
 }
 
-function withoutProbability(unlikely: readonly number[], rows: number, of: string): string {
-  return `${named(unlikely, rows)}: no ${of} gives a probability above 0, so that log p(x) is -Infinity`
+function withoutProbability(unlikely: readonly number[], rows: number, sampled: string): string {
+  return `${named(unlikely, rows)}: no ${sampled} gives a probability above 0, so that log p(x) is -Infinity`
 }
 
 /** '2 of 100 rows (5, 17)' */

@@ -10,11 +10,11 @@ import { VAEError } from './errors.js'
 /** What is asked of the system. */
 export interface System {
   readonly platform: string
-  /** The text of a file of the kernel; undefined where there is none. */
+  /** The text of a file of the kernel; undefined if there is none. */
   readonly read: (path: string) => string | undefined
-  /** Of all memory, bytes. */
+  /** All memory, bytes. */
   readonly total: () => number
-  /** Where the kernel's files tell nothing, bytes. */
+  /** Bytes that are taken if the kernel's files tell nothing. */
   readonly free: () => number
 }
 
@@ -36,7 +36,7 @@ const machine: System = {
  * Bytes that this process may still take. What the kernel gives back when it is asked, the cache of files above all,
  * counts as available, and so does swap. On Linux it is the least of what the machine, each control group above the
  * process (both versions) and the limit of the address space allow. `process.availableMemory()` takes the cache for
- * used, and would refuse what fits. Elsewhere what is free says little, because the system makes room by itself: there it
+ * used, and would refuse what fits. Elsewhere what is free says little, because the system frees memory by itself: there it
  * is all the memory of the machine.
  */
 export function availableMemory(system: System = machine): number {
@@ -125,7 +125,7 @@ function leftInFirst(file: ReadFile, swap: number): number {
   return Number.isNaN(both) ? left + swap : Math.min(left + swap, Math.max(0, both))
 }
 
-/** The whole number behind a name; NaN where there is none. */
+/** The whole number behind a name; NaN if there is none. */
 function numberAfter(text: string | undefined, name: string): number {
   const lines = `\n${text ?? ''}`
   const at = lines.indexOf(name)

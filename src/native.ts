@@ -274,13 +274,13 @@ export interface NativeModel {
   /** One entry a tensor, in the order of PyTorch's state_dict; weights are [out, in]. */
   readonly parameterTable: readonly { readonly name: string; readonly shape: readonly number[] }[]
 
-  /** Copies, row-major. Waits for nothing: throws where a job is training. */
+  /** Copies, row-major. Does not wait: throws if a job is training. */
   readParameters(): Record<string, Float32Array<ArrayBuffer>>
-  /** All tensors at once, all or none. Throws where a name is missing or a length is wrong, or a job is training. */
+  /** All tensors at once, all or none. Throws if a name is missing or a length is wrong, or a job is training. */
   writeParameters(values: Readonly<Record<string, Float32Array>>): void
 
   /**
-   * Begins a `fit`: sets how to train. Optimiser moments and step count are kept where the optimiser is of the same
+   * Begins a `fit`: sets how to train. Optimiser moments and step count are kept if the optimiser is of the same
    * type as before, and begin at zero elsewhere. The schedule's clock starts at 0.
    */
   beginFit(spec: TrainSpec): void
@@ -293,10 +293,10 @@ export interface NativeModel {
    * milliseconds (0: every step), for a progress bar.
    *
    * Rejects with code 'DIVERGED' and properties `epoch` (counted from 1 over the model's life) and `step` (from 1 within
-   * the epoch) where the loss or a parameter is not finite. Parameters, moments and counts are then those of the
-   * beginning of this epoch, or where its first step shows the damage, of the one before, but never of before beginFit.
-   * `cell` is then the step's number that lies farthest from the others of its column, where that is far: a FarCell of
-   * native/core/model/scaling.h. Rejects with code 'UNSUITABLE_COLUMN' and the fields of an UnsuitableColumn there, where the
+   * the epoch) if the loss or a parameter is not finite. Parameters, moments and counts are then those of the
+   * beginning of this epoch, or if its first step shows the damage, of the one before, but never of before beginFit.
+   * `cell` is then the step's number that lies farthest from the others of its column, if that is far: a FarCell of
+   * native/core/model/scaling.h. Rejects with code 'UNSUITABLE_COLUMN' and the fields of an UnsuitableColumn there, if the
    * model has yet to learn its columns' scale from these rows and float32 cannot hold it.
    * Rejects with 'ABORTED' after cancel(); the model then holds the last completed step's parameters.
    */
@@ -316,7 +316,7 @@ export interface NativeModel {
   encode(data: NativeDataset, options: Drawing & Conditional): Job<Posteriors>
   /**
    * The same on the calling thread alone, into `heads` and, if they are not null, `mean` and a draw `z`. The cells of a typed array are
-   * checked first: the first outside the domain is returned, and nothing written. Throws where a job is training.
+   * checked first: the first outside the domain is returned, and nothing written. Throws if a job is training.
    */
   encodeNow(
     rows: NativeDataset | FlatArray,
@@ -383,7 +383,7 @@ interface Drawing {
   readonly seed: number
 }
 
-/** Of each row: the heads of all groups in their order, [rows, units], and the posterior's mean in z, row-major. */
+/** For each row: the heads of all groups in their order, [rows, units], and the posterior's mean in z, row-major. */
 export interface Posteriors {
   readonly heads: readonly Float32Array<ArrayBuffer>[]
   readonly mean: Float32Array<ArrayBuffer>
@@ -394,7 +394,7 @@ export interface Posteriors {
 /** One of each for each row: see WeightSummary in native/core/infer/importance_weights.h. */
 export interface LikelihoodEstimates {
   readonly perExample: Float64Array<ArrayBuffer>
-  /** Of that estimate. */
+  /** The variance of that estimate. */
   readonly variance: Float64Array<ArrayBuffer>
   readonly effectiveSamples: Float64Array<ArrayBuffer>
   readonly paretoK: Float64Array<ArrayBuffer>
@@ -418,7 +418,7 @@ export interface NativeAddon {
    * code 'OUT_OF_MEMORY' is thrown before anything is allocated.
    */
   useAvailableMemory(available: () => number): void
-  /** Throws where AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
+  /** Throws if AEVB_GEMM or AEVB_ISA names what this build or machine lacks. */
   layout(spec: ModelSpec): NativeLayout
   backend(): {
     gemm: 'builtin' | 'cblas'

@@ -25,7 +25,7 @@ export function options<T extends object>(what: string, fields: Fields<T>): Sche
   return schema as Schema<T>
 }
 
-/** Options that name their kind: `{ type: 'adam', ... }`. A kind may be left out where the fields are those of `usual`. */
+/** Options that name their kind: `{ type: 'adam', ... }`. A kind may be left out if the fields are those of `usual`. */
 export function byType<T extends object>(
   what: string,
   kinds: Readonly<Record<string, Schema<T>>>,
@@ -149,7 +149,7 @@ export function instance<T>(what: string, accept: (value: unknown) => boolean): 
   return v.custom<T>(accept, what)
 }
 
-/** The value where it fits; else throws the TypeError or RangeError of what is wrong with it. `root` names the value. */
+/** The value if it fits; else throws the TypeError or RangeError of what is wrong with it. `root` names the value. */
 export function parse<T>(schema: Schema<T>, input: unknown, root: string): T {
   const result = v.safeParse(schema, input)
   if (result.success) return result.output

@@ -14,7 +14,7 @@ interface Waiting {
   readonly listener: () => void
 }
 
-/** A signal that lives as long as a server is given to every call, and Node warns of its eleventh listener. */
+/** A server may give one signal to every call, and Node warns of its eleventh listener. */
 const waiting = new WeakMap<AbortSignal, Waiting>()
 
 /** Calls `call` once the signal is aborted. @returns what takes that back. */

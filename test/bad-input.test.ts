@@ -273,7 +273,7 @@ describe('options of methods are checked', () => {
   })
 })
 
-test('a step that ruins the parameters is undone where only the next epoch shows it', async () => {
+test('a step that ruins the parameters is undone if only the next epoch shows it', async () => {
   const rows = curve(64)
   const vae = new VAE({ ...small, likelihood: 'gaussian' })
   await vae.fit(rows, { epochs: 3, batchSize: 64, verbose: false })

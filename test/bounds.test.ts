@@ -102,7 +102,7 @@ async function gradientMoments(
 }
 
 const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
-/** Of the parameters that decide q(z|x): their elements together. */
+/** The summed variance of the gradients that decide q(z|x). */
 const encoderVariance = (moments: Record<string, Moments>) =>
   finite(
     total(Object.entries(moments).map(([name, { variance }]) => (name.startsWith('latent.') ? total(variance) : 0))),
@@ -169,7 +169,7 @@ describe('the variance of the gradient by the encoder', () => {
     })
   })
 
-  test('is none with the closed form where the divergence is all that counts', async () => {
+  test('is none with the closed form if the divergence is all that counts', async () => {
     const of = async (kl: 'analytic' | 'monteCarlo') => {
       const config = model.config('diagonal', { kl, weights: { reconstruction: 0 } })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 200))

@@ -132,7 +132,7 @@ describe('that throw', () => {
       },
     }
     await expect(train(vae, callbacks)).rejects.toBe(thrown)
-    // The door is open again, at once.
+    // Readers may go on at once.
     expect(Object.keys(vae.parameters())).toHaveLength(10)
     expect((await train(vae, undefined)).epochs).toHaveLength(2)
   })

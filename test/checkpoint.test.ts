@@ -124,7 +124,7 @@ describe('a folder may be named', () => {
     expect((await readModel(named())).parameters['latent.mean.bias']?.[0]).toBe(3)
   })
 
-  test('by one of its files, where it is read', async () => {
+  test('by one of its files, when it is read', async () => {
     await folder.save(3)
     expect(await readModel(folder.config)).toEqual(await readModel(folder.path))
     expect(await readModel(pathToFileURL(folder.tensors).href)).toEqual(await readModel(folder.path))

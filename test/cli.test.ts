@@ -110,14 +110,14 @@ describe('a mistake is one line and an exit code', () => {
     expect(code).toBe(1)
   })
 
-  test('where the output cannot be written, before training', async () => {
+  test('if the output cannot be written, before training', async () => {
     const { code, stderr } = await run(['train', '--epochs', '1', '--out', '/dev/null/out'])
     expect(stderr).toMatch(/^aevb: \/dev\/null\/out cannot be written: .*\n$/)
     expect(code).toBe(1)
   })
 
-  test('where there are no products of bfloat16, before training', async () => {
-    // Plain C++ has none, nor has a CBLAS, which takes its place where the build has found one.
+  test('if there are no products of bfloat16, before training', async () => {
+    // Plain C++ has none, nor has a CBLAS, which takes its place if the build has found one.
     const args = ['train', '--precision', 'bfloat16', '--out', 'never']
     const { code, stderr } = await run(args, undefined, { AEVB_ISA: 'portable' })
     expect(stderr).toMatch(
@@ -127,7 +127,7 @@ describe('a mistake is one line and an exit code', () => {
     expect(await readdir(folder)).not.toContain('never')
   })
 
-  test('where a file stands in the place of the model, before training', async () => {
+  test('if a file stands in the place of the model, before training', async () => {
     await mkdir(join(folder, 'taken'))
     await writeFile(join(folder, 'taken', 'model'), '')
     const { code, stderr } = await run(['train', '--epochs', '1', '--out', 'taken'])
@@ -157,7 +157,7 @@ describe('what cannot be written', () => {
   })
 
   test.each(['loss.svg', 'samples.png', join('model', 'config.json'), join('model', 'model.safetensors')])(
-    'is refused before training where a folder stands in its place: %s',
+    'is refused before training if a folder stands in its place: %s',
     async (name) => {
       const out = await mkdtemp(join(folder, 'occupied-'))
       await mkdir(join(out, name), { recursive: true })

@@ -23,7 +23,7 @@ interface Case {
   readonly precision: FitOptions['precision']
 }
 const random = generator(11)
-// Of its own, so that the configs are the same on every machine.
+// A generator of its own, so that the configs are the same on every machine.
 const coin = generator(12)
 const cases: Case[] = Array.from({ length: 200 }, () => {
   const config = randomConfig(random)
@@ -173,7 +173,7 @@ function isTrained(name: string): boolean {
  * the terms' size is a chain of four that all err alike. Over a step h either way a difference quotient is off by that
  * over h, and by what the third derivative and the kinks of relu, |x - m| and max do within the step. The first falls
  * with h and the second rises, so the best of some steps counts. The gradient itself may be off by 1e-3 of its norm, for
- * its own sums in float32. Steps are too small to show anything where rounding may be a hundredth of the gradient; a
+ * its own sums in float32. Steps are too small to show anything if rounding may be a hundredth of the gradient; a
  * tensor of little influence is held to a hundredth of a twentieth of the whole.
  */
 async function wrongGradients(

@@ -55,7 +55,7 @@ test('finite lets finite numbers through alone', () => {
   expect(() => finite([])).toThrow()
 })
 
-test('a deviation is below no limit where something is not finite or nothing is compared', () => {
+test('a deviation is below no limit if something is not finite or nothing is compared', () => {
   const below = (actual: number[], wanted: number[]) => expect(deviation(actual, wanted)).toBeLessThan(10)
   below([1, 2], [1, 3])
   for (const bad of [nan, infinity, -infinity]) {

@@ -1,4 +1,4 @@
-/** What a model's config may be, and what is said where it is not. */
+/** What a model's config may be, and what is said if it is not. */
 
 import { describe, expect, test } from 'vitest'
 import { parseConfig, type VAEConfig } from '../src/options/config.js'
@@ -223,7 +223,7 @@ describe('a config is spelled out', () => {
     })
   })
 
-  test('the KL divergence is in closed form where there is one', () => {
+  test('the KL divergence is in closed form if there is one', () => {
     const mixture = { type: 'gaussian', units: 2, prior: { type: 'mixture', components: 2 } } as const
     const kl = (config: VAEConfig) => spec(config).objective.kl
     expect(kl({ latent: { type: 'logistic', units: 2 } })).toBe('analytic')
@@ -585,7 +585,7 @@ describe('the tensors of a model', () => {
   })
 })
 
-/** The message of an error about this field or, where it is an object, about something within it. */
+/** The message of an error about this field or, if it is an object, about something within it. */
 function named(field: string): RegExp {
   const escaped = field.replaceAll(/[.[\]$]/g, '\\$&')
   return new RegExp(

@@ -76,7 +76,7 @@ describe('a model that is disposed of', () => {
     expect(vae.history.epochs).toHaveLength(1)
   })
 
-  test('is written whole where its save has begun', async () => {
+  test('is written whole if its save has begun', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'aevb-dispose-'))
     try {
       const vae = new VAE(small)

@@ -28,7 +28,7 @@ test('a long name is shown in part', () => {
   expect(unknownOption(long, long, ['epochs']).length).toBeLessThan(300)
 })
 
-test('the nearest option is named whatever its case, and only where it is near', () => {
+test('the nearest option is named whatever its case, and only if it is near', () => {
   const known = ['batchSize', 'epochs']
   expect(unknownOption('BATCHSIZE', 'fit', known)).toBe('Unknown option "BATCHSIZE" for fit; did you mean "batchSize"?')
   expect(unknownOption('x', 'fit', known)).toBe('Unknown option "x" for fit; the options are batchSize, epochs')

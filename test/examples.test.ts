@@ -39,6 +39,10 @@ const expected: Record<string, { rows: readonly string[]; head?: string; picture
     rows: ['without a condition', 'told the digit', 'told a wrong digit'],
     pictures: ['conditional.png'],
   },
+  'convolution.mjs': {
+    rows: ['digits', 'volumes', 'waves', 'strings'].flatMap((data) => [`${data}, dense`, `${data}, convolutions`]),
+    pictures: ['convolution.png'],
+  },
   'denoising.mjs': { rows: ['without corruption', 'with corruption'], pictures: ['denoising.png'] },
   'discrete.mjs': {
     rows: ['gaussian, 20', 'categorical, 20 of 10', 'bernoulli, 64'],

@@ -1,4 +1,4 @@
-/** What `fit` may be told, and what is said where it may not. */
+/** What `fit` may be told, and what is said if it may not. */
 
 import { describe, expect, test } from 'vitest'
 import { type FitOptions, fitPlan } from '../src/options/fit-options.js'

@@ -197,7 +197,7 @@ describe('each option of training reaches the core', () => {
 describe('progress', () => {
   afterEach(() => vi.restoreAllMocks())
 
-  test('is one plain line an epoch on stderr where that is no terminal', async () => {
+  test('is one plain line an epoch on stderr if that is no terminal', async () => {
     const written: unknown[] = []
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(text) > 0)
     await trained({ verbose: true, validationSplit: 0.1 })

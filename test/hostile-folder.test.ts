@@ -30,7 +30,7 @@ describe('a folder that holds no model', () => {
     await expect(readModel(folder.config)).rejects.toEqual(missing)
   })
 
-  test('is missing where only tensors from elsewhere are there', async () => {
+  test('is missing if only tensors from elsewhere are there', async () => {
     await writeFile(folder.tensors, encode(goodHeader()))
     await expect(readModel(folder.path)).rejects.toMatchObject({
       code: 'CHECKPOINT_MISSING',

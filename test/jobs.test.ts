@@ -28,7 +28,7 @@ describe('run', () => {
     expect(job.cancel).not.toHaveBeenCalled()
   })
 
-  test('does not begin where the signal is aborted already', async () => {
+  test('does not begin if the signal is aborted already', async () => {
     const start = vi.fn(makeJob)
     await expect(run(start, AbortSignal.abort('why'))).rejects.toMatchObject({ name: 'AbortError', cause: 'why' })
     expect(start).not.toHaveBeenCalled()
@@ -81,7 +81,7 @@ describe('run', () => {
   })
 })
 
-test('orAborted rejects at once where it is aborted while it begins', async () => {
+test('orAborted rejects at once if it is aborted while it begins', async () => {
   await expect(orAborted(new Promise(() => {}), AbortSignal.abort('why'))).rejects.toMatchObject({ cause: 'why' })
 })
 

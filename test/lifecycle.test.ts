@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const deep = process.env.AEVB_DEEP === '1'
-/** Of this test, and those that AEVB_NODES names, with ':' between them. */
+/** The Node of this test, and those that AEVB_NODES names, with ':' between them. */
 const nodes = [process.execPath, ...(process.env.AEVB_NODES?.split(':').filter(Boolean) ?? [])]
 
 const pathOf = (name: string) => fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url))

@@ -10,7 +10,7 @@ const COUNT = 30
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
-/** Of logarithms, that of the mean. */
+/** The logarithm of the mean of exponentials. */
 const logMean = (values: readonly number[]) => {
   const largest = Math.max(...values)
   return largest + Math.log(mean(values.map((value) => Math.exp(value - largest))))
@@ -211,7 +211,7 @@ describe("samples: 'adaptive'", () => {
     expect(adaptive).toEqual(await vae.logLikelihood(x, { samples: 'adaptive', maxSamples: 24_000, threads: 2 }))
   })
 
-  test('begins with the limit where that is below 5000', async () => {
+  test('begins with the limit if that is below 5000', async () => {
     const { samples } = await (await off).logLikelihood(x, { samples: 'adaptive', maxSamples: 300 })
     expect([...samples]).toEqual(Array(24).fill(300))
   })
@@ -270,7 +270,7 @@ describe("method: 'exact'", () => {
     expect(a).not.toEqual(b)
   })
 
-  test('is refused where z is not discrete, or has too many states, with both numbers', async () => {
+  test('is refused if z is not discrete, or has too many states, with both numbers', async () => {
     const few = curve(3)
     const mixed = new VAE({
       input: 12,

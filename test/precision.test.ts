@@ -11,7 +11,7 @@ import { dataFor } from './helpers/random-configs.js'
 
 const quiet = { verbose: false } as const
 
-describe('where there are no products of bfloat16', () => {
+describe('if there are no products of bfloat16', () => {
   beforeEach(() => {
     const found = native.backend()
     vi.spyOn(native, 'backend').mockReturnValue({ ...found, bfloat16: false })
@@ -39,7 +39,7 @@ describe('where there are no products of bfloat16', () => {
 const wide = { input: 30, encoder: [70, 50], latent: 5, decoder: [50, 70] } as const
 const x = curve(300, 30)
 
-describe.skipIf(!backend().bfloat16)('where there are', () => {
+describe.skipIf(!backend().bfloat16)('if there are', () => {
   let folder: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aevb-'))
@@ -114,7 +114,7 @@ describe.skipIf(!backend().bfloat16)('where there are', () => {
     expect((await trained({ precision: 'float32' })).bits).toEqual((await trained({ precision: undefined })).bits)
   })
 
-  // Where the parameters that training begins with are rounded to bfloat16, and nothing else is, the test loss of this
+  // If the parameters that training begins with are rounded to bfloat16, and nothing else is, the test loss of this
   // fit moves by up to 0.4 nats; another seed moves it by 1.4. At Adam's own rate either moves it by nats.
   test('MNIST is learnt as well', { timeout: 60_000 }, async () => {
     const { train, test: held } = await mnist()

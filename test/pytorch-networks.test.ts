@@ -12,11 +12,11 @@ interface Expected {
   readonly loss: number
   readonly reconstruction: number
   readonly kl: number
-  /** Of each of the steps of Adam. */
+  /** The loss of each of the steps of Adam. */
   readonly losses: readonly number[]
 }
 
-/** Of everything that is computed once. */
+/** The tolerance of everything that is computed once. */
 const ONCE = 1e-5
 /** After 20 steps of Adam, which divides a gradient by its own size (its epsilon is 1e-3 here), on float32 parameters. */
 const TRAINED = 1e-4

@@ -16,7 +16,7 @@ interface Step {
   readonly config: VAEConfig
   /** How old the model is, which decides warm-up, capacity, temperature and binarisation. */
   readonly epochs: number
-  /** The training step whose noise the core is to draw itself, or null where it is given that of the file. */
+  /** The training step whose noise the core is to draw itself, or null if it is given that of the file. */
   readonly step: number | null
   readonly terms: Terms
   /** What the model with these parameters answers; see also the tensors `reconstruct`, `z` and `sample`. */

@@ -38,7 +38,7 @@ interface Run {
   readonly epochs: readonly Terms[]
 }
 
-/** Of everything that is computed once. */
+/** The tolerance of everything that is computed once. */
 const ONCE = 1e-5
 /**
  * After 50 steps, each of which goes on from float32 parameters. Adam divides a gradient by its own size, so a weight

@@ -13,7 +13,7 @@ import { json } from './helpers/fixtures.js'
 interface Record {
   readonly platform: string
   readonly isa: string
-  /** Of each case: its parameters, its answers; null where no bfloat16 was to be had. */
+  /** For each case: its parameters, its answers; null if no bfloat16 was to be had. */
   readonly digests: readonly (readonly [string, string] | null)[]
 }
 

@@ -190,7 +190,7 @@ describe('what is learned', () => {
     }
   })
 
-  test('is forgotten where the first epoch diverges', async () => {
+  test('is forgotten if the first epoch diverges', async () => {
     const vae = new VAE({ ...small, likelihood: 'gaussian' })
     const before = vae.parameters()
     const diverging = vae.fit(mixed, { epochs: 2, learningRate: 1e30, verbose: false })
@@ -257,7 +257,7 @@ describe('counts', () => {
       const losses = epochs.map(({ loss }) => loss)
       expect(losses.every(Number.isFinite)).toBe(true)
       expect(losses[0]).toBeLessThan(constant.loss)
-      // Of small counts most of the loss is their own noise.
+      // Most of the loss of small counts is their own noise.
       expect(Math.min(...losses)).toBeLessThan((largest > 100 ? 0.5 : 0.9) * (losses[0] as number))
     }
   })

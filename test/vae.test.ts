@@ -26,7 +26,7 @@ describe('what comes back has the shape', () => {
     expect(await vae.anomalyScore(x)).toHaveLength(60)
   })
 
-  test('of the input, where that is an image', async () => {
+  test('of the input, if that is an image', async () => {
     const images = new VAE({ ...small, input: [1, 3, 4] })
     expect((await images.sample(5)).shape).toEqual([5, 1, 3, 4])
     expect((await images.reconstruct(x)).shape).toEqual([60, 1, 3, 4])

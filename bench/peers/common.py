@@ -16,7 +16,7 @@ def options(description, mnist=True):
 
         parser.add_argument("folder", type=Path, help="where train-images-idx3-ubyte and t10k-images-idx3-ubyte lie")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=5, help="how often to measure: epochs, where those are measured")
+    parser.add_argument("--repeats", type=int, default=5, help="how often to measure: epochs, if those are measured")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

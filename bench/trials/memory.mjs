@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { memoryLeft } from '../lib/machine.mjs'
 import { measureRepeats, timed } from '../lib/measure.mjs'
 
-/** Of the array that is copied, and of its copy. */
+/** The size of the array that is copied, and of its copy. */
 const BYTES = 2 ** 28
 const COPIES = 4
 

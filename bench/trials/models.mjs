@@ -1,6 +1,6 @@
 // A step of every kind of model there is, in the reference model's architecture, beside a step of the reference model
 // itself: what a likelihood, a posterior or an objective costs over the dense layers. The two take turns, and the
-// reference model's data are zero where those of the kind are, since products leave zeros out.
+// reference model's data are zero if those of the kind are, since products leave zeros out.
 
 import { Dataset, VAE } from '../lib/aevb.mjs'
 import { uniform } from '../lib/data.mjs'
@@ -14,7 +14,7 @@ const BATCH = 128
 const Z = reference.config.latent
 const mixture = { type: 'mixture', components: 10 }
 
-/** What differs from the reference model, and the data where they are no grey values. */
+/** What differs from the reference model, and the data if they are no grey values. */
 const KINDS = [
   ['the reference model again', {}],
 
@@ -107,7 +107,7 @@ export async function measure({ config, data, steps, repeats, threads }) {
   return { ...result, ratio, ratios, ofReference, ofFlop, note, loss: vae.history.epochs.at(-1).loss }
 }
 
-/** Cells of each kind of data, and those of the reference model's where it cannot have the same. */
+/** Cells of each kind of data, and those of the reference model's if it cannot have the same. */
 const DATA = {
   grey: (rows) => {
     const random = uniform()

@@ -1,6 +1,6 @@
-// The built-in matrix product beside the CBLAS of this build (OpenBLAS, where scripts/native.mjs found it), on one
+// The built-in matrix product beside the CBLAS of this build (OpenBLAS, if scripts/native.mjs found it), on one
 // thread and on dense operands, in turn: every shape that training steps of the other trials ask for. Each task of a step
-// takes 32 rows of a batch (16, where the batch has no more) through a layer and back, and the whole batch makes the
+// takes 32 rows of a batch (16, if the batch has no more) through a layer and back, and the whole batch makes the
 // weights' gradient.
 
 import { bench } from '../lib/aevb.mjs'

@@ -60,7 +60,7 @@ double measure_peak(ThreadPool& pool) {
 
 namespace {
 
-// Of any numbers that are not zero.
+// Any numbers that are not zero have the same speed.
 struct Filled {
   Filled(std::size_t rows, std::size_t cols) {
     const std::size_t width = matrix_width(cols);

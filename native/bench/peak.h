@@ -20,7 +20,7 @@ enum class Product {
 };
 
 // FLOP/s of one such product of M rows on this thread, its operands in the cache as far as they fit: the best of some
-// runs. Switches to `gemm` and back, so no model may be at work. Throws std::invalid_argument where there is no such.
+// runs. Switches to `gemm` and back, so no model may be at work. Throws std::invalid_argument if there is no such.
 double measure_product(Gemm gemm, Product product, std::size_t M, std::size_t K, std::size_t N);
 
 }  // namespace aevb

@@ -15,12 +15,12 @@ class Channel {
  public:
   using Call = std::function<void()>;
 
-  // On the JavaScript thread. Throws a Napi::Error where the environment gives no channel.
+  // On the JavaScript thread. Throws a Napi::Error if the environment gives no channel.
   explicit Channel(napi_env env);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  // From any other thread; waits where many calls are waiting. Returns false once the channel is closed: then the call
+  // From any other thread; waits if many calls are waiting. Returns false once the channel is closed: then the call
   // was dropped. A call must hold nothing that only the JavaScript thread may let go, and what it throws is lost.
   bool send(Call call);
 
@@ -33,7 +33,7 @@ class Channel {
   void abandon();
 
  private:
-  // The environment is null where it has gone, and then the channel may have gone too.
+  // The environment is null if it has gone, and then the channel may have gone too.
   static void arrive(napi_env env, napi_value, void* channel, void*);
 
   napi_env env_;

@@ -104,7 +104,7 @@ DatasetWrap::DatasetWrap(const Napi::CallbackInfo& info)
   }
   rows_ = dataset_->rows();
   columns_ = dataset_->columns();
-  // Last, because the destructor takes it away again, and it does not run where this throws.
+  // Last, because the destructor takes it away again, and it does not run if this throws.
   environment_->add(*this);
 }
 

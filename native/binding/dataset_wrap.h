@@ -17,10 +17,10 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap>, private Holder {
   explicit DatasetWrap(const Napi::CallbackInfo& info);
   ~DatasetWrap() override;
 
-  // The dataset of an argument. Throws a TypeError where it is none, and an error of code 'DISPOSED'.
+  // The dataset of an argument. Throws a TypeError if it is none, and an error of code 'DISPOSED'.
   static Dataset from(const Napi::Value& value);
-  // A typed array's rows: a copy, or where they are as long as no JavaScript runs (float64 is always copied). Throws a
-  // TypeError or RangeError for what is no array of whole rows.
+  // A typed array's rows: a copy, or the array's own memory as long as no JavaScript runs (float64 is always copied).
+  // Throws a TypeError or RangeError for what is no array of whole rows.
   static Dataset of_array(const Napi::Value& array, double columns, bool copy);
   // The first cell outside the domain that the arguments name, as `check` tells it: { row, column, value } or null.
   static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes);

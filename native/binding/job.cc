@@ -14,7 +14,7 @@ namespace aevb::binding {
 
 namespace {
 
-// Of the core's memory that is taken before somebody looks for objects that have gone.
+// Bytes that the core takes before the garbage collector is asked to look for unused objects.
 constexpr std::int64_t MUCH = std::int64_t{32} << 20;
 
 // Every environment's channel, for the end of the process alone. Never destroyed, because threads may outlive static

@@ -28,9 +28,9 @@ class Job {
   const std::shared_ptr<Task> task = std::make_shared<Task>();
   // Makes what the promise resolves to.
   std::function<Napi::Value(Napi::Env)> result;
-  // Runs in either case, before the promise settles; not where the environment ends first.
+  // Runs in either case, before the promise settles; not if the environment ends first.
   std::function<void()> finally;
-  // Set where what it works on has been disposed of.
+  // Set if what it works on has been disposed of.
   std::shared_ptr<const bool> disposed;
 
   // JavaScript values that must live until the job is settled.
@@ -74,10 +74,10 @@ class Environment {
 
   // The job is to be filled in and then passed to submit.
   std::unique_ptr<Job> make_job();
-  // What the job's `work` may hold to have calls made on the JavaScript thread while it goes on, in order. Waits where
+  // What the job's `work` may hold to have calls made on the JavaScript thread while it goes on, in order. Waits if
   // many calls are waiting. An exception that a call throws cancels the task and is what the promise rejects with.
   Post poster(const Job& job);
-  // Returns { promise, cancel }. Throws std::system_error where no thread can be had: the job is then as if never made.
+  // Returns { promise, cancel }. Throws std::system_error if no thread can be had: the job is then as if never made.
   Napi::Object submit(Executor& executor, std::unique_ptr<Job> job);
 
   // Executors stop with the environment.

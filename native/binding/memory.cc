@@ -22,7 +22,7 @@ void afford(Napi::Env env, double bytes) {
   const Napi::FunctionReference& asked = addon_data(env).available_memory;
   if (asked.IsEmpty()) return;
   const double available = asked.Call({}).ToNumber().DoubleValue();
-  // Also where nothing is known, which is NaN.
+  // Also if nothing is known, which is NaN.
   if (!(bytes > available)) return;
   Napi::Error error =
       Napi::Error::New(env, "this needs " + gigabytes(bytes) + ", but " + gigabytes(available) + " are available");

@@ -41,7 +41,7 @@ std::int64_t arena_bytes(const Model& model) {
 // parameters and moments of an epoch's beginning.
 constexpr std::int64_t ARENAS_OF_A_MODEL = 2, ARENAS_OF_TRAINING = 8;
 
-// A typed array for an answer. Through the JavaScript constructor, which throws where memory is lacking:
+// A typed array for an answer. Through the JavaScript constructor, which throws if memory is lacking:
 // napi_create_arraybuffer ends the process.
 template <typename Array>
 Array new_array(Napi::Env env, const char* type, double elements) {
@@ -124,7 +124,7 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info)
     const FlushDenormals flush;
     live_ = std::make_shared<LiveModel>(spec);
   });
-  // Last, because the destructor takes them away again, and it does not run where this throws.
+  // Last, because the destructor takes them away again, and it does not run if this throws.
   environment_->add(executor_);
   environment_->add(static_cast<Holder&>(*this));
   tell_memory(arena_bytes(live_->model) * ARENAS_OF_A_MODEL);

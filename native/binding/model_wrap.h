@@ -61,7 +61,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   void give_back() override;
   // Throws an error of code 'DISPOSED'.
   LiveModel& live() const;
-  // The first argument as rows, with options.condition beside them. Throws a RangeError where they do not fit the
+  // The first argument as rows, with options.condition beside them. Throws a RangeError if they do not fit the
   // model.
   Examples examples_of(const Napi::CallbackInfo& info) const;
   void refuse_while(bool busy, Napi::Env env) const;

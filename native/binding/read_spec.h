@@ -10,7 +10,7 @@
 
 namespace aevb::binding {
 
-// Each throws a TypeError that names the field where it is missing or of the wrong type.
+// Each throws a TypeError that names the field if it is missing or of the wrong type.
 double read_number(const Napi::Object& object, const char* name);
 std::size_t read_size(const Napi::Object& object, const char* name);
 bool read_bool(const Napi::Object& object, const char* name);

@@ -41,7 +41,7 @@ double standard_score(PosteriorType type, double u) {
       return -u;
   }
 }
-// Of f: its variance and its entropy.
+// The variance and the entropy of f.
 double standard_variance(PosteriorType type) {
   switch (type) {
     case PosteriorType::laplace:

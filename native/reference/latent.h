@@ -23,7 +23,7 @@ Vector latent_sample(const LatentSpec& spec, const Heads& heads, const Vector& e
                      std::size_t B, std::size_t L);
 Vector latent_mean(const LatentSpec& spec, const Heads& heads, std::size_t B);
 
-// Where eps is empty, what z was made of is worked out from z, for a full covariance as well.
+// If eps is empty, what z was made of is worked out from z, for a full covariance as well.
 Vector latent_log_posterior(const LatentSpec& spec, const Heads& heads, const Vector& z, const Vector& eps,
                             std::size_t B, std::size_t L);
 Vector latent_log_prior(const LatentSpec& spec, const Vector& prior, const Vector& z, std::size_t R);

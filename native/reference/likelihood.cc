@@ -33,7 +33,7 @@ double bounded_log_rate(double r) {
 }
 double log_rate_of(double r) {
   const double max = static_cast<double>(POISSON_LOG_RATE_MAX);
-  // e^−r overflows where the bound is far.
+  // e^−r overflows if the bound is far.
   return r < -300.0 ? r : r > 300.0 ? max : bounded_log_rate(r);
 }
 
@@ -47,7 +47,7 @@ Vector softmax(const double* logits, std::size_t count) {
   return p;
 }
 
-// −log softmax(l)_k for each k, which is exact also where the logits are so large that log Σ e^l is not.
+// −log softmax(l)_k for each k, which is exact also if the logits are so large that log Σ e^l is not.
 Vector negative_log_softmax(const double* logits, std::size_t count) {
   double largest = logits[0];
   for (std::size_t k = 0; k < count; ++k) largest = std::max(largest, logits[k]);
@@ -357,9 +357,9 @@ Vector low_rank_forward(const Vector& mean, const Vector& log_variance, const Ve
                         std::size_t B, std::size_t L, std::size_t D, std::size_t rank) {
   Vector loss;
   for (std::size_t row = 0; row < B * L; ++row) {
-    const auto part = [&](const Vector& of, std::size_t r) {
-      return Vector(of.begin() + static_cast<std::ptrdiff_t>(r * D),
-                    of.begin() + static_cast<std::ptrdiff_t>(r * D + D));
+    const auto part = [&](const Vector& all, std::size_t r) {
+      return Vector(all.begin() + static_cast<std::ptrdiff_t>(r * D),
+                    all.begin() + static_cast<std::ptrdiff_t>(r * D + D));
     };
     const Vector C = low_rank_matrix(log_variance, factor, row, D, rank);
     loss.push_back(gaussian_density_loss(part(mean, row), C, part(x, row / L)));

@@ -45,7 +45,7 @@ Vector low_rank_matrix(const Vector& log_variance, const Vector& factor, std::si
 
 struct LaplaceGradient {
   Vector dmean;       // [B L, D]
-  Vector dlog_scale;  // [B L, D], of each row also where the scale is shared
+  Vector dlog_scale;  // [B L, D], of each row also if the scale is shared
 };
 // log_scale[D] is shared by all rows.
 Vector laplace_forward(const Vector& mean, const Vector& log_scale, const Vector& x, std::size_t B, std::size_t L,

@@ -90,9 +90,9 @@ class Pass {
                            batch_.rows, L_, spec_.input);
   }
 
-  // log q of these draws under this pass's heads. `of`: the noise that they were made of, where these heads made them.
-  Vector log_posterior(std::size_t i, const Vector& of_z, const Vector& of) const {
-    return latent_log_posterior(spec_.latents[i], heads[i], of_z, of, batch_.rows, L_);
+  // log q of these draws under this pass's heads. `of`: the noise that they were made of, if these heads made them.
+  Vector log_posterior(std::size_t i, const Vector& of_z, const Vector& noise) const {
+    return latent_log_posterior(spec_.latents[i], heads[i], of_z, noise, batch_.rows, L_);
   }
   Vector log_prior(std::size_t i, const Vector& of_z) const {
     return latent_log_prior(spec_.latents[i], prior(i), of_z, R_);

@@ -19,7 +19,7 @@ struct Batch {
   Vector input;               // [B, D]: target, or what corruption has made of it
   Vector condition;           // [B, C]
   Vector epsilon;             // [B L, N]
-  Vector prior_draws;         // [B L, Z], where z is held to the prior's draws
+  Vector prior_draws;         // [B L, Z], if z is held to the prior's draws
   std::uint32_t step = 0;     // of training: decides what dropout keeps
 };
 
@@ -33,7 +33,7 @@ struct Moment {
 Terms objective(const ModelSpec& spec, const Parameters& parameters, const Batch& batch, const Moment& moment);
 
 // A function of the parameters whose derivative at `frozen` is the gradient that training follows there. For most
-// models it is the loss itself. Where the estimator is another one, what it does not differentiate is taken from
+// models it is the loss itself. If the estimator is another one, what it does not differentiate is taken from
 // `frozen`:
 //   score function     z, and f − baseline beside log q(z|x)
 //   dreg               the squared weights, q's parameters and the decoder for the encoder; weights and z for the

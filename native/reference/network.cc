@@ -23,9 +23,9 @@ bool same_positions(const Shape& a, const Shape& b) {
 
 // torch.nn.Conv2d's equation of the output's size, for each axis.
 Shape window_output(const Shape& input, const WindowSpec& w, std::size_t channels) {
-  const auto axis = [&](std::size_t n, std::size_t Extent::*of) {
-    const std::size_t reach = w.dilation.*of * (w.kernel.*of - 1) + 1;
-    return (n + w.padding_before.*of + w.padding_after.*of - reach) / w.stride.*of + 1;
+  const auto axis = [&](std::size_t n, std::size_t Extent::*along) {
+    const std::size_t reach = w.dilation.*along * (w.kernel.*along - 1) + 1;
+    return (n + w.padding_before.*along + w.padding_after.*along - reach) / w.stride.*along + 1;
   };
   return {channels, axis(input.depth, &Extent::depth), axis(input.height, &Extent::height),
           axis(input.width, &Extent::width)};
@@ -34,9 +34,9 @@ Shape window_output(const Shape& input, const WindowSpec& w, std::size_t channel
 // torch.nn.ConvTranspose2d's.
 Shape transposed_output(const Shape& input, const LayerSpec& spec) {
   const WindowSpec& w = spec.window;
-  const auto axis = [&](std::size_t n, std::size_t Extent::*of) {
-    return (n - 1) * w.stride.*of + w.dilation.*of * (w.kernel.*of - 1) + spec.output_padding.*of + 1 -
-           w.padding_before.*of - w.padding_after.*of;
+  const auto axis = [&](std::size_t n, std::size_t Extent::*along) {
+    return (n - 1) * w.stride.*along + w.dilation.*along * (w.kernel.*along - 1) + spec.output_padding.*along + 1 -
+           w.padding_before.*along - w.padding_after.*along;
   };
   return {spec.channels, axis(input.depth, &Extent::depth), axis(input.height, &Extent::height),
           axis(input.width, &Extent::width)};

@@ -9,7 +9,7 @@ import { invalid } from './invalid.js'
 import { isObject, parseObject } from './json.js'
 
 /**
- * Of the folder's layout. It changes when an older reader would read a newer folder wrongly. Version 1 knew no `scale`:
+ * The version of the folder's layout. It changes when an older reader would read a newer folder wrongly. Version 1 knew no `scale`:
  * its models have none.
  */
 const VERSION = 2
@@ -22,7 +22,7 @@ const OLDEST = 1
 export const LONGEST_DOCUMENT = 1024 * 1024
 
 export interface ModelDocument extends ParsedConfig {
-  /** Of the tensors' bytes in model.safetensors; absent where a person wrote the document, who vouches for them. */
+  /** SHA-256 of model.safetensors; absent if a person wrote the document. */
   readonly sha256: string | undefined
   /** Whether it has a checksum of its own, which folders of the first days lack. A wrong one is refused at once. */
   readonly checked: boolean
@@ -32,13 +32,13 @@ export interface ModelDocument extends ParsedConfig {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What to do where a document was changed on purpose. */
-export const EDITED = 'where it was changed on purpose, take "sha256" and "checksum" out of config.json'
+/** What to do if a document was changed on purpose. */
+export const EDITED = 'if it was changed on purpose, take "sha256" and "checksum" out of config.json'
 
-/** `checksum` is of everything else in it. Throws an Error where it is longer than a reader takes. */
+/** `checksum` is of everything else in it. Throws an Error if it is longer than a reader takes. */
 export function encodeDocument(config: VAEConfig, sha256: string): string {
   const fields = { format: 'aevb', version: VERSION, config, sha256 }
-  // Of what a reader will see: JSON has no undefined, for instance.
+  // The checksum covers what a reader will see: JSON has no undefined, for instance.
   const document = { ...fields, checksum: checksumOf(JSON.parse(JSON.stringify(fields))) }
   const readable = `${JSON.stringify(document, null, 2)}\n`
   const text = readable.length > LONGEST_DOCUMENT ? `${JSON.stringify(document)}\n` : readable
@@ -84,7 +84,7 @@ export function isSameDocument(a: ModelDocument, b: ModelDocument): boolean {
   return isDeepStrictEqual(a.fields, b.fields)
 }
 
-/** Of what the fields say, whatever an editor of JSON makes of their order and the space between them. */
+/** A checksum of the fields' values, which does not depend on their order and the space between them. */
 function checksumOf(fields: object): string {
   const sorted = JSON.stringify(fields, (_key, value: unknown) => {
     if (isObject(value)) return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

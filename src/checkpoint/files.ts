@@ -55,7 +55,7 @@ export async function readInto(
 export interface Staged {
   /** Puts it into its place, in one move. */
   commit(): Promise<void>
-  /** Takes it away where it was not committed. */
+  /** Takes it away if it was not committed. */
   discard(): Promise<void>
 }
 
@@ -100,7 +100,7 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
   return only && others.length === 0 ? only : Buffer.concat(pieces)
 }
 
-/** Makes renames in a folder last through a power cut, where the system can. */
+/** Makes renames in a folder last through a power cut, if the system can. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined)
   await folder?.sync().catch(() => undefined)

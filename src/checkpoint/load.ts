@@ -49,7 +49,7 @@ function checkFactors(factors: Float32Array | undefined, path: string): void {
   }
 }
 
-/** The folder, also where one of its two files is named. */
+/** The folder, also if one of its two files is named. */
 async function folderOf(path: string): Promise<string> {
   const isFile = await stat(path).then(
     (stats) => stats.isFile(),
@@ -61,9 +61,9 @@ async function folderOf(path: string): Promise<string> {
 }
 
 /**
- * The copy within the tensors' file, where config.json has the checksum of other tensors than these: a save was cut
+ * The copy within the tensors' file, if config.json has the checksum of other tensors than these: a save was cut
  * short. Else config.json, which a person may have written. One that was edited is told from one that is damaged by its
- * checksum, or where it has none, by the copy: it says the same, unless the checksums were taken out.
+ * checksum, or if it has none, by the copy: it says the same, unless the checksums were taken out.
  */
 function choose(
   beside: ModelDocument | VAEError,

@@ -49,7 +49,7 @@ export interface HeaderLimits {
   readonly parts: number
 }
 
-/** Twice what the tensors need in this package's own writing, so that another's has room for its spaces. */
+/** Twice what the tensors need in this package's own writing, so that a header of another writer, with spaces, fits as well. */
 export function headerLimits(table: readonly ParameterShape[]): HeaderLimits {
   const own = table.reduce((bytes, { name, shape }) => bytes + 3 * name.length + 64 + 16 * (shape.length + 2), 0)
   return { bytes: Math.min(LONGEST_HEADER, METADATA_BYTES + 2 * own), parts: METADATA_PARTS + 16 * table.length }
@@ -84,7 +84,7 @@ export function headerLength(start: Uint8Array, fileLength: number, from: string
 }
 
 /**
- * The metadata of a header that begins with them, as most writers have it, from its first bytes; undefined where it does
+ * The metadata of a header that begins with them, as most writers have it, from its first bytes; undefined if it does
  * not. For a header that is too long to be read before it is known what it may hold.
  */
 export function metadataAtStart(start: Uint8Array, from: string): ReadonlyMap<string, string> | undefined {
@@ -136,7 +136,7 @@ export function encodeHeader(table: readonly ParameterShape[], metadata: Readonl
 const isBatchCount = (name: string, { dtype, shape }: TensorPlace) =>
   name.endsWith('.num_batches_tracked') && dtype === 'I64' && shape.length === 0
 
-/** Throws where a tensor is not float32, but for PyTorch's counts of batches. */
+/** Throws if a tensor is not float32, but for PyTorch's counts of batches. */
 export function checkFloat32({ tensors }: Header, from: string): void {
   for (const [name, place] of tensors) {
     const { dtype } = place
@@ -145,7 +145,7 @@ export function checkFloat32({ tensors }: Header, from: string): void {
   }
 }
 
-/** Throws where the tensors are not exactly those of the model. */
+/** Throws if the tensors are not exactly those of the model. */
 export function checkTable(header: Header, table: readonly ParameterShape[], from: string): void {
   for (const { name, shape } of table) {
     const found = header.tensors.get(name)

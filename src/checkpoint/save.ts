@@ -48,7 +48,7 @@ export async function saveModel(
   }
 }
 
-/** The config.json of the folder with the checksum of the tensors beside it, where it has none. */
+/** The config.json of the folder with the checksum of the tensors beside it, if it has none. */
 async function tieConfig(folder: string): Promise<Staged | undefined> {
   const old = await readConfig(folder).catch(() => undefined)
   if (!old || isVAEError(old) || old.document.sha256 !== undefined) return undefined

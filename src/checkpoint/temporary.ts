@@ -3,7 +3,7 @@
  *
  * A name says which process writes the file: `.<name>.<where>-<pid>-<since>-<random>.tmp`, where `where` stands for the
  * machine, its start and the space of process numbers, and `since` for the second in which the process began. A file is
- * left over if its process, as far as can be seen from here, is no more. Of a process elsewhere, such as another
+ * left over if its process, as far as can be seen from here, is no more. For a process elsewhere, such as another
  * container, nothing can be seen: its file is left over if nothing has been written to it for an hour.
  */
 
@@ -27,7 +27,7 @@ export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${owner}-${randomBytes(6).toString('hex')}.tmp`)
 }
 
-/** Removes what killed saves have left in a folder. What cannot be removed stays: it does no harm but take room. */
+/** Removes what killed saves have left in a folder. What cannot be removed stays: it takes space and does no other harm. */
 export async function removeLeftovers(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   for (const name of names) {

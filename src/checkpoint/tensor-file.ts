@@ -29,13 +29,13 @@ export interface TensorFile {
 
 export interface Tensors {
   readonly tensors: Record<string, Float32Array>
-  /** Of their bytes, in hexadecimal. */
+  /** The SHA-256 of their bytes, in hexadecimal. */
   readonly sha256: string
 }
 
 /** What a header may hold. */
 export interface Expectation {
-  /** The tensors of the model that the file is to hold, where that is known. */
+  /** The tensors of the model that the file is to hold, if that is known. */
   readonly table: readonly ParameterShape[] | undefined
   /** The tensors of the model that the file's own metadata tell of, if they do. */
   readonly tableOf: (metadata: ReadonlyMap<string, string>) => readonly ParameterShape[] | undefined
@@ -70,7 +70,7 @@ export function withTensorFile<T>(
   })
 }
 
-/** Of the header; or the error that it is longer than what the model needs. It has not been read then. */
+/** How many parts the header may have. Throws, before the header is read, if it is longer than what the model needs. */
 async function mostParts(file: FileHandle, path: string, headerBytes: number, wanted: Expectation): Promise<number> {
   const limits = headerLimits(wanted.table ?? [])
   if (headerBytes <= limits.bytes) return limits.parts

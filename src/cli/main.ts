@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `aevb`. It fails with one line and an exit code: 1, or 130 where it was interrupted. */
+/** The program `aevb`. It fails with one line and an exit code: 1, or 130 if it was interrupted. */
 
 import { createRequire } from 'node:module'
 import { Command } from 'commander'

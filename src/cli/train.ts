@@ -37,7 +37,7 @@ export interface TrainOptions {
   readonly out: string
 }
 
-/** Where the command speaks and what stops it. */
+/** The command's output and the signal that stops it. */
 export interface TrainContext {
   readonly print: (text: string) => void
   readonly signal: AbortSignal
@@ -54,7 +54,7 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     .option('--seed <n>', 'of every random number', integerFrom(0), 0)
     .option('--threads <n>', 'threads to compute with; 0: as many as pay', integerFrom(0, 1024), 0)
     .addOption(
-      new Option('--precision <name>', "of training's products, bfloat16 where the processor has it")
+      new Option('--precision <name>', "of training's products, bfloat16 if the processor has it")
         .choices(['float32', 'bfloat16'])
         .default('float32'),
     )

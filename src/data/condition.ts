@@ -18,7 +18,7 @@ import { flatten, isIntegers } from './matrix.js'
 import { layoutOf } from './strided.js'
 
 /**
- * The condition of each row. Of a model with `condition: { classes }` a class number for each, counted from 0, or one
+ * The condition of each row. For a model with `condition: { classes }` a class number for each, counted from 0, or one
  * number for all rows; else a row of numbers for each, or one for all, in which bytes stand for 0, 1/255, ..., 1.
  */
 export type ConditionLike = MatrixLike | readonly number[] | number
@@ -42,8 +42,8 @@ interface Given {
 }
 
 /**
- * The condition of `rows` rows, or undefined for a model without one. Throws a TypeError or RangeError where the model has
- * none but one is given, where one is missing, or where it does not fit.
+ * The condition of `rows` rows, or undefined for a model without one. Throws a TypeError or RangeError if the model has
+ * none but one is given, if one is missing, or if it does not fit.
  */
 export function conditionRows(
   spec: ConditionSpec,

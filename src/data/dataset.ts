@@ -103,7 +103,7 @@ export class Dataset {
   }
 
   /**
-   * Gives the memory back at once, where the garbage collector would do it some day, unless a slice of it or a call that is
+   * Gives the memory back at once, before the garbage collector does, unless a slice of it or a call that is
    * under way needs it: then when the last of them has ended. A call that comes to the rows only later, as each epoch of a
    * `fit` does, rejects with a VAEError of code 'DISPOSED', and so does every use of this from then on. Does nothing the
    * second time. `using data = new Dataset(…)` calls it at the end of the block.

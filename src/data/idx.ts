@@ -26,7 +26,7 @@ export function parseIdx(bytes: Uint8Array<ArrayBuffer>, from: string): Tensor<U
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
   const size = shape.reduce((product, dimension) => product * dimension, 1)
   const found = bytes.length - header
-  // `size` may have been rounded where it is beyond 2^53, but then no file is as long.
+  // `size` may have been rounded if it is beyond 2^53, but then no file is as long.
   if (found !== size) throw invalid(`its dimensions ${shape.join('×')} need ${size} bytes of data but it has ${found}`)
   return { data: new Uint8Array(bytes.buffer, bytes.byteOffset + header, size), shape }
 }

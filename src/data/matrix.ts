@@ -64,7 +64,7 @@ export function isIntegers(value: unknown): value is IntegerArray {
   return [isInt8Array, isInt16Array, isInt32Array, isUint16Array, isUint32Array].some((is) => is(value))
 }
 
-/** In a form that the core takes: the core rounds doubles, and remembers where that loses what tells a column's apart. */
+/** In a form that the core takes: the core rounds doubles, and remembers whether rounding made different numbers of a column equal. */
 function forCore(data: FlatArray | IntegerArray, name: string): FlatArray {
   checkMemory(data, name)
   if (!isIntegers(data)) return data

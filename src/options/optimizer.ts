@@ -32,7 +32,7 @@ export interface Adagrad extends CommonOptimizer {
 /** Hinton's lecture 6e. learningRate 0.01, decay 0.99, epsilon 1e-8, momentum 0, weightDecay 0. */
 export interface RMSprop extends CommonOptimizer {
   readonly type: 'rmsprop'
-  /** Of the mean of squared gradients, in [0, 1); PyTorch calls it alpha. */
+  /** The decay rate of the mean of squared gradients, in [0, 1); PyTorch calls it alpha. */
   readonly decay?: number | undefined
   /** In [0, 1). */
   readonly momentum?: number | undefined
@@ -62,7 +62,7 @@ export interface AdamW extends Omit<Adam, 'type'> {
 export type Optimizer = SGD | Adagrad | RMSprop | Adam | AdamW
 export type OptimizerName = Optimizer['type']
 
-/** What each optimiser does where its options are silent; the fields that it does not name play no part in it. */
+/** What each optimiser does if its options are silent; the fields that it does not name play no part in it. */
 const defaults = {
   sgd: { learningRate: 0.01, weightDecay: 0, momentum: 0, nesterov: false },
   adagrad: { learningRate: 0.01, weightDecay: 0, epsilon: 1e-10, initialAccumulator: 0 },

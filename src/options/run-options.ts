@@ -24,18 +24,18 @@ export interface RunOptions {
   readonly threads?: number | undefined
 }
 
-/** Of a conditional model. */
+/** Options of a conditional model. */
 export interface ConditionOptions extends RunOptions {
   /**
    * What is known of each row beside its data (of each row of z, of each sample). A class number from 0 for each row, or
-   * one for all, where the model's `condition` is `{ classes }`, else a row of numbers for each. Required of a conditional
+   * one for all, if the model's `condition` is `{ classes }`, else a row of numbers for each. Required of a conditional
    * model, refused by any other.
    */
   readonly condition?: ConditionLike | undefined
 }
 
 export interface SeedOptions extends ConditionOptions {
-  /** Of the draws, a safe integer of at least 0; the same seed gives the same result. Default: 0. */
+  /** The seed of the draws, a safe integer of at least 0; the same seed gives the same result. Default: 0. */
   readonly seed?: number | undefined
 }
 
@@ -68,7 +68,7 @@ export interface RefineOptions extends SeedOptions {
    * at most. Default: 100.
    */
   readonly steps?: number | undefined
-  /** Of Adam in the first step, above 0; it falls to 0 by a cosine. Of continuous variables only. Default: 0.01. */
+  /** Adam's rate in the first step, above 0; it falls to 0 by a cosine. For continuous variables only. Default: 0.01. */
   readonly learningRate?: number | undefined
   /** Draws of z for each row in a step, a positive integer; not if z has at most 4096 states. Default: 8. */
   readonly samples?: number | undefined
@@ -159,7 +159,7 @@ interface Filled {
   readonly condition: ConditionLike | undefined
 }
 
-/** Of a method that is over before anything could stop it. */
+/** Options of a method that is over before anything could stop it. */
 export function encodeSyncOptions(passed: unknown): {
   condition: ConditionLike | undefined
   seed: number

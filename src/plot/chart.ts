@@ -27,7 +27,7 @@ const schema = options<{ history: Curve; others: Readonly<Record<string, readonl
 const OWN = ['training', 'validation']
 
 /**
- * An SVG of the loss over the epochs, and of the validation's where there is one. `others` are further curves by name,
+ * An SVG of the loss over the epochs, and of the validation's if there is one. `others` are further curves by name,
  * one value an epoch from epoch 1 on, such as the losses of another program. A validation loss of Infinity has no point. The
  * history may have been through JSON, which makes null of Infinity.
  *

@@ -55,7 +55,7 @@ function lossesByEpoch(plot: Plot, curves: readonly NamedCurve[]): Chart {
           x: 'epoch',
           y: 'loss',
           fill: colour(i),
-          // No wider than the line where they would hide it.
+          // No wider than the line if they would hide it.
           r: most > MOST_DOTS ? 1 : 3,
           title: ({ epoch, loss }) => `${xmlText(name)}, epoch ${epoch}: ${loss}`,
         }),

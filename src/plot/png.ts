@@ -54,7 +54,7 @@ export async function imageGrid(images: Matrix, passed: GridOptions): Promise<Ui
 /**
  * A PNG of observations with their reconstructions below them, in one pair of rows.
  *
- * @throws TypeError or RangeError that names what is wrong with an argument, also where the one are not as many as the
+ * @throws TypeError or RangeError that names what is wrong with an argument, also if the one are not as many as the
  *   other.
  */
 export async function reconstructionGrid(

@@ -9,7 +9,7 @@ export interface Key {
   readonly name: string
   readonly colour: string
   readonly mark: 'line' | 'dot' | 'line and dot'
-  /** Of a line: lengths in pixels, as SVG's stroke-dasharray. */
+  /** The dashes of a line: lengths in pixels, as SVG's stroke-dasharray. */
   readonly dash?: string | undefined
 }
 

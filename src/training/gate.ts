@@ -17,7 +17,7 @@ export class Gate {
   /** All work that the core has not finished. */
   readonly #work = new Set<Promise<unknown>>()
 
-  /** Does a `fit`'s work, or rejects with 'BUSY' where another one's is not over. */
+  /** Does the work of a `fit`, or rejects with 'BUSY' if another `fit` is running. */
   async fit<T>(work: () => Promise<T>): Promise<T> {
     if (this.#fitting) throw new VAEError('BUSY', 'The model is training: wait for the fit that runs, or abort it')
     this.#fitting = true
@@ -48,7 +48,7 @@ export class Gate {
     if (this.#beginning) await orAborted(this.#beginning, signal)
   }
 
-  /** The rest of a step, where an aborted `fit` has left one running. */
+  /** The rest of a step, if an aborted `fit` has left one running. */
   get leftover(): Promise<unknown> | undefined {
     return this.#fitting ? undefined : this.#epoch
   }
@@ -60,7 +60,7 @@ export class Gate {
     return job
   }
 
-  /** The same for an epoch of training: until it has settled, the door is closed to readers. */
+  /** The same for an epoch of training: readers wait until it has settled. */
   trackEpoch<J extends Job<unknown>>(job: J): J {
     const over = () => {
       this.#epoch = undefined

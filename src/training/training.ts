@@ -27,7 +27,7 @@ export interface Training {
   /** Draws of z for each validation row. */
   readonly samples: number
   /**
-   * Told of each epoch as soon as it is trained, even where `fit` has rejected by then, and of its validation by a second
+   * Told of each epoch as soon as it is trained, even if `fit` has rejected by then, and of its validation by a second
    * record of the same epoch.
    */
   readonly onRecord: (record: EpochRecord) => void

@@ -7,7 +7,7 @@ import type { NativeAddon, NativeDataset, NativeModel, Terms } from '../../src/n
 export interface BenchAddon extends NativeAddon {
   /**
    * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
-   * that of training step `step`, 0 unless given. The model does not change. Of models and rows of this addon.
+   * that of training step `step`, 0 unless given. The model does not change. Models and rows must be this addon's.
    */
   gradient(
     model: NativeModel,

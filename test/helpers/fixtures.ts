@@ -44,7 +44,7 @@ export function withPrefix(tensors: Tensors, prefix: string): Tensors {
 
 /**
  * Relative to the largest magnitude of a tensor: max |actual − wanted| / max |wanted|. An element beside which others
- * are large is only as exact as they are in float32. Where all is to be 0, anything else is infinitely far from it.
+ * are large is only as exact as they are in float32. If all is to be 0, anything else is infinitely far from it.
  */
 export function deviation(actual: ArrayLike<number>, wanted: ArrayLike<number>): number {
   expect(actual.length).toBe(wanted.length)

@@ -167,7 +167,7 @@ export class LinearGaussian {
     return 0.5 * (logDeterminant(this.posterior) + logPrecisions)
   }
 
-  /** KL(q ‖ p(z|x)) where q differs from p(z|x) in the mean alone. */
+  /** KL(q ‖ p(z|x)) if q differs from p(z|x) in the mean alone. */
   gapOfShift(shift: Vector): number {
     return 0.5 * dot(shift, apply(this.precision, shift))
   }

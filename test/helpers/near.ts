@@ -7,7 +7,7 @@
 import { expect } from 'vitest'
 
 export interface Tolerance {
-  /** Of the wanted number's size. */
+  /** Relative to the wanted number's size. */
   readonly relative?: number
   readonly absolute?: number
 }

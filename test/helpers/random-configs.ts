@@ -306,7 +306,7 @@ function randomFreeBits(random: Random, perDimension: boolean): NonNullable<Obje
 export interface RandomData {
   /** [rows, ...input] */
   readonly x: Tensor<Float32Array>
-  /** Of a conditional model: [rows, width], or [rows, 1] class numbers. */
+  /** For a conditional model: [rows, width], or [rows, 1] class numbers. */
   readonly condition?: Tensor<Float32Array>
 }
 
@@ -446,7 +446,7 @@ function outOfRange(random: Random): Invalid {
   const config = randomConfig(random)
   const known = [...walk(config)].filter(({ path, value }) => {
     const ranges = RANGES[String(path.at(-1))]
-    // `weights.kl` is a number where `objective.kl` is a name.
+    // `weights.kl` is a number if `objective.kl` is a name.
     if (ranges === undefined || (Array.isArray(value) && value.length === 0)) return false
     return typeof ranges[0] === typeof value || typeof value === 'number' || Array.isArray(value)
   })
@@ -455,7 +455,7 @@ function outOfRange(random: Random): Invalid {
   const wrong = path.includes('weights') ? [2, -1, 0.5] : (RANGES[name] as readonly unknown[])
   const field = pathName(path)
   if (Array.isArray(value) && !name.endsWith('Bounds')) {
-    // Of a list, one element is wrong.
+    // One element of a list is wrong.
     const at = [...path, integer(random, 0, value.length - 1)]
     return { config: replaced(config, at, pick(random, wrong)), field: pathName(at), way: 'out of range' }
   }

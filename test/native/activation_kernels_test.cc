@@ -34,7 +34,7 @@ using test::Vector;
 class ActivationKernels : public test::Kernels {};
 AEVB_ON_EVERY_TARGET(ActivationKernels);
 
-// The magnitude of an activation's value. Where e^(−x²/2) is taken, the square has been rounded before.
+// The magnitude of an activation's value. If e^(−x²/2) is taken, the square has been rounded before.
 double forward_magnitude(Activation activation, double x) {
   const double y = std::abs(reference::activate(activation, x));
   switch (activation) {

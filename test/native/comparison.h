@@ -22,7 +22,7 @@ inline bool is_within(double got, double expected, double tolerance) {
 struct Tolerance {
   double relative = 0.0, absolute = 0.0;
 
-  double of(double expected) const { return relative * std::abs(expected) + absolute; }
+  double around(double expected) const { return relative * std::abs(expected) + absolute; }
 };
 
 inline testing::AssertionResult is_near(double got, double expected, double tolerance) {
@@ -31,7 +31,7 @@ inline testing::AssertionResult is_near(double got, double expected, double tole
                                      << tolerance;
 }
 inline testing::AssertionResult is_near(double got, double expected, const Tolerance& tolerance) {
-  return is_near(got, expected, tolerance.of(expected));
+  return is_near(got, expected, tolerance.around(expected));
 }
 
 // Element by element, each with its own tolerance.
@@ -48,11 +48,11 @@ inline testing::AssertionResult are_near(const Vector& got, const Vector& expect
 }
 inline testing::AssertionResult is_near(const Vector& got, const Vector& expected, const Tolerance& tolerance) {
   Vector of_element;
-  for (const double value : expected) of_element.push_back(tolerance.of(value));
+  for (const double value : expected) of_element.push_back(tolerance.around(value));
   return are_near(got, expected, of_element);
 }
 
-// NaN where one is: std::max would drop it.
+// NaN if one is: std::max would drop it.
 inline double larger(double a, double b) { return a >= b || std::isnan(a) ? a : b; }
 inline double largest_magnitude(const Vector& values) {
   double largest = 0.0;
@@ -62,7 +62,7 @@ inline double largest_magnitude(const Vector& values) {
 
 // The tolerance of every element comes from the largest expected one.
 inline testing::AssertionResult is_near_in_all(const Vector& got, const Vector& expected, const Tolerance& tolerance) {
-  return are_near(got, expected, Vector(expected.size(), tolerance.of(largest_magnitude(expected))));
+  return are_near(got, expected, Vector(expected.size(), tolerance.around(largest_magnitude(expected))));
 }
 
 // The same number, or NaN both.

@@ -37,7 +37,7 @@ AEVB_ON_EVERY_TARGET(CountKernels);
 TEST(LogFactorial, IsTheSumOfLogarithms) {
   EXPECT_EQ(log_factorial(0.0), 0.0);
   EXPECT_EQ(log_factorial(1.0), 0.0);
-  // Where long double is double, its 5000 roundings count.
+  // If long double is double, its 5000 roundings count.
   const double more = sizeof(long double) > sizeof(double) ? 0.0 : 1e-13;
   long double sum = 0.0L;
   for (int n = 2; n <= 5000; ++n) {

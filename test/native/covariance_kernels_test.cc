@@ -82,7 +82,7 @@ struct Expectation {
   double roundings = 0.0;
 };
 
-// How much e, each entry of C⁻¹ and what is made of them is off by, to first order, where the variances are known so
+// How much e, each entry of C⁻¹ and what is made of them is off by, to first order, if the variances are known so
 // well and x − mean is a float.
 void add_full_magnitudes(Expectation* expected, const Problem& problem, const Vector& v, std::size_t r) {
   const std::size_t D = problem.D, units = problem.units();
@@ -301,7 +301,7 @@ TEST_P(CovarianceKernels, IgnoreWildPadding) {
   }
 }
 
-// Where W explains nearly all of x − mean, Woodbury's identity is a difference of numbers a million times larger.
+// If W explains nearly all of x − mean, Woodbury's identity is a difference of numbers a million times larger.
 TEST_P(CovarianceKernels, LowRankKeepsItsDigitsWhereWExplainsAll) {
   constexpr std::size_t D = 12, rank = 3;
   Random random(24);

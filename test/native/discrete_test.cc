@@ -168,14 +168,14 @@ LatentSpec bernoulli(std::size_t units) {
 }
 
 struct Refined {
-  Refined(const Inference& inference, const DiscreteModel& of, const Refinement& refinement)
-      : before(of.ROWS), after(of.ROWS), mean(of.ROWS * of.model.layout().latent_width) {
+  Refined(const Inference& inference, const DiscreteModel& fixture, const Refinement& refinement)
+      : before(fixture.ROWS), after(fixture.ROWS), mean(fixture.ROWS * fixture.model.layout().latent_width) {
     std::vector<float*> views;
-    for (const LatentGroup& group : of.model.latents()) {
-      for (const Head& head : group.posterior_heads) heads.emplace_back(of.ROWS * head.units);
+    for (const LatentGroup& group : fixture.model.latents()) {
+      for (const Head& head : group.posterior_heads) heads.emplace_back(fixture.ROWS * head.units);
     }
     for (std::vector<float>& head : heads) views.push_back(head.data());
-    refine(inference, views, mean.data(), before.data(), after.data(), of.examples(), refinement);
+    refine(inference, views, mean.data(), before.data(), after.data(), fixture.examples(), refinement);
   }
   std::vector<double> before, after;
   std::vector<std::vector<float>> heads;
@@ -184,25 +184,27 @@ struct Refined {
 
 class FewStates : public testing::TestWithParam<std::vector<LatentSpec>> {
  protected:
-  FewStates() : of(GetParam(), true) {}
+  FewStates() : fixture(GetParam(), true) {}
 
   // log p(x|z) of each state of a row, from decode alone.
   std::vector<Vector> scores() const {
-    const std::vector<DiscreteVariable> variables = discrete_variables(of.model);
-    const std::size_t states = discrete_states(of.model), Z = of.model.layout().latent_width, D = DiscreteModel::D;
+    const std::vector<DiscreteVariable> variables = discrete_variables(fixture.model);
+    const std::size_t states = discrete_states(fixture.model), Z = fixture.model.layout().latent_width,
+                      D = DiscreteModel::D;
     std::vector<float> z(states * Z), mean(states * D);
     fill_states({z.data(), Z, Z}, variables, 0, states);
     std::vector<Vector> all;
     for (std::size_t row = 0; row < DiscreteModel::ROWS; ++row) {
       std::vector<float> condition;
-      for (std::size_t s = 0; s < states; ++s) condition.insert(condition.end(), {of.x[2 * row], of.x[2 * row + 1]});
+      for (std::size_t s = 0; s < states; ++s)
+        condition.insert(condition.end(), {fixture.x[2 * row], fixture.x[2 * row + 1]});
       const Dataset of_row(condition.data(), states, 2);
       inference.decode(mean.data(), Dataset(z.data(), states, Z), &of_row, {});
       Vector scores(states);
       for (std::size_t s = 0; s < states; ++s) {
         for (std::size_t d = 0; d < D; ++d) {
           const double p = static_cast<double>(mean[s * D + d]);
-          scores[s] += std::log(of.x[row * D + d] > 0.5f ? p : 1.0 - p);
+          scores[s] += std::log(fixture.x[row * D + d] > 0.5f ? p : 1.0 - p);
         }
       }
       all.push_back(scores);
@@ -212,8 +214,8 @@ class FewStates : public testing::TestWithParam<std::vector<LatentSpec>> {
 
   MeanField::Factors factors(const Refined& refined, std::size_t row) const {
     MeanField::Factors q;
-    for (const DiscreteVariable& variable : discrete_variables(of.model)) {
-      const std::size_t Z = of.model.layout().latent_width;
+    for (const DiscreteVariable& variable : discrete_variables(fixture.model)) {
+      const std::size_t Z = fixture.model.layout().latent_width;
       const float* p = refined.mean.data() + row * Z + variable.z;
       if (variable.bernoulli) q.insert(q.end(), {1.0 - static_cast<double>(p[0]), static_cast<double>(p[0])});
       for (std::size_t k = 0; !variable.bernoulli && k < variable.classes; ++k) q.push_back(static_cast<double>(p[k]));
@@ -221,9 +223,9 @@ class FewStates : public testing::TestWithParam<std::vector<LatentSpec>> {
     return q;
   }
 
-  DiscreteModel of;
+  DiscreteModel fixture;
   ThreadPool pool{2};
-  Inference inference{of.model, pool, NEVER};
+  Inference inference{fixture.model, pool, NEVER};
 };
 
 // Of float32 probabilities within 2e-7 of what they are, and down to 0.02: sums of 11 logarithms.
@@ -231,7 +233,7 @@ constexpr double FLOAT = 2e-4;
 
 TEST_P(FewStates, HaveALikelihoodThatIsTheSumOverThem) {
   std::vector<double> exact(DiscreteModel::ROWS);
-  exact_log_likelihood(inference, exact.data(), of.examples(), 0);
+  exact_log_likelihood(inference, exact.data(), fixture.examples(), 0);
   const std::vector<Vector> rows = scores();
   for (std::size_t row = 0; row < rows.size(); ++row) {
     LogSumExp sum;
@@ -240,7 +242,7 @@ TEST_P(FewStates, HaveALikelihoodThatIsTheSumOverThem) {
   }
   // Importance sampling meets it.
   for (const Proposal proposal : {Proposal::posterior, Proposal::defensive}) {
-    const test::Estimates estimates(inference, of.examples(), {4000, 4000, proposal, 3});
+    const test::Estimates estimates(inference, fixture.examples(), {4000, 4000, proposal, 3});
     double off = 0.0, variance = 0.0;
     for (std::size_t row = 0; row < rows.size(); ++row) {
       off += estimates.log_likelihood[row] - exact[row];
@@ -254,12 +256,12 @@ TEST_P(FewStates, HaveALikelihoodThatIsTheSumOverThem) {
 TEST_P(FewStates, AreRefinedToTheBestMeanFieldPosterior) {
   const std::vector<Vector> rows = scores();
   std::vector<std::size_t> classes;
-  for (const DiscreteVariable& variable : discrete_variables(of.model)) classes.push_back(variable.classes);
+  for (const DiscreteVariable& variable : discrete_variables(fixture.model)) classes.push_back(variable.classes);
   MeanField field(classes);
   Refinement sampled;
   sampled.most_states = 1;
   sampled.seed = 5;
-  const Refined known(inference, of, {}), drawn(inference, of, sampled);
+  const Refined known(inference, fixture, {}), drawn(inference, fixture, sampled);
   test::Random random(3);
   double gap = 0.0, of_known = 0.0, of_drawn = 0.0;
   for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -292,9 +294,9 @@ TEST_P(FewStates, AreRefinedAlikeWithAnyNumberOfThreads) {
   sampled.most_states = 1;
   sampled.steps = 10;
   ThreadPool one(1);
-  const Inference alone{of.model, one, NEVER};
+  const Inference alone{fixture.model, one, NEVER};
   for (const Refinement& refinement : {sampled, Refinement{}}) {
-    EXPECT_EQ(Refined(inference, of, refinement).heads, Refined(alone, of, refinement).heads);
+    EXPECT_EQ(Refined(inference, fixture, refinement).heads, Refined(alone, fixture, refinement).heads);
   }
 }
 
@@ -314,23 +316,23 @@ TEST(Discrete, CountsStates) {
 TEST(Discrete, VariablesBesideContinuousOnesAreRefinedWithThem) {
   LatentSpec gaussian;
   gaussian.units = 2;
-  const DiscreteModel of({gaussian, categorical(2, 3)}, false);
+  const DiscreteModel fixture({gaussian, categorical(2, 3)}, false);
   ThreadPool pool(2);
-  const Inference inference{of.model, pool, NEVER};
-  const Refined once(inference, of, {});
+  const Inference inference{fixture.model, pool, NEVER};
+  const Refined once(inference, fixture, {});
   Refinement longer;
   longer.steps = 600;
   longer.learning_rate = 0.03;
   longer.samples = 16;
-  const Refined more(inference, of, longer);
+  const Refined more(inference, fixture, longer);
   double gained = 0.0, possible = 0.0;
-  for (std::size_t row = 0; row < of.ROWS; ++row) {
+  for (std::size_t row = 0; row < fixture.ROWS; ++row) {
     EXPECT_GE(once.after[row], once.before[row]);
     gained += once.after[row] - once.before[row];
     possible += more.after[row] - more.before[row];
   }
   EXPECT_GT(gained, 0.6 * possible);
-  EXPECT_GT(possible, 0.1 * static_cast<double>(of.ROWS));
+  EXPECT_GT(possible, 0.1 * static_cast<double>(fixture.ROWS));
 }
 
 TEST(RecoverNoise, GivesBackWhatZWasMadeOf) {

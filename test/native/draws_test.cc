@@ -83,7 +83,7 @@ void expect_moments(const Vector& values, double mean, double variance, double f
   EXPECT_NEAR(mean_of(squares), variance, 5.0 * std::sqrt(std::max(0.0, fourth - variance * variance) / n) + 1e-12);
 }
 
-// Of n trials with probability p; of one it is Bernoulli's.
+// A binomial of n trials with probability p; one trial is Bernoulli's.
 double binomial_fourth(double n, double p) {
   const double variance = p * (1.0 - p);
   return n * variance * (1.0 + 3.0 * (n - 2.0) * variance);
@@ -403,10 +403,10 @@ TEST(Draws, AreTheInverseOfTheirDistributionAtTheirUniform) {
     likelihood_draw(out, spec, heads, nullptr, nullptr, R, D, SEED, FIRST);
     return out.values();
   };
-  const auto expected = [&](const std::function<double(double, double, std::array<double, 2>)>& of) {
+  const auto expected = [&](const std::function<double(double, double, std::array<double, 2>)>& moment) {
     Vector values;
     for (std::size_t i = 0; i < R * D; ++i) {
-      values.push_back(of(head[i], raw[i], uniforms_of(FIRST + static_cast<std::uint32_t>(i / D), i % D)));
+      values.push_back(moment(head[i], raw[i], uniforms_of(FIRST + static_cast<std::uint32_t>(i / D), i % D)));
     }
     return values;
   };

@@ -44,7 +44,7 @@ AEVB_ON_EVERY_TARGET(GaussianLikelihoodKernels);
 
 const double LOG_2_PI = std::log(2.0 * std::numbers::pi);
 
-// Where one lies wide of the other, what is cut off above it is below 1e-7: see soft_bound.
+// If one lies wide of the other, what is cut off above it is below 1e-7: see soft_bound.
 const std::pair<double, double> SOFT_BOUNDS[] = {{-3.0, 2.0},     {-0.5, 0.5},   {4.0, 4.0 + 1e-6}, {-10.0, 10.0},
                                                  {-80.0, -79.99}, {-7.99, 7.99}, {-80.0, 80.0}};
 

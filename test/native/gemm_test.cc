@@ -1,4 +1,4 @@
-// The products against three plain loops in double, for every instruction set and, where there is one, the CBLAS.
+// The products against three plain loops in double, for every instruction set and, if there is one, the CBLAS.
 
 #include "math/gemm.h"
 
@@ -233,7 +233,7 @@ TEST_P(GemmTest, GivesTheSameBitsForRowsAloneAndTogether) {
   }
 }
 
-// A matrix in which whole stretches, and single cells, are zero.
+// A matrix in which whole ranges, and single cells, are zero.
 void sprinkle_zeros(Matrix& x, std::mt19937& random, double density) {
   std::bernoulli_distribution keep(density), keep_run(0.5);
   std::vector<bool> run(x.cols);

@@ -301,7 +301,7 @@ TEST_F(Overflows, LeavesADrawOut) {
   spec.latents[0].units = 1;
   Model model(spec);
   for (const ParameterInfo& info : model.table()) {
-    // The mean of the first feature is 3e19 max(z, 0), whose square overflows where z is above 0.6.
+    // The mean of the first feature is 3e19 max(z, 0), whose square overflows if z is above 0.6.
     std::vector<float> values(info.elements());
     if (info.name == "decoder.0.weight" || info.name == "likelihood.mean.weight") values[0] = 5.5e9f;
     model.write(info, values.data());

@@ -26,7 +26,7 @@ namespace aevb::test {
 inline constexpr double SMALLEST = 1e-36;
 inline constexpr float NOT_A_NUMBER = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float INFINITE = std::numeric_limits<float>::infinity();
-// Padding may be anything finite where nothing else is said.
+// Padding may be anything finite if nothing else is said.
 inline constexpr float WILD = -3e38f;
 
 // |got − expected| ≤ roundings · 2⁻²⁴ · magnitude for every element, which comes from the expected ones. As in

@@ -102,7 +102,7 @@ TEST_P(LaplaceKernels, SharedScaleIsItsTwin) {
         Vector mean = random.floats(B * L * D, -3.0, 3.0);
         const Vector x = random.floats(B * D, -3.0, 3.0);
         for (std::size_t i = 0; i < mean.size(); ++i) {
-          if (random.index(5) == 0) mean[i] = x[i / (L * D) * D + i % D];  // where the derivative is 0
+          if (random.index(5) == 0) mean[i] = x[i / (L * D) * D + i % D];  // a derivative of 0
         }
         expect_shared_is_its_twin(mean, random.floats(D, -8.0, 8.0), x, B, L, D, width, padding);
       }
@@ -121,7 +121,7 @@ TEST_P(LaplaceKernels, DatumScaleIsItsTwin) {
         const Vector raw = raw_dispersions(&random, B * L * D);
         const Vector x = random.floats(B * D, -3.0, 3.0);
         for (std::size_t i = 0; i < mean.size(); ++i) {
-          if (random.index(5) == 0) mean[i] = x[i / (L * D) * D + i % D];  // where the derivative is 0
+          if (random.index(5) == 0) mean[i] = x[i / (L * D) * D + i % D];  // a derivative of 0
         }
         const reference::LaplaceGradient gradient =
             reference::laplace_datum_backward(mean, raw, min, max, x, SCALE, B, L, D);

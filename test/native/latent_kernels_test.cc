@@ -88,7 +88,7 @@ struct Case {
 std::vector<float> to_floats(const Vector& values) { return {values.begin(), values.end()}; }
 
 // How many roundings: elements are sums of terms none of which is much larger than the largest element, or than 1, and
-// a dozen operations make each term. Where densities stand in an exponent, that is in a mixture's responsibilities,
+// a dozen operations make each term. If densities stand in an exponent, that is in a mixture's responsibilities,
 // their own roundings, a few times their magnitude, are added.
 testing::AssertionResult near(const Vector& got, const Vector& expected, double terms = 1.0, double exponent = 0.0) {
   const double largest = test::larger(1.0, test::largest_magnitude(expected));
@@ -278,7 +278,7 @@ TEST_P(LatentKernels, NoiseIsItsTwin) {
       latent_noise(eps, latent.spec, shape.rows, 77, Purpose::epsilon, 9, 5, 3);
       const Vector expected = reference::latent_noise(latent.spec, shape.rows, 77, Purpose::epsilon, 9, 5, 3);
       const Vector got = eps.values();
-      // Absolute: a logarithm near 1 is small. It grows to 22, where a rounding is 1.3e-6.
+      // Absolute: a logarithm near 1 is small. It grows to 22, whose rounding is 1.3e-6.
       for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-5) << latent.name;
       EXPECT_TRUE(all_finite(eps.padding()) && eps.guards_intact());
     }
@@ -463,7 +463,7 @@ TEST_P(LatentKernels, DiscreteDrawsHaveTheirProbabilities) {
   }
 }
 
-// Spreads and logits far out, low temperatures: finite where a float holds the result, and equal to the twin.
+// Spreads and logits far out, low temperatures: finite if a float holds the result, and equal to the twin.
 TEST_P(LatentKernels, SurvivesExtremes) {
   constexpr std::size_t Z = 6;
   for (const PosteriorType type : {PosteriorType::gaussian, PosteriorType::laplace, PosteriorType::logistic}) {

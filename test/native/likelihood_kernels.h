@@ -136,7 +136,7 @@ inline void expect_shared_dispersion(const MeanAndDispersion& kernels, const Exp
   EXPECT_EQ(xs.values(), x);
 }
 
-// The gradient of a shared dispersion, from the rows of a kernel above: in stretches within a panel, of a length that
+// The gradient of a shared dispersion, from the rows of a kernel above: in parts within a panel, of a length that
 // is no panel's. of(out, rows, first, C): the columns [first, first + C), where `rows` begins.
 inline Vector in_stretches(ConstPanels rows, std::size_t D,
                            const std::function<void(float*, ConstPanels, std::size_t, std::size_t)>& of) {
@@ -195,7 +195,7 @@ inline Vector raw_dispersions(Random* random, std::size_t count) {
 }
 
 // Magnitude of soft_bound(raw): the sums that the bound is made of are rounded, and an exponential of the bound
-// multiplies that. Where raw is far below min the first sum is as large as raw, but hardly counts any more in the
+// multiplies that. If raw is far below min the first sum is as large as raw, but hardly counts any more in the
 // second.
 inline double bound_magnitude(double raw, double min, double max) {
   const double below_max = max - std::log1p(std::exp(-std::abs(max - raw))) - std::max(max - raw, 0.0);

@@ -1,4 +1,4 @@
-// The registry of likelihoods: every type and dispersion through the one door, held to the plain form.
+// The registry of likelihoods: every type and dispersion through its functions, compared with the plain form.
 
 #include "likelihood/likelihood.h"
 

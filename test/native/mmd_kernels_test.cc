@@ -137,7 +137,7 @@ TEST(MmdTwin, GradientIsTheSlope) {
   }
 }
 
-// Over many batches: 0 where both are the prior, within five standard errors; far above 0 where they are not.
+// Over many batches: 0 if both are the prior, within five standard errors; far above 0 if they are not.
 TEST(MmdTwin, IsZeroOnAverageForThePriorItself) {
   constexpr std::size_t R = 12, Z = 4, BATCHES = 2000;
   double sum = 0.0, squares = 0.0, shifted = 0.0;

@@ -75,7 +75,7 @@ TEST(ImportanceWeights, HaveTheTailThatArviZFinds) {
     const WeightSummary summary = summary_of(values);
     EXPECT_NEAR(summary.pareto_k, pareto_k, 1e-8) << spread << " " << count;
     EXPECT_EQ(summary.reliable, summary.pareto_k <= most_pareto_k(count));
-    // Room for more draws than there are changes nothing.
+    // Space for more draws than there are changes nothing.
     EXPECT_EQ(summary_of(values, 100 * count).pareto_k, summary.pareto_k);
     EXPECT_EQ(summary_of(values, 100 * count).variance, summary.variance);
     // Kish's effective sample size, and log of the mean, in their plainest form.

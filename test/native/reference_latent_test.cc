@@ -136,7 +136,7 @@ TEST(ReferenceLatent, DensityOfNoiseIsThatOfZ) {
 }
 
 // ∫ f(z) over one or two dimensions by the trapezoidal rule, which for densities that vanish at the edges errs by less
-// than any power of the step where they are smooth, and by its square where a Laplace density has its kink.
+// than any power of the step if they are smooth, and by its square if a Laplace density has its kink.
 double integral(const std::function<double(const Vector&)>& f, std::size_t dimensions, double edge, std::size_t steps) {
   const double step = 2.0 * edge / static_cast<double>(steps);
   double total = 0.0;

@@ -40,8 +40,8 @@ double difference(const std::function<double()>& f, double* value, double step) 
 
 // Holds `gradient` to the differences of f at every element of `values`, which f reads; returns how many it left out.
 //
-// Differences over the steps h and h/2 agree to about h² f''' ≈ 1e-10 where f is smooth; rounding adds ε f / h ≈ 1e-10.
-// Where a relu's or leakyRelu's kink lies within the step there is no derivative to compare with, and the two differ by
+// Differences over the steps h and h/2 agree to about h² f''' ≈ 1e-10 if f is smooth; rounding adds ε f / h ≈ 1e-10.
+// If a relu's or leakyRelu's kink lies within the step there is no derivative to compare with, and the two differ by
 // a part of the change of slope: such an element is left out. That depends on f alone, so a wrong gradient cannot hide.
 std::size_t expect_gradient(const std::function<double()>& f, Vector* values, const Vector& gradient,
                             const std::string& name) {
@@ -68,7 +68,7 @@ void expect_gradient_everywhere(const std::function<double()>& f, Vector* values
 
 TEST(ReferenceGradient, OfEveryActivationIsItsDerivative) {
   for (const auto& [activation, name] : ACTIVATIONS) {
-    for (double x = -6.05; x < 6.0; x += 0.1) {  // never 0, where relu and leakyRelu have their kink
+    for (double x = -6.05; x < 6.0; x += 0.1) {  // never 0, the kink of relu and leakyRelu
       Vector point{x};
       const auto f = [&, activation = activation] { return activate(activation, point[0]); };
       expect_gradient_everywhere(f, &point, {activate_derivative(activation, x)}, name);

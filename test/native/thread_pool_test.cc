@@ -65,7 +65,7 @@ TEST(ThreadPool, WakesHelpersThatHaveFallenAsleep) {
   int met = 0;
   for (int job = 0; job < 20; ++job) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    // Each task waits for the other for a while: they meet where two threads work, and not where one does both.
+    // Each task waits for the other for a while: they meet if two threads work, and not if one does both.
     std::atomic<int> here{0};
     std::atomic<int> saw_both{0};
     pool.run(2, [&](std::size_t, std::size_t) {
@@ -74,7 +74,7 @@ TEST(ThreadPool, WakesHelpersThatHaveFallenAsleep) {
       while (here.load() < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
       if (here.load() == 2) saw_both.fetch_add(1);
     });
-    // Of two tasks on one thread only the second sees both.
+    // If one thread does two tasks, only the second sees both.
     met += saw_both.load() == 2 ? 1 : 0;
   }
   EXPECT_GE(met, 1);

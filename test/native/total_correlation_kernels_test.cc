@@ -191,7 +191,7 @@ TEST_P(TotalCorrelationKernels, IsTheSameForEveryCut) {
   }
 }
 
-// Where all posteriors are one, q(z) factorises and what is left is the constant that the header names.
+// If all posteriors are one, q(z) factorises and what is left is the constant that the header names.
 TEST_P(TotalCorrelationKernels, OfOnePosteriorIsTheConstant) {
   constexpr std::size_t B = 20, Z = 6;
   Random random(95);

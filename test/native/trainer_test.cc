@@ -103,7 +103,7 @@ TEST_P(WholeModel, TakesTheStepsOfTheReference) {
   train.batch_size = 20;
   train.shuffle = false;
   train.optimizer.learning_rate = 0.003;
-  // The gradient of a Laplace likelihood's mean is a sum of one number with either sign: where as many are positive as
+  // The gradient of a Laplace likelihood's mean is a sum of one number with either sign: if as many are positive as
   // negative only rounding is left of it, which Adam would make a whole step of.
   if (spec.likelihood.type == LikelihoodType::laplace) train.optimizer.type = OptimizerType::sgd;
   Model model(spec);

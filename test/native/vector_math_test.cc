@@ -305,9 +305,9 @@ struct Case {
   Function function;
   double (*exact)(double);
   float low, high;         // where it is swept
-  double ulps_fused;       // allowed with a fused multiply-add, where exp_minus takes a short cut for large a,
+  double ulps_fused;       // allowed with a fused multiply-add, with which exp_minus takes a short cut for large a,
   double ulps_twice;       // and without
-  double ulps_per_square;  // added for each x²: where e^(−x²/2) inherits the rounding of x²
+  double ulps_per_square;  // added for each x²: e^(−x²/2) inherits the rounding of x²
   double floor;            // errors below this do not count: results that are flushed to zero
 };
 
@@ -494,7 +494,7 @@ TEST_P(OnEveryTarget, ArithmeticIsThatOfFloats) {
       check(Operation::fma, "fma", [once](float x, float y, float z) { return once ? std::fma(x, y, z) : x * y + z; });
       check(Operation::fnma, "fnma",
             [once](float x, float y, float z) { return once ? std::fma(-x, y, z) : z - x * y; });
-      // The second where either is NaN, and where both are zero.
+      // The second if either is NaN, and if both are zero.
       check(Operation::min, "min", [](float x, float y, float) { return x < y ? x : y; });
       check(Operation::max, "max", [](float x, float y, float) { return x > y ? x : y; });
       check(Operation::abs, "abs", [](float x, float, float) { return std::abs(x); });

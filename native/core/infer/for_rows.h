@@ -23,8 +23,8 @@ inline double for_rows_bytes(const Model& model, std::size_t rows, std::size_t r
          Workspace::bytes(model, {.rows = std::min(rows, rows_per_task), .draws = draws, .gradients = gradients});
 }
 
-// Calls body(workspace, first, count) for stretches of at most `rows_per_task` rows, each worker with a workspace of
-// its own that holds one stretch. Throws Cancelled where the work was cancelled.
+// Calls body(workspace, first, count) for ranges of at most `rows_per_task` rows, each worker with a workspace of
+// its own that holds one range. Throws Cancelled if the work was cancelled.
 template <typename Body>
 void for_rows(const Inference& inference, const Model& model, std::size_t rows, std::size_t rows_per_task,
               std::size_t draws, bool gradients, Body body) {
@@ -34,7 +34,7 @@ void for_rows(const Inference& inference, const Model& model, std::size_t rows, 
   for (std::size_t i = 0; i < std::min(tasks, inference.pool.threads()); ++i) {
     workspaces.push_back(std::make_unique<Workspace>(model, size));
   }
-  // Workers are numbered from 0, but which of them come is not known where tasks are fewer than workers.
+  // Workers are numbered from 0, but which of them come is not known if tasks are fewer than workers.
   std::atomic<std::size_t> taken{0};
   std::vector<Workspace*> of_worker(inference.pool.threads(), nullptr);
   inference.pool.run(tasks, [&](std::size_t task, std::size_t worker) {

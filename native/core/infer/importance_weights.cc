@@ -13,7 +13,7 @@ namespace {
 
 constexpr double LARGEST_TRUSTED_K = 0.7;
 
-// Of a weight, relative: log w is the sum of many single-precision numbers.
+// The relative error of a weight: log w is the sum of many single-precision numbers.
 constexpr double ROUNDING = 1e-5;
 
 constexpr double UNKNOWN = std::numeric_limits<double>::quiet_NaN();

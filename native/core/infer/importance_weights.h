@@ -38,7 +38,7 @@ class LogSumExp {
   double sum_ = 0.0, squares_ = 0.0;
 };
 
-// Of the draws of one row.
+// The importance weights of one row's draws.
 struct WeightSummary {
   double log_mean;   // log p̂(x), nats; −∞ if no weight is above 0
   double variance;   // of log_mean; NaN of one draw, and if no weight is above 0

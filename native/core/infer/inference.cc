@@ -42,7 +42,7 @@ std::size_t rows_to_evaluate(std::size_t samples) {
 }
 
 // The decoded rows [0, count) as the mean of p(x|z), or as draws, to row-major memory. row: the first one's number.
-// trials: of a multinomial's draws or, where `draw` is false, what its mean is multiplied with; null for its own.
+// trials: of a multinomial's draws or, if `draw` is false, what its mean is multiplied with; null for its own.
 void write_decoded(const Model& model, Workspace& workspace, float* out, const Drawing& drawing, const double* trials,
                    std::size_t row, std::size_t count) {
   const ModelSpec& spec = model.spec();
@@ -85,7 +85,7 @@ void center_rows(const Model& model, Workspace& workspace, std::size_t count) {
   sample_rows(model, workspace, Sampling::center, nullptr, {0, count});
 }
 
-// Of one row, summed over its draws.
+// The terms of one row, summed over its draws.
 struct DrawSums {
   double reconstruction = 0.0;  // −log p(x|z)
   double divergence = 0.0;      // log q(z|x) − log p(z)
@@ -119,7 +119,7 @@ void add_divergence(std::vector<DrawSums>* sums, const Model& model, Workspace& 
 void add_weights(std::vector<DrawSums>* sums, Workspace& workspace, double beta, std::size_t wanted) {
   weigh_draws(workspace, beta, 0, sums->size() * workspace.draws());
   for_draws(sums, workspace, wanted, [&](DrawSums& row, std::size_t r) {
-    // Where beta is 0 densities that have overflowed are no part of it.
+    // If beta is 0 densities that have overflowed are no part of it.
     row.weights.add(beta == 0.0 ? -workspace.reconstruction[r] : workspace.log_weight[r]);
   });
 }

@@ -48,7 +48,7 @@ struct Inference {
   // counts as infinite_unless_finite says, here and below, so that no answer but a variance is NaN.
   Terms evaluate(const Examples& examples, std::size_t samples, std::uint64_t seed) const;
 
-  // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. Of discrete variables the
+  // The heads of q(z|x), each [rows, units], and the posterior's mean [rows, Z], row-major. For discrete variables the
   // mean is the probabilities.
   void encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
               const PosteriorDraws& draws = {}) const;
@@ -57,10 +57,10 @@ struct Inference {
   // out[rows, D]: decode at z of the posterior.
   void reconstruct(float* out, const Examples& examples, const Drawing& drawing,
                    LatentChoice latent = LatentChoice::center) const;
-  // out[count, D]: decode at draws from the prior, which z[count, Z] receives where it is not null.
+  // out[count, D]: decode at draws from the prior, which z[count, Z] receives if it is not null.
   void sample(float* out, float* z, std::size_t count, const Dataset* condition, const Drawing& drawing) const;
 
-  // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats. Where KL has no closed form, its integrand there.
+  // score[rows]: −log p(x|z) + KL with z at the posterior mean, nats. If KL has no closed form, its integrand there.
   void anomaly_score(double* score, const Examples& examples) const;
 };
 
@@ -75,7 +75,7 @@ class RowEncoder {
  public:
   explicit RowEncoder(const Model& model) : model_(model), workspace_(model, {.rows = 1}) {}
 
-  // Of the first row of the examples.
+  // The same for the first row of the examples.
   void encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
               const PosteriorDraws& draws = {});
 

@@ -24,7 +24,7 @@ namespace {
 // Draws of z that pass through the decoder together.
 constexpr std::size_t DRAWS_PER_PASS = 128;
 
-// Of the defensive proposal, the draws EVERY − 1, 2 EVERY − 1, ... are the prior's.
+// In the defensive proposal, the draws EVERY − 1, 2 EVERY − 1, ... are the prior's.
 constexpr std::size_t EVERY = 10;
 
 // Heads of q(z|x) of all rows, row-major, that stand in for the encoder's.

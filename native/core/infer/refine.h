@@ -31,7 +31,7 @@ struct Refinement {
 inline constexpr std::size_t REFINE_EVALUATION_DRAWS = 256, REFINE_DISCRETE_EVALUATION_DRAWS = 2048;
 
 // heads: as Inference::encode gives them, but refined; mean[rows, Z], or null. before[rows], after[rows]: the ELBO,
-// nats, −∞ where it has overflowed; without noise of draws if all states are known; after weighted steps the bound
+// nats, −∞ if it has overflowed; without noise of draws if all states are known; after weighted steps the bound
 // that these climb. A row that has not gained stays as it was.
 void refine(const Inference& inference, const std::vector<float*>& heads, float* mean, double* before, double* after,
             const Examples& examples, const Refinement& refinement);

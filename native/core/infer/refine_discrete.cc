@@ -86,7 +86,7 @@ void refine_states(const Model& model, Workspace& workspace, double* before, dou
       write_logits(logits.data(), workspace, variable, row);
       of_variable += variable.classes;
     }
-    // Of the logits as they are stored.
+    // From the logits as they are stored.
     after[row] = std::max(before[row], -infinite_unless_finite(-field.bound(factors(row))));
   }
 }

@@ -13,13 +13,13 @@
 
 namespace aevb {
 
-// Where all of z has few states: the heads of the rows [0, count) become those of the best mean-field posterior, found
+// If all of z has few states: the heads of the rows [0, count) become those of the best mean-field posterior, found
 // over all of them. before, after[count]: the bound at the heads as they were, and at these, without noise of draws. A
 // row that has not gained stays as it was.
 void refine_states(const Model& model, Workspace& workspace, double* before, double* after, std::size_t count,
                    std::size_t sweeps, const std::atomic<bool>& cancelled);
 
-// Where it has many, or other groups stand beside discrete ones: each variable's classes are tried in turn in all of a
+// If it has many, or other groups stand beside discrete ones: each variable's classes are tried in turn in all of a
 // row's draws of the rest,
 //
 //   logits_k ← (1 − ρ) logits_k + ρ (1/L) Σ_l log p(x|z_l with z_v = k)

@@ -96,7 +96,7 @@ AEVB_INLINE void relaxed_draw(Panels z, const Scores& scores, Part variable, std
 
 AEVB_INLINE void hard_draw(Panels z, const Scores& scores, Part variable, std::size_t r) {
   float top = 0.0f;
-  float not_a_number = 0.0f;  // NaN where one of the scores is
+  float not_a_number = 0.0f;  // NaN if one of the scores is
   float* hot = nullptr;
   while (variable.left > 0) {
     const int lanes = part_lanes(variable, z.width);
@@ -204,7 +204,7 @@ AEVB_INLINE void log_softmax_in_place(F32* scores, std::size_t K) {
 
 AEVB_INLINE void hard_draw_in_place(F32* scores, std::size_t K) {
   const F32 top = top_of(scores, K);
-  F32 not_a_number = zero();  // NaN where one of the scores is
+  F32 not_a_number = zero();  // NaN if one of the scores is
   for (std::size_t k = 0; k < K; ++k) not_a_number = select(is_nan(scores[k]), scores[k], not_a_number);
   F32 to_come = set(1.0f);
   for (std::size_t k = 0; k < K; ++k) {

@@ -14,17 +14,17 @@
 namespace aevb {
 
 // z[B L, V K]; overwrites. Where epsilon.data is null, ε is 0. hard: 1 in the first of the columns where logits + ε is
-// largest and 0 in the others, which is an exact draw of q (NaN where a logit of the variable is NaN).
+// largest and 0 in the others, which is an exact draw of q (NaN if a logit of the variable is NaN).
 void categorical_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon, float temperature, bool hard,
                                std::size_t B, std::size_t L, std::size_t V, std::size_t K);
 
 // dlogits_k[B, V K] = Σ_l y_k (dz_k − Σ_j y_j dz_j)/temperature with the relaxed y; overwrites, with zeros as padding.
-// y is z or, where z was drawn `hard`, is worked out again.
+// y is z or, if z was drawn `hard`, is worked out again.
 void categorical_latent_sample_backward(Panels dlogits, ConstPanels logits, ConstPanels epsilon, ConstPanels z,
                                         ConstPanels dz, float temperature, bool hard, std::size_t B, std::size_t L,
                                         std::size_t V, std::size_t K);
 
-// log_q[B L] = Σ z_k log softmax(logits)_k, nats: log q(z|x) where z is a corner of the simplex, and linear in z
+// log_q[B L] = Σ z_k log softmax(logits)_k, nats: log q(z|x) if z is a corner of the simplex, and linear in z
 // between; overwrites.
 void categorical_latent_log_mass(double* log_q, ConstPanels logits, ConstPanels z, std::size_t B, std::size_t L,
                                  std::size_t V, std::size_t K);

@@ -165,13 +165,13 @@ void full_gaussian_log_density_backward_heads(Panels dmean, Panels dlog_variance
       while (part.left > 0) {
         const int lanes = part_lanes(part, dmean.width);
         const F32 slope = load_partial(a + (U - part.left), lanes);
-        // 1 in the lanes that are no columns, where a quotient by 0 would be slow.
+        // 1 in the lanes that are no columns: a quotient by 0 would be slow.
         const F32 inverse = select(first_lanes(lanes), load_partial(precision + (U - part.left), lanes), set(1.0f));
-        const F32 stretched = slope * load_partial(at_part(epsilon, part, r), lanes) / inverse;
+        const F32 scaled = slope * load_partial(at_part(epsilon, part, r), lanes) / inverse;
         float* to = at_part(dmean, part, b);
         store_partial(to, fma(scale, slope, load_partial(to, lanes)), lanes);
         to = at_part(dlog_variance, part, b);
-        store_partial(to, fma(scale, set(0.5f) * (stretched - set(1.0f)), load_partial(to, lanes)), lanes);
+        store_partial(to, fma(scale, set(0.5f) * (scaled - set(1.0f)), load_partial(to, lanes)), lanes);
         next_part(&part, lanes, dmean.width);
       }
       Part row = {0, 0, 0};

@@ -21,7 +21,7 @@ namespace aevb {
 void full_gaussian_sample(Panels z, ConstPanels cholesky, ConstPanels epsilon, std::size_t B, std::size_t D,
                           std::size_t U);
 
-// dcholesky_ij = Σ_d dz_i ε_j; overwrites, with zeros as padding. Where epsilon.data is null, ε is 0.
+// dcholesky_ij = Σ_d dz_i ε_j; overwrites, with zeros as padding. If epsilon.data is null, ε is 0.
 void full_gaussian_sample_backward(Panels dcholesky, ConstPanels epsilon, ConstPanels dz, std::size_t B, std::size_t D,
                                    std::size_t U);
 
@@ -45,7 +45,7 @@ constexpr std::size_t full_gaussian_scratch_floats(std::size_t U) { return 2 * U
 // kl[B] += ½ Σ_i (Σ_j C_ij²)/v_i, with the variances v of the prior.
 void full_gaussian_kl(double* kl, ConstPanels cholesky, const NormalPrior& prior, std::size_t B, std::size_t U);
 
-// dcholesky_ij += weight · C_ij/v_i; where the prior is learned, dprior[B, 2 U] at U + i −= weight · ½ (Σ_j C_ij²)/v_i.
+// dcholesky_ij += weight · C_ij/v_i; if the prior is learned, dprior[B, 2 U] at U + i −= weight · ½ (Σ_j C_ij²)/v_i.
 void full_gaussian_kl_backward(Panels dcholesky, Panels dprior, ConstPanels cholesky, const NormalPrior& prior,
                                float weight, std::size_t B, std::size_t U);
 

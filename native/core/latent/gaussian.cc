@@ -11,7 +11,7 @@
 
 AEVB_BEFORE_KERNELS
 
-// σ² − 1 − log σ² is small where σ is near 1: expm1 keeps it exact. In lanes that are no columns it is 0.
+// σ² − 1 − log σ² is small if σ is near 1: expm1 keeps it exact. In lanes that are no columns it is 0.
 template <bool WHOLE>
 AEVB_INLINE F32 kl_vector(const float* mean, const float* log_variance, int lanes) {
   const F32 center = load_lanes<WHOLE>(mean, lanes);
@@ -45,7 +45,7 @@ struct BackwardRow {
 };
 
 template <bool WHOLE>
-AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_scale, int lanes, std::size_t room) {
+AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_scale, int lanes, std::size_t space) {
   F32 dmean = zero();
   F32 ddeviation = zero();
   for (std::size_t l = 0; l < row.L; ++l) {
@@ -59,8 +59,8 @@ AEVB_INLINE void backward_vector(const BackwardRow& row, std::size_t i, F32 kl_s
   // (σ² − 1)/2 = (σ − 1)(σ + 1)/2
   const F32 dkl = half * deviation_minus_1 * (deviation + set(1.0f));
   const F32 dlog_variance = fma(kl_scale, dkl, ddeviation * (half * deviation));
-  store_padded<WHOLE>(row.dmean + i, fma(kl_scale, load_lanes<WHOLE>(row.mean + i, lanes), dmean), lanes, room);
-  store_padded<WHOLE>(row.dlog_variance + i, dlog_variance, lanes, room);
+  store_padded<WHOLE>(row.dmean + i, fma(kl_scale, load_lanes<WHOLE>(row.mean + i, lanes), dmean), lanes, space);
+  store_padded<WHOLE>(row.dlog_variance + i, dlog_variance, lanes, space);
 }
 
 void gaussian_backward(Panels dmean, Panels dlog_variance, ConstPanels dz, ConstPanels epsilon, ConstPanels mean,

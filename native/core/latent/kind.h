@@ -57,7 +57,7 @@ extern const PosteriorKind GAUSSIAN_POSTERIOR, LAPLACE_POSTERIOR, LOGISTIC_POSTE
 inline constexpr const PosteriorKind* POSTERIOR_KINDS[] = {
     &GAUSSIAN_POSTERIOR, &LAPLACE_POSTERIOR, &LOGISTIC_POSTERIOR, &CATEGORICAL_POSTERIOR, &BERNOULLI_POSTERIOR,
 };
-static_assert(std::size(POSTERIOR_KINDS) == std::size(names::of(PosteriorType{})));
+static_assert(std::size(POSTERIOR_KINDS) == std::size(names::all(PosteriorType{})));
 
 // One unit has no covariance.
 inline bool has_full_covariance(const LatentSpec& spec) {

@@ -39,7 +39,7 @@ AEVB_INLINE double column_sum(F32 a, int lanes) {
   return static_cast<double>(sum(keep_lanes<WHOLE>(a, zero(), lanes)));
 }
 
-// A column of a matrix, and a vector written to the columns from there on, across panels where it must.
+// A column of a matrix, and a vector written to the columns from there on, across panels if necessary.
 struct Place {
   std::size_t panel, col;
 };

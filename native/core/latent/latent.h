@@ -4,9 +4,9 @@
 //
 // B data, L draws of each, Z = latent_width(spec) columns of z. Row b L + l of anything with B L rows is draw l of
 // datum b. heads[i] [B, units] and dheads[i] follow latent_heads. `prior` is the learned parameters,
-// latent_prior_parameters floats, and is not read where there are none. `scratch` is latent_scratch_floats floats.
+// latent_prior_parameters floats, and is not read if there are none. `scratch` is latent_scratch_floats floats.
 // Densities are in nats, one double a row; a `weight` is one float a row or a dimension. Heads are as bound_spread
-// leaves them (posterior_head_bound); where an exponential of others overflows, the result is not finite.
+// leaves them (posterior_head_bound); if an exponential of others overflows, the result is not finite.
 //
 // What overwrites a gradient leaves zeros in its padding; what adds to one does not touch the padding.
 #pragma once
@@ -84,15 +84,15 @@ void latent_sample(Panels z, const LatentSpec& spec, const ConstPanels* heads, C
 void latent_mean(Panels z, const LatentSpec& spec, const ConstPanels* heads, std::size_t B);
 
 // log_q[B L] = log q(z|x); overwrites. z is what latent_sample has made of eps, from which numbers take (z − mean)/σ as
-// it was before rounding; with eps.data null any z will do, but not for a full covariance. Of discrete variables it is
-// the logarithm of a probability mass where they are 0 or 1, and linear in z between: Σ_k z_k log π_k.
+// it was before rounding; with eps.data null any z will do, but not for a full covariance. For discrete variables it is
+// the logarithm of a probability mass if they are 0 or 1, and linear in z between: Σ_k z_k log π_k.
 void latent_log_posterior(double* log_q, const LatentSpec& spec, const ConstPanels* heads, ConstPanels z,
                           ConstPanels eps, std::size_t B, std::size_t L);
 
 // log_p[R] = log p(z); overwrites. Discrete variables: −units log classes, −units log 2.
 void latent_log_prior(double* log_p, const LatentSpec& spec, const float* prior, ConstPanels z, std::size_t R);
 
-// kl[B, latent_dimensions] = KL(q(z|x) ‖ p(z)), row-major; overwrites. Only where latent_has_analytic_kl.
+// kl[B, latent_dimensions] = KL(q(z|x) ‖ p(z)), row-major; overwrites. Only if latent_has_analytic_kl.
 void latent_kl(double* kl, const LatentSpec& spec, const ConstPanels* heads, const float* prior, std::size_t B);
 
 // --- backward ---
@@ -107,18 +107,18 @@ void latent_log_posterior_backward_heads(const Panels* dheads, const LatentSpec&
                                          ConstPanels z, ConstPanels eps, const float* weight, float* scratch,
                                          std::size_t B, std::size_t L);
 
-// dz[R, Z] += weight[R] · ∂log p/∂z. Where the prior has parameters, row r of dprior [R, latent_prior_parameters] is
+// dz[R, Z] += weight[R] · ∂log p/∂z. If the prior has parameters, row r of dprior [R, latent_prior_parameters] is
 // overwritten with weight[r] · ∂log p/∂prior.
 void latent_log_prior_backward(Panels dz, Panels dprior, const LatentSpec& spec, const float* prior, ConstPanels z,
                                const float* weight, std::size_t R);
 
-// dheads = Σ_l (∂z/∂heads)ᵀ dz; overwrites. z, eps and the state are those of latent_sample. Where z is 0 or 1, the
+// dheads = Σ_l (∂z/∂heads)ᵀ dz; overwrites. z, eps and the state are those of latent_sample. If z is 0 or 1, the
 // derivative is that of the relaxed value (Bengio et al., Estimating or Propagating Gradients Through Stochastic
 // Neurons (2013); Jang et al., Categorical Reparameterization with Gumbel-Softmax (2017), section 2.2).
 void latent_sample_backward(const Panels* dheads, const LatentSpec& spec, const ConstPanels* heads, ConstPanels eps,
                             ConstPanels z, ConstPanels dz, const LatentState& state, std::size_t B, std::size_t L);
 
-// dheads += weight[latent_dimensions] · ∂KL. Where the prior has parameters, row b of dprior [B,
+// dheads += weight[latent_dimensions] · ∂KL. If the prior has parameters, row b of dprior [B,
 // latent_prior_parameters] is overwritten with the weighted gradient of row b's divergence.
 void latent_kl_backward(const Panels* dheads, Panels dprior, const LatentSpec& spec, const ConstPanels* heads,
                         const float* prior, const float* weight, std::size_t B);

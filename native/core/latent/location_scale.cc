@@ -25,7 +25,7 @@ struct GaussianFamily {
     return set(-0.5f) * fma(u, u, set(0x1.d67f1cp+0f));  // log 2π
   }
   AEVB_INLINE F32 score(F32 u) { return -u; }
-  // expm1 keeps it exact where ρ is near 0.
+  // expm1 keeps it exact if ρ is near 0.
   AEVB_INLINE F32 divergence(F32 rho) { return expm1(rho) - rho; }
   AEVB_INLINE F32 slope(F32 rho) { return expm1(rho); }
 };

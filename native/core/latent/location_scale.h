@@ -1,4 +1,4 @@
-// Posteriors that are a standard density f moved and stretched, each dimension by itself:
+// Posteriors that are a standard density f shifted and scaled, each dimension by itself:
 //   q(z|x) = Π f(u)/σ with u = (z − mean)/σ,   z = mean + σ ε
 //
 //   gaussian   log f = −½ u² − ½ log 2π             spread = log σ²
@@ -7,8 +7,8 @@
 //
 // B data, L draws of each, Z columns; mean and spread are [B, Z], z and epsilon [B L, Z]; row b L + l is draw l of
 // datum b. `epsilon` is what z was made of: u is taken from there, since (z − mean)/σ loses what the sum has rounded
-// away. Where epsilon.data is null, u is worked out from z, which may be any. A spread is not bounded, as in
-// gaussian.h: where σ is more than a float holds, the result is not finite. `weight` is a float for each of the B L
+// away. If epsilon.data is null, u is worked out from z, which may be any. A spread is not bounded, as in
+// gaussian.h: if σ is more than a float holds, the result is not finite. `weight` is a float for each of the B L
 // rows.
 #pragma once
 
@@ -20,11 +20,11 @@
 
 namespace aevb {
 
-// z[B L, Z] = mean + σ ε; overwrites. Where epsilon.data is null, ε is 0.
+// z[B L, Z] = mean + σ ε; overwrites. If epsilon.data is null, ε is 0.
 void location_scale_sample(Panels z, PosteriorType family, ConstPanels mean, ConstPanels spread, ConstPanels epsilon,
                            std::size_t B, std::size_t L, std::size_t Z);
 
-// dmean = Σ_l dz,  dspread = Σ_l dz ε ∂σ/∂spread; overwrites both [B, Z]. Where epsilon.data is null, ε is 0.
+// dmean = Σ_l dz,  dspread = Σ_l dz ε ∂σ/∂spread; overwrites both [B, Z]. If epsilon.data is null, ε is 0.
 void location_scale_sample_backward(Panels dmean, Panels dspread, PosteriorType family, ConstPanels spread,
                                     ConstPanels epsilon, ConstPanels dz, std::size_t B, std::size_t L, std::size_t Z);
 
@@ -44,13 +44,13 @@ void location_scale_log_density_backward_heads(Panels dmean, Panels dspread, Pos
                                                ConstPanels spread, ConstPanels z, ConstPanels epsilon,
                                                const float* weight, std::size_t B, std::size_t L, std::size_t Z);
 
-// KL(q(z|x) ‖ N(m, v)) in each dimension, nats; overwrites kl[B, dimensions], where `dimensions` is Z, or 1 for the
+// KL(q(z|x) ‖ N(m, v)) in each dimension, nats; overwrites kl[B, dimensions]. `dimensions` is Z, or 1 for the
 // sum. With the variance c σ² of q (c = 1, 2, π²/3) and ρ = log σ²/v:
 //   ½ (c e^ρ − ρ + (mean − m)²/v) + a constant, which is −½, ½ log 2π − log 2 − 1 and ½ log 2π − 2
 void location_scale_kl(double* kl, PosteriorType family, ConstPanels mean, ConstPanels spread, const NormalPrior& prior,
                        std::size_t dimensions, std::size_t B, std::size_t Z);
 
-// dmean, dspread[B, Z] += weight · ∂KL, with a weight for each of the `dimensions`. Where the prior is learned,
+// dmean, dspread[B, Z] += weight · ∂KL, with a weight for each of the `dimensions`. If the prior is learned,
 // dprior[B, 2 Z] is overwritten with the weighted gradients of m and of log v, and padded with zeros.
 void location_scale_kl_backward(Panels dmean, Panels dspread, Panels dprior, PosteriorType family, ConstPanels mean,
                                 ConstPanels spread, const NormalPrior& prior, const float* weight,

@@ -107,7 +107,7 @@ AEVB_INLINE void component_log_density(double* log_p, const MixturePrior& prior,
   each_vector(ComponentDensity{log_p, prior.mean + k * Z, prior.log_variance + k * Z, z, rows}, Z, z.width);
 }
 
-// The sum goes through the components once and keeps, beside it, the largest exponent so far: there is no room for
+// The sum goes through the components once and keeps, beside it, the largest exponent so far: there is no space for
 // all of them.
 AEVB_INLINE void mixture_block(double* log_p, const MixturePrior& prior, double log_total, ConstPanels z,
                                std::size_t rows, std::size_t Z) {
@@ -119,7 +119,7 @@ AEVB_INLINE void mixture_block(double* log_p, const MixturePrior& prior, double 
     for (std::size_t r = 0; r < rows; ++r) {
       if (component[r] <= top[r]) {
         total[r] += std::exp(component[r] - top[r]);
-      } else {  // also where one of them is NaN, which then stays
+      } else {  // also if one of them is NaN, which then stays
         total[r] = total[r] * std::exp(top[r] - component[r]) + 1.0;
         top[r] = component[r];
       }

@@ -9,7 +9,7 @@
 
 namespace aevb {
 
-// N(mean, variance) in each dimension: N(0, 1) where all pointers are null, else constants or learned parameters.
+// N(mean, variance) in each dimension: N(0, 1) if all pointers are null, else constants or learned parameters.
 struct NormalPrior {
   const double* mean = nullptr;                 // [Z]
   const double* variance = nullptr;             // [Z]
@@ -20,7 +20,7 @@ struct NormalPrior {
 // log_p[R] = Σ −½ (log 2π + log v + (z − m)²/v); overwrites.
 void normal_log_density(double* log_p, const NormalPrior& prior, ConstPanels z, std::size_t R, std::size_t Z);
 
-// dz[R, Z] += weight · ∂log p/∂z. Where the prior is learned, dprior[R, 2 Z] is overwritten with weight · ∂log p/∂m in
+// dz[R, Z] += weight · ∂log p/∂z. If the prior is learned, dprior[R, 2 Z] is overwritten with weight · ∂log p/∂m in
 // its first Z columns and weight · ∂log p/∂log v in the others, and padded with zeros; else it is not touched.
 void normal_log_density_backward(Panels dz, Panels dprior, const NormalPrior& prior, ConstPanels z, const float* weight,
                                  std::size_t R, std::size_t Z);

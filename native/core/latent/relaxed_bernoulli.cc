@@ -127,7 +127,7 @@ struct BernoulliLogMassBackwardLogits {
   }
 };
 
-// log 2 − |l| e/(1 + e) − log(1 + e) with e = e^−|l|: where l is far out, nothing large cancels.
+// log 2 − |l| e/(1 + e) − log(1 + e) with e = e^−|l|: if l is far out, nothing large cancels.
 struct BernoulliKl {
   double* kl;
   ConstPanels logits;

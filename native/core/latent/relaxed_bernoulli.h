@@ -12,7 +12,7 @@
 
 namespace aevb {
 
-// z[B L, U]; overwrites. Where epsilon.data is null, ε is 0. hard: 1 where logits + ε > 0 and 0 elsewhere, which is an
+// z[B L, U]; overwrites. If epsilon.data is null, ε is 0. hard: 1 if logits + ε > 0 and 0 elsewhere, which is an
 // exact draw of q; NaN stays.
 void bernoulli_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon, float temperature, bool hard,
                              std::size_t B, std::size_t L, std::size_t U);
@@ -21,7 +21,7 @@ void bernoulli_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon, 
 void bernoulli_latent_sample_backward(Panels dlogits, ConstPanels logits, ConstPanels epsilon, ConstPanels dz,
                                       float temperature, std::size_t B, std::size_t L, std::size_t U);
 
-// log_q[B L] = Σ z logits − log(1 + e^logits), nats: log q(z|x) where z is 0 or 1, and linear in z between; overwrites.
+// log_q[B L] = Σ z logits − log(1 + e^logits), nats: log q(z|x) if z is 0 or 1, and linear in z between; overwrites.
 void bernoulli_latent_log_mass(double* log_q, ConstPanels logits, ConstPanels z, std::size_t B, std::size_t L,
                                std::size_t U);
 

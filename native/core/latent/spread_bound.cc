@@ -26,13 +26,13 @@ struct Bounding {
 
   template <bool WHOLE>
   AEVB_INLINE void run(const Bounding& op, std::size_t p, std::size_t i, int lanes) {
-    const F32 from = set(op.bound.from), room = set(op.bound.limit - op.bound.from);
+    const F32 from = set(op.bound.from), space = set(op.bound.limit - op.bound.from);
     for (std::size_t r = 0; r < op.R; ++r) {
       float* at = row_of(op.spread, p, r) + i;
       const F32 v = load_lanes<WHOLE>(at, lanes);
       const Mask inside = less_equal(abs(v), from);
       if (!any(less_equal(from, keep_lanes<WHOLE>(abs(v), zero(), lanes))) && !any(is_nan(v))) continue;
-      const F32 beyond = set(op.bound.limit) - room * exp_minus((abs(v) - from) / room);
+      const F32 beyond = set(op.bound.limit) - space * exp_minus((abs(v) - from) / space);
       const F32 bounded = select(is_nan(v), v, select(less(v, zero()), -beyond, beyond));
       store_lanes<WHOLE>(at, select(inside, v, bounded), lanes);
     }
@@ -47,14 +47,14 @@ struct BoundingBackward {
 
   template <bool WHOLE>
   AEVB_INLINE void run(const BoundingBackward& op, std::size_t p, std::size_t i, int lanes) {
-    const F32 from = set(op.bound.from), limit = set(op.bound.limit), room = limit - from;
+    const F32 from = set(op.bound.from), limit = set(op.bound.limit), space = limit - from;
     for (std::size_t r = 0; r < op.R; ++r) {
       const F32 value = abs(load_lanes<WHOLE>(row_of(op.bounded, p, r) + i, lanes));
       const Mask inside = less_equal(value, from);
       if (!any(less_equal(from, keep_lanes<WHOLE>(value, zero(), lanes)))) continue;
       float* at = row_of(op.dspread, p, r) + i;
       const F32 slope = load_lanes<WHOLE>(at, lanes);
-      store_lanes<WHOLE>(at, select(inside, slope, slope * ((limit - value) / room)), lanes);
+      store_lanes<WHOLE>(at, select(inside, slope, slope * ((limit - value) / space)), lanes);
     }
   }
 };

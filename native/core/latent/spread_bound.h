@@ -1,5 +1,5 @@
-// A posterior's log-variance or log-scale, kept from where exponentials of it overflow. What a head puts out, v, counts
-// as
+// A posterior's log-variance or log-scale, bounded so that no exponential of it overflows. What a head puts out, v,
+// counts as
 //   bound(v) = v                                                    for |v| ≤ from
 //              sign(v) (limit − (limit − from) e^(−t)),
 //              t = (|v| − from)/(limit − from)                      beyond

@@ -67,10 +67,10 @@ struct Softplus {
 };
 
 template <typename Function, bool WHOLE>
-AEVB_INLINE void forward_vector(float* out, float* pre, const float* inp, int lanes, std::size_t room) {
+AEVB_INLINE void forward_vector(float* out, float* pre, const float* inp, int lanes, std::size_t space) {
   const F32 x = load_lanes<WHOLE>(inp, lanes);
-  if (pre != nullptr) store_padded<WHOLE>(pre, x, lanes, room);
-  store_padded<WHOLE>(out, Function::value(x), lanes, room);
+  if (pre != nullptr) store_padded<WHOLE>(pre, x, lanes, space);
+  store_padded<WHOLE>(out, Function::value(x), lanes, space);
 }
 
 template <typename Function>
@@ -98,9 +98,9 @@ static void forward(Panels out, Panels pre, ConstPanels inp, std::size_t B, std:
 }
 
 template <typename Function, bool WHOLE>
-AEVB_INLINE void backward_vector(float* dinp, const float* dout, const float* value, int lanes, std::size_t room) {
+AEVB_INLINE void backward_vector(float* dinp, const float* dout, const float* value, int lanes, std::size_t space) {
   const F32 gradient = Function::gradient(load_lanes<WHOLE>(dout, lanes), load_lanes<WHOLE>(value, lanes));
-  store_padded<WHOLE>(dinp, gradient, lanes, room);
+  store_padded<WHOLE>(dinp, gradient, lanes, space);
 }
 
 template <typename Function>

@@ -6,19 +6,19 @@
 namespace aevb {
 
 void ActivationLayer::forward(const LayerPass& pass, Rows rows) const {
-  const Rows of = rows.times(shape_.positions());
-  activation_forward(pass.output->out.from_row(of.first), {}, pass.input[0]->out.from_row(of.first), of.count,
-                     shape_.channels, activation_);
+  const Rows positions = rows.times(shape_.positions());
+  activation_forward(pass.output->out.from_row(positions.first), {}, pass.input[0]->out.from_row(positions.first),
+                     positions.count, shape_.channels, activation_);
 }
 
 void ActivationLayer::backward(const LayerPass& pass, Rows rows) const {
   if (!input_gradient_) return;
-  const Rows of = rows.times(shape_.positions());
-  const Panels dout = pass.output->dout.from_row(of.first), dinp = pass.input[0]->dout.from_row(of.first);
+  const Rows positions = rows.times(shape_.positions());
+  const Panels dout = pass.output->dout.from_row(positions.first), dinp = pass.input[0]->dout.from_row(positions.first);
   const Panels value = activation_reads_input(activation_) ? pass.input[0]->out : pass.output->out;
   const Panels to = pass.adds[0] ? dout : dinp;
-  activation_backward(to, dout, value.from_row(of.first), of.count, shape_.channels, activation_);
-  if (pass.adds[0]) take_columns_add(dinp, dout, 0, of.count, shape_.channels);
+  activation_backward(to, dout, value.from_row(positions.first), positions.count, shape_.channels, activation_);
+  if (pass.adds[0]) take_columns_add(dinp, dout, 0, positions.count, shape_.channels);
 }
 
 }  // namespace aevb

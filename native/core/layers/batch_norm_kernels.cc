@@ -75,13 +75,13 @@ AEVB_INLINE F32 normalized(const Normal& by, F32 x) { return fma(x - by.mean, by
 
 template <bool WHOLE, bool RELU>
 static void normalize_of(float* out, const float* x, std::size_t out_step, std::size_t step, Normal by, std::size_t R,
-                         int lanes, std::size_t room) {
+                         int lanes, std::size_t space) {
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < R; ++r) {
     F32 y = normalized(by, load_lanes<WHOLE>(x + r * step, lanes));
-    // Of a NaN the second one is kept.
+    // The second operand is kept if the first is NaN.
     if constexpr (RELU) y = max(zero(), y);
-    store_padded<WHOLE>(out + r * out_step, y, lanes, room);
+    store_padded<WHOLE>(out + r * out_step, y, lanes, space);
   }
 }
 
@@ -93,17 +93,17 @@ void normalize(Panels out, ConstPanels x, const float* mean, const float* scale,
     float* to = out.data + c / out.width * out.stride + in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     const Normal by = normal_of(mean + c, scale + c, bias + c, lanes);
-    const std::size_t room = out.width - in_panel;
+    const std::size_t space = out.width - in_panel;
     if (lanes == F32::size) {
       if (relu) {
-        normalize_of<true, true>(to, from, out.width, x.width, by, R, lanes, room);
+        normalize_of<true, true>(to, from, out.width, x.width, by, R, lanes, space);
       } else {
-        normalize_of<true, false>(to, from, out.width, x.width, by, R, lanes, room);
+        normalize_of<true, false>(to, from, out.width, x.width, by, R, lanes, space);
       }
     } else if (relu) {
-      normalize_of<false, true>(to, from, out.width, x.width, by, R, lanes, room);
+      normalize_of<false, true>(to, from, out.width, x.width, by, R, lanes, space);
     } else {
-      normalize_of<false, false>(to, from, out.width, x.width, by, R, lanes, room);
+      normalize_of<false, false>(to, from, out.width, x.width, by, R, lanes, space);
     }
     c += static_cast<std::size_t>(lanes);
   }
@@ -170,18 +170,18 @@ struct Slope {
 };
 
 template <bool WHOLE, bool RELU>
-static void normalize_backward_of(float* dx, const float* dout, const float* x, std::size_t step, Normal by, Slope of,
-                                  bool accumulate, std::size_t R, int lanes, std::size_t room) {
+static void normalize_backward_of(float* dx, const float* dout, const float* x, std::size_t step, Normal by,
+                                  Slope terms, bool accumulate, std::size_t R, int lanes, std::size_t space) {
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < R; ++r) {
     const F32 value = load_lanes<WHOLE>(x + r * step, lanes);
     const F32 dy = gradient_behind<RELU>(by, load_lanes<WHOLE>(dout + r * step, lanes), value);
-    F32 result = fnma(value - by.mean, of.slope, dy - of.constant) * by.scale;
+    F32 result = fnma(value - by.mean, terms.slope, dy - terms.constant) * by.scale;
     float* to = dx + r * step;
     if (accumulate) {
       store_lanes<WHOLE>(to, load_lanes<WHOLE>(to, lanes) + result, lanes);
     } else {
-      store_padded<WHOLE>(to, result, lanes, room);
+      store_padded<WHOLE>(to, result, lanes, space);
     }
   }
 }
@@ -190,23 +190,23 @@ void normalize_backward(Panels dx, ConstPanels dout, ConstPanels x, const float*
                         const float* bias, const float* constant, const float* slope, bool relu, bool accumulate,
                         std::size_t R, std::size_t C) {
   for (std::size_t c = 0; c < C;) {
-    const std::size_t in_panel = c % x.width, panel = c / x.width, room = x.width - in_panel;
+    const std::size_t in_panel = c % x.width, panel = c / x.width, space = x.width - in_panel;
     const float* value = x.data + panel * x.stride + in_panel;
     const float* gradient = dout.data + panel * dout.stride + in_panel;
     float* to = dx.data + panel * dx.stride + in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     const Normal by = normal_of(mean + c, scale + c, bias + c, lanes);
-    const Slope of{of_channels(constant + c, lanes), of_channels(slope + c, lanes)};
+    const Slope terms{of_channels(constant + c, lanes), of_channels(slope + c, lanes)};
     if (lanes == F32::size) {
       if (relu) {
-        normalize_backward_of<true, true>(to, gradient, value, x.width, by, of, accumulate, R, lanes, room);
+        normalize_backward_of<true, true>(to, gradient, value, x.width, by, terms, accumulate, R, lanes, space);
       } else {
-        normalize_backward_of<true, false>(to, gradient, value, x.width, by, of, accumulate, R, lanes, room);
+        normalize_backward_of<true, false>(to, gradient, value, x.width, by, terms, accumulate, R, lanes, space);
       }
     } else if (relu) {
-      normalize_backward_of<false, true>(to, gradient, value, x.width, by, of, accumulate, R, lanes, room);
+      normalize_backward_of<false, true>(to, gradient, value, x.width, by, terms, accumulate, R, lanes, space);
     } else {
-      normalize_backward_of<false, false>(to, gradient, value, x.width, by, of, accumulate, R, lanes, room);
+      normalize_backward_of<false, false>(to, gradient, value, x.width, by, terms, accumulate, R, lanes, space);
     }
     c += static_cast<std::size_t>(lanes);
   }

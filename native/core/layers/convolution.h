@@ -56,7 +56,7 @@ class ConvolutionLayer final : public Layer {
   // Floats of a group's weight; of its summed weights; of the transposes of these.
   std::size_t group_weights() const { return taps_ * group_inputs_ * pitch_; }
   std::size_t group_back() const { return back_.matrices_floats(); }
-  // Of the derived: from the weights of these channels.
+  // The part of the derived tensors that follows from the weights of these channels.
   void derive_channels(float* derived, const float* parameters, const Channels& channels) const;
   const float* matrices(const LayerPass& pass, std::size_t group) const;
 

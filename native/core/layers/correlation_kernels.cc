@@ -147,7 +147,7 @@ static void correlate_image_kernel(Panels out, const float* padded, const float*
       tile.bias = bias == nullptr ? nullptr : bias + p * out.width + column;
       tile.accumulate = accumulate;
       tile.last_lanes = static_cast<int>(cols - last < F32::size ? cols - last : F32::size);
-      tile.room = out.width - last < F32::size ? out.width - last : F32::size;
+      tile.space = out.width - last < F32::size ? out.width - last : F32::size;
       const Panels part{out.data + p * out.stride + column, out.stride, out.width};
       if (count == 1) correlate_panel<1>(tile, part, padded, plan, images);
       if (count == 2) correlate_panel<2>(tile, part, padded, plan, images);

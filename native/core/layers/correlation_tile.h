@@ -35,15 +35,15 @@ struct Tile {
   std::size_t channels;
   const float* bias;
   bool accumulate;
-  int last_lanes;    // of the last vector
-  std::size_t room;  // floats from the last vector's begin to the panel's end
+  int last_lanes;     // of the last vector
+  std::size_t space;  // floats from the last vector's begin to the panel's end
 };
 
 // A vector of a panel, or as many floats as the panel is wide: less than a vector if it holds a single one.
 template <int NV>
-AEVB_INLINE F32 load_of_panel(const float* from, std::size_t room) {
+AEVB_INLINE F32 load_of_panel(const float* from, std::size_t space) {
   if constexpr (NV == 1) {
-    if (room < F32::size) return load_partial(from, static_cast<int>(room));
+    if (space < F32::size) return load_partial(from, static_cast<int>(space));
   }
   return load(from);
 }
@@ -58,7 +58,7 @@ AEVB_INLINE void correlate_tile(const Tile& tile) {
   for (int v = 0; v < NV; ++v) {
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r) {
-      sum[r][v] = tile.accumulate        ? load_of_panel<NV>(tile.out + r * tile.out_step + v * F32::size, tile.room)
+      sum[r][v] = tile.accumulate        ? load_of_panel<NV>(tile.out + r * tile.out_step + v * F32::size, tile.space)
                   : tile.bias != nullptr ? load(tile.bias + v * F32::size)
                                          : zero();
     }
@@ -83,7 +83,7 @@ AEVB_INLINE void correlate_tile(const Tile& tile) {
     float* out = tile.out + r * tile.out_step;
 #pragma GCC unroll 4
     for (int v = 0; v + 1 < NV; ++v) store(out + v * F32::size, sum[r][v]);
-    store_padded<false>(out + (NV - 1) * F32::size, sum[r][NV - 1], tile.last_lanes, tile.room);
+    store_padded<false>(out + (NV - 1) * F32::size, sum[r][NV - 1], tile.last_lanes, tile.space);
   }
 }
 

@@ -12,13 +12,13 @@
 namespace aevb {
 
 // out[B, OC] = activation(inp[B, C] · weight[C, OC] + bias[OC]); overwrites but for padding. bias is padded with zeros
-// to whole panels. `pre`, where its data is not null, receives what the activation was applied to. `zeros`: of inp
+// to whole panels. `pre`, if its data is not null, receives what the activation was applied to. `zeros`: of inp
 // (math/zeros.h).
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
                    std::size_t C, std::size_t OC, Activation activation, Zeros zeros = {},
                    Precision precision = Precision::float32);
 
-// dinp[B, C] = dout[B, OC] · weightᵀ, or += with `accumulate`. weight_transposed[OC, C] is read where
+// dinp[B, C] = dout[B, OC] · weightᵀ, or += with `accumulate`. weight_transposed[OC, C] is read if
 // wants_transposed_copy() (gemm.h), weight elsewhere.
 void dense_backward_input(Panels dinp, ConstPanels dout, ConstPanels weight, ConstPanels weight_transposed,
                           std::size_t B, std::size_t C, std::size_t OC, bool accumulate,

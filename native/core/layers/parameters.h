@@ -16,7 +16,7 @@ namespace aevb {
 enum class Layout {
   rowMajor,     // as in a file
   outputInput,  // [output, input] in a file, [input, output] in panels here
-  // Of a convolution with groups and taps, which are the elements of its kernel: here [group, tap, input, output], the
+  // For a convolution with groups and taps, the elements of its kernel: here [group, tap, input, output], the
   // outputs padded to whole cache lines; in a file
   convolution,            // [group · output, input, tap]
   transposedConvolution,  // [group · input, output, tap]

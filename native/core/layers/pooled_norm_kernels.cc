@@ -65,7 +65,7 @@ AEVB_INLINE F32 load_window(F32* values, const Channels& by, const float* x, con
 
 template <int COUNT, bool WHOLE>
 static void pool_channels(float* out, float* chosen, const float* x, std::size_t out_step, std::size_t chosen_step,
-                          const Windows<COUNT>& windows, Channels by, int lanes, std::size_t room) {
+                          const Windows<COUNT>& windows, Channels by, int lanes, std::size_t space) {
   for (std::size_t z = 0; z < windows.depth; ++z) {
     for (std::size_t y = 0; y < windows.height; ++y) {
       const float* from = x + z * windows.step_z + y * windows.step_y;
@@ -74,7 +74,7 @@ static void pool_channels(float* out, float* chosen, const float* x, std::size_t
         const F32 value = flipped(by, load_window<COUNT, WHOLE>(values, by, from, windows, lanes));
         F32 result = normalized(by, value);
         if (by.relu) result = max(zero(), result);
-        store_padded<WHOLE>(out, result, lanes, room);
+        store_padded<WHOLE>(out, result, lanes, space);
         if (chosen == nullptr) continue;
         store_lanes<WHOLE>(chosen, value, lanes);
         chosen += chosen_step;
@@ -89,8 +89,8 @@ struct Slope {
 
 template <int COUNT, bool WHOLE>
 static void pool_channels_backward(float* dx, const float* dout, const float* x, std::size_t dout_step,
-                                   const Windows<COUNT>& windows, Channels by, Slope of, bool accumulate, int lanes,
-                                   std::size_t room) {
+                                   const Windows<COUNT>& windows, Channels by, Slope terms, bool accumulate, int lanes,
+                                   std::size_t space) {
   for (std::size_t z = 0; z < windows.depth; ++z) {
     for (std::size_t y = 0; y < windows.height; ++y) {
       const std::size_t line = z * windows.step_z + y * windows.step_y;
@@ -106,12 +106,12 @@ static void pool_channels_backward(float* dx, const float* dout, const float* x,
           const Mask is_chosen = less_equal(largest, flipped(by, values[k]));
           const F32 dy = select(is_chosen, left, zero());
           left = select(is_chosen, zero(), left);
-          const F32 result = fnma(values[k] - by.mean, of.slope, dy - of.constant) * by.scale;
+          const F32 result = fnma(values[k] - by.mean, terms.slope, dy - terms.constant) * by.scale;
           float* at = to + windows.offsets[k];
           if (accumulate) {
             store_lanes<WHOLE>(at, load_lanes<WHOLE>(at, lanes) + result, lanes);
           } else {
-            store_padded<WHOLE>(at, result, lanes, room);
+            store_padded<WHOLE>(at, result, lanes, space);
           }
         }
       }
@@ -124,16 +124,16 @@ static void pool_image(Panels out, Panels chosen, ConstPanels x, const ChannelNo
   const std::size_t C = plan.input.channels;
   const Windows<COUNT> windows = windows_of<COUNT>(plan, x.width);
   for (std::size_t c = 0; c < C;) {
-    const std::size_t in_panel = c % x.width, panel = c / x.width, room = out.width - in_panel;
+    const std::size_t in_panel = c % x.width, panel = c / x.width, space = out.width - in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     const Channels by = channels_at(normal, c, lanes);
     float* to = out.data + panel * out.stride + in_panel;
     float* kept = chosen.data == nullptr ? nullptr : chosen.data + panel * chosen.stride + in_panel;
     const float* from = x.data + panel * x.stride + in_panel;
     if (lanes == F32::size) {
-      pool_channels<COUNT, true>(to, kept, from, out.width, chosen.width, windows, by, lanes, room);
+      pool_channels<COUNT, true>(to, kept, from, out.width, chosen.width, windows, by, lanes, space);
     } else {
-      pool_channels<COUNT, false>(to, kept, from, out.width, chosen.width, windows, by, lanes, room);
+      pool_channels<COUNT, false>(to, kept, from, out.width, chosen.width, windows, by, lanes, space);
     }
     c += static_cast<std::size_t>(lanes);
   }
@@ -145,17 +145,18 @@ static void pool_image_backward(Panels dx, ConstPanels dout, ConstPanels x, cons
   const std::size_t C = plan.input.channels;
   const Windows<COUNT> windows = windows_of<COUNT>(plan, x.width);
   for (std::size_t c = 0; c < C;) {
-    const std::size_t in_panel = c % x.width, panel = c / x.width, room = dx.width - in_panel;
+    const std::size_t in_panel = c % x.width, panel = c / x.width, space = dx.width - in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     const Channels by = channels_at(normal, c, lanes);
-    const Slope of{load_partial(constant + c, lanes), load_partial(slope + c, lanes)};
+    const Slope terms{load_partial(constant + c, lanes), load_partial(slope + c, lanes)};
     float* to = dx.data + panel * dx.stride + in_panel;
     const float* gradient = dout.data + panel * dout.stride + in_panel;
     const float* from = x.data + panel * x.stride + in_panel;
     if (lanes == F32::size) {
-      pool_channels_backward<COUNT, true>(to, gradient, from, dout.width, windows, by, of, accumulate, lanes, room);
+      pool_channels_backward<COUNT, true>(to, gradient, from, dout.width, windows, by, terms, accumulate, lanes, space);
     } else {
-      pool_channels_backward<COUNT, false>(to, gradient, from, dout.width, windows, by, of, accumulate, lanes, room);
+      pool_channels_backward<COUNT, false>(to, gradient, from, dout.width, windows, by, terms, accumulate, lanes,
+                                           space);
     }
     c += static_cast<std::size_t>(lanes);
   }

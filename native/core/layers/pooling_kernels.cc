@@ -106,7 +106,7 @@ AEVB_INLINE F32 larger(F32 a, F32 b) { return Maximum::join(a, b); }
 
 template <bool WHOLE>
 static void max_of_halves(float* out, const float* x, std::size_t out_step, std::size_t step, const PoolingPlan& plan,
-                          int lanes, std::size_t room) {
+                          int lanes, std::size_t space) {
   const std::size_t line = plan.input.width * step, plane = plan.input.height * line;
   const bool deep = plan.kernel.depth == 2;
   for (std::size_t z = 0; z < plan.output.depth; ++z, x += deep ? plane : 0) {
@@ -121,7 +121,7 @@ static void max_of_halves(float* out, const float* x, std::size_t out_step, std:
               larger(larger(load_lanes<WHOLE>(behind, lanes), load_lanes<WHOLE>(behind + step, lanes)),
                      larger(load_lanes<WHOLE>(behind + line, lanes), load_lanes<WHOLE>(behind + line + step, lanes))));
         }
-        store_padded<WHOLE>(out, largest, lanes, room);
+        store_padded<WHOLE>(out, largest, lanes, space);
       }
     }
   }
@@ -129,15 +129,15 @@ static void max_of_halves(float* out, const float* x, std::size_t out_step, std:
 
 // What is left of a window's gradient goes to this position if it holds the largest number.
 template <bool WHOLE>
-AEVB_INLINE F32 take_gradient(float* dx, const float* x, F32 largest, F32 left, int lanes, std::size_t room) {
+AEVB_INLINE F32 take_gradient(float* dx, const float* x, F32 largest, F32 left, int lanes, std::size_t space) {
   const Mask is_largest = less_equal(largest, load_lanes<WHOLE>(x, lanes));
-  store_padded<WHOLE>(dx, select(is_largest, left, zero()), lanes, room);
+  store_padded<WHOLE>(dx, select(is_largest, left, zero()), lanes, space);
   return select(is_largest, zero(), left);
 }
 
 template <bool WHOLE>
 static void max_of_halves_backward(float* dx, const float* dout, const float* x, const float* out, std::size_t step,
-                                   const PoolingPlan& plan, int lanes, std::size_t room) {
+                                   const PoolingPlan& plan, int lanes, std::size_t space) {
   const std::size_t line = plan.input.width * step, plane = plan.input.height * line;
   const bool deep = plan.kernel.depth == 2;
   for (std::size_t z = 0; z < plan.output.depth; ++z, x += deep ? plane : 0, dx += deep ? plane : 0) {
@@ -145,15 +145,15 @@ static void max_of_halves_backward(float* dx, const float* dout, const float* x,
       for (std::size_t i = 0; i < plan.output.width; ++i, x += 2 * step, dx += 2 * step, out += step, dout += step) {
         const F32 largest = load_lanes<WHOLE>(out, lanes);
         F32 left = load_lanes<WHOLE>(dout, lanes);
-        left = take_gradient<WHOLE>(dx, x, largest, left, lanes, room);
-        left = take_gradient<WHOLE>(dx + step, x + step, largest, left, lanes, room);
-        left = take_gradient<WHOLE>(dx + line, x + line, largest, left, lanes, room);
-        left = take_gradient<WHOLE>(dx + line + step, x + line + step, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx, x, largest, left, lanes, space);
+        left = take_gradient<WHOLE>(dx + step, x + step, largest, left, lanes, space);
+        left = take_gradient<WHOLE>(dx + line, x + line, largest, left, lanes, space);
+        left = take_gradient<WHOLE>(dx + line + step, x + line + step, largest, left, lanes, space);
         if (!deep) continue;
-        left = take_gradient<WHOLE>(dx + plane, x + plane, largest, left, lanes, room);
-        left = take_gradient<WHOLE>(dx + plane + step, x + plane + step, largest, left, lanes, room);
-        left = take_gradient<WHOLE>(dx + plane + line, x + plane + line, largest, left, lanes, room);
-        take_gradient<WHOLE>(dx + plane + line + step, x + plane + line + step, largest, left, lanes, room);
+        left = take_gradient<WHOLE>(dx + plane, x + plane, largest, left, lanes, space);
+        left = take_gradient<WHOLE>(dx + plane + step, x + plane + step, largest, left, lanes, space);
+        left = take_gradient<WHOLE>(dx + plane + line, x + plane + line, largest, left, lanes, space);
+        take_gradient<WHOLE>(dx + plane + line + step, x + plane + line + step, largest, left, lanes, space);
       }
     }
   }
@@ -179,16 +179,16 @@ static void max_pool_halves_backward(Panels dx, ConstPanels dout, ConstPanels x,
                                      const PoolingPlan& plan) {
   const std::size_t C = plan.input.channels;
   for (std::size_t c = 0; c < C;) {
-    const std::size_t in_panel = c % x.width, panel = c / x.width, room = dx.width - in_panel;
+    const std::size_t in_panel = c % x.width, panel = c / x.width, space = dx.width - in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     float* to = dx.data + panel * dx.stride + in_panel;
     const float* gradient = dout.data + panel * dout.stride + in_panel;
     const float* from = x.data + panel * x.stride + in_panel;
     const float* largest = out.data + panel * out.stride + in_panel;
     if (lanes == F32::size) {
-      max_of_halves_backward<true>(to, gradient, from, largest, x.width, plan, lanes, room);
+      max_of_halves_backward<true>(to, gradient, from, largest, x.width, plan, lanes, space);
     } else {
-      max_of_halves_backward<false>(to, gradient, from, largest, x.width, plan, lanes, room);
+      max_of_halves_backward<false>(to, gradient, from, largest, x.width, plan, lanes, space);
     }
     c += static_cast<std::size_t>(lanes);
   }

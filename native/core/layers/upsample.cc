@@ -41,9 +41,9 @@ UpsampleLayer::UpsampleLayer(const Shape& input, const LayerSpec& spec, bool inp
       const AxisTerms of_y = terms_of(y, factor.height, input.height, spec.interpolation);
       for (std::size_t x = 0; x < output_.width; ++x) {
         const AxisTerms of_x = terms_of(x, factor.width, input.width, spec.interpolation);
-        const auto position = [](const AxisTerms& of, std::size_t i) { return i == 0 ? of.first : of.second; };
-        const auto weight = [](const AxisTerms& of, std::size_t i) {
-          return i == 0 ? 1.0f - of.second_weight : of.second_weight;
+        const auto position = [](const AxisTerms& terms, std::size_t i) { return i == 0 ? terms.first : terms.second; };
+        const auto weight = [](const AxisTerms& terms, std::size_t i) {
+          return i == 0 ? 1.0f - terms.second_weight : terms.second_weight;
         };
         for (std::size_t a = 0; a < depth; ++a) {
           for (std::size_t b = 0; b < height; ++b) {

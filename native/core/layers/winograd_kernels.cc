@@ -174,7 +174,7 @@ void winograd_products(float* sums, const float* values, const float* transforme
     tile.matrix_pitch = K;
     tile.channels = C;
     tile.last_lanes = F32::size;
-    tile.room = F32::size;
+    tile.space = F32::size;
     if (vectors == 1) multiply_steps<1>(tile, count, stride_of(K), stride_of(C), matrix);
     if (vectors == 2) multiply_steps<2>(tile, count, stride_of(K), stride_of(C), matrix);
     if constexpr (MOST_VECTORS > 2) {

@@ -272,25 +272,26 @@ const LikelihoodKind CATEGORICAL_LIKELIHOOD{
     .domain = [](const LikelihoodSpec& spec) { return spec.codes ? Domain::codes : Domain::oneHot; },
     .given_total = false,
     .forward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
-          const std::vector<std::size_t>& classes = of.spec.classes;
-          categorical_forward(loss, of.heads[0], x, classes.data(), classes.size(), of.B, of.L);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
+          const std::vector<std::size_t>& classes = decoded.spec.classes;
+          categorical_forward(loss, decoded.heads[0], x, classes.data(), classes.size(), decoded.B, decoded.L);
         },
     .forward_backward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
-          const std::vector<std::size_t>& classes = of.spec.classes;
-          categorical_forward_backward(loss, of.heads[0], of.heads[0], x, classes.data(), classes.size(), scale, of.B,
-                                       of.L);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
+          const std::vector<std::size_t>& classes = decoded.spec.classes;
+          categorical_forward_backward(loss, decoded.heads[0], decoded.heads[0], x, classes.data(), classes.size(),
+                                       scale, decoded.B, decoded.L);
         },
     .dispersion_backward = nullptr,
     .mean =
-        [](const LikelihoodHeads& of) {
-          categorical_mean(of.heads[0], of.heads[0], of.spec.classes.data(), of.spec.classes.size(), of.B);
+        [](const LikelihoodHeads& decoded) {
+          categorical_mean(decoded.heads[0], decoded.heads[0], decoded.spec.classes.data(), decoded.spec.classes.size(),
+                           decoded.B);
         },
     .draw =
-        [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
-          const std::vector<std::size_t>& classes = of.spec.classes;
-          categorical_draw(out, of.heads[0], classes.data(), classes.size(), of.B, seed, first_row);
+        [](Panels out, const LikelihoodHeads& decoded, const double*, std::uint64_t seed, std::uint32_t first_row) {
+          const std::vector<std::size_t>& classes = decoded.spec.classes;
+          categorical_draw(out, decoded.heads[0], classes.data(), classes.size(), decoded.B, seed, first_row);
         },
 };
 

@@ -94,16 +94,24 @@ const LikelihoodKind CONTINUOUS_BERNOULLI_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::unit; },
     .given_total = false,
-    .forward = [](double* loss, const LikelihoodHeads& of,
-                  ConstPanels x) { continuous_bernoulli_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
+    .forward =
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
+          continuous_bernoulli_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D);
+        },
     .forward_backward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
-          continuous_bernoulli_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
+          continuous_bernoulli_forward_backward(loss, decoded.heads[0], decoded.heads[0], x, scale, decoded.B,
+                                                decoded.L, decoded.D);
         },
     .dispersion_backward = nullptr,
-    .mean = [](const LikelihoodHeads& of) { continuous_bernoulli_mean(of.heads[0], of.heads[0], of.B, of.D); },
-    .draw = [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed,
-               std::uint32_t first_row) { continuous_bernoulli_draw(out, of.heads[0], of.B, of.D, seed, first_row); },
+    .mean =
+        [](const LikelihoodHeads& decoded) {
+          continuous_bernoulli_mean(decoded.heads[0], decoded.heads[0], decoded.B, decoded.D);
+        },
+    .draw =
+        [](Panels out, const LikelihoodHeads& decoded, const double*, std::uint64_t seed, std::uint32_t first_row) {
+          continuous_bernoulli_draw(out, decoded.heads[0], decoded.B, decoded.D, seed, first_row);
+        },
 };
 
 }  // namespace aevb

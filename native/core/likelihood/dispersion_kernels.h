@@ -80,7 +80,7 @@ static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels 
 // before, through three exponentials and two logarithms; taken step by step, many vectors wait at once.
 constexpr std::size_t CHUNK = 12;
 
-// Of soft_bound().
+// Constants of soft_bound().
 struct Bounds {
   F32 min, max, shrink;
 };

@@ -85,7 +85,7 @@ double log_dispersion_at(const LogDispersion& log_dispersion, std::size_t row, s
   return soft_bound(log_dispersion.raw.at(row, d), log_dispersion.min, log_dispersion.max);
 }
 
-// k log(k/mean) + mean − k for k ≥ 0 and mean > 0: without cancellation where the two are close (Loader, Fast and
+// k log(k/mean) + mean − k for k ≥ 0 and mean > 0: without cancellation if the two are close (Loader, Fast and
 // Accurate Computation of Binomial Probabilities (2000)).
 double deviance(double k, double mean) {
   if (k == 0.0) return mean;
@@ -103,7 +103,7 @@ double deviance(double k, double mean) {
   return sum;
 }
 
-// Log-probabilities, which are exact where large factorials would cancel.
+// Log-probabilities, which are exact; differences of large log-factorials would not be.
 double log_poisson(double k, double mean) {
   const double stirling = k == 0.0 ? 0.0 : log_factorial_remainder(k);
   return -deviance(k, mean) - stirling;
@@ -123,7 +123,7 @@ double poisson(Cell& cell, double mean) {
     double u = cell.uniform();
     double probability = std::exp(-mean);
     double k = 0.0;
-    // What rounding leaves of u ends where nothing can be taken off any more.
+    // Rounding may leave a rest of u: it ends at the last count.
     while (u > probability && u - probability < u) {
       u -= probability;
       k += 1.0;
@@ -281,7 +281,7 @@ void categorical_draw(Panels out, ConstPanels logits, const std::size_t* classes
       } else {
         Cell cell(seed, first_row + static_cast<std::uint32_t>(r), variable);
         const double target = cell.uniform() * sum;
-        // Where rounding leaves the sum below the target, it is the last class that can be.
+        // If rounding leaves the sum below the target, it is the last class that can be.
         std::size_t drawn = begin;
         double below = 0.0;
         for (std::size_t c = begin; c < end && below <= target; ++c) {

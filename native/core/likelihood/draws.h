@@ -36,13 +36,13 @@ void laplace_draw(Panels out, ConstPanels mean, const LogDispersion& log_scale, 
 void categorical_draw(Panels out, ConstPanels logits, const std::size_t* classes, std::size_t variables, std::size_t R,
                       std::uint64_t seed, std::uint32_t first_row);
 
-// Counts that add up to trials[r], or to `trials_of_all` where trials is null: one binomial variable after another,
-// each of the trials that are left. A binomial variable is drawn by inversion or, where it has a mean of 10 or more,
+// Counts that add up to trials[r], or to `trials_of_all` if trials is null: one binomial variable after another,
+// each of the trials that are left. A binomial variable is drawn by inversion or, if it has a mean of 10 or more,
 // by transformed rejection (BTRS of Hörmann, The generation of binomial random variates (1993)).
 void multinomial_draw(Panels out, ConstPanels logits, const double* trials, double trials_of_all, std::size_t R,
                       std::size_t D, std::uint64_t seed, std::uint32_t first_row);
 
-// By inversion or, where the rate is 10 or more, by transformed rejection (PTRS of Hörmann, The transformed rejection
+// By inversion or, if the rate is 10 or more, by transformed rejection (PTRS of Hörmann, The transformed rejection
 // method for generating Poisson random variables (1993)). Counts beyond 2²⁴ are rounded to floats.
 void poisson_draw(Panels out, ConstPanels log_rate, std::size_t R, std::size_t D, std::uint64_t seed,
                   std::uint32_t first_row);

@@ -6,7 +6,7 @@
 // and either, derived from TermByTerm,
 //   template <bool BACKWARD>
 //   F32 loss(F32 head, F32 x, F32* slope)    one term, and its derivative by `head`
-// or, where terms are summed in another way, all that TermByTerm makes of it.
+// or, if terms are summed in another way, all that TermByTerm makes of it.
 
 AEVB_BEFORE_KERNELS
 

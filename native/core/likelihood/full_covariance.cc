@@ -26,7 +26,7 @@ constexpr float LOG_2_PI = 0x1.d67f1cp+0f;
 struct Entry {
   std::size_t index = 0, i = 1, j = 0;
 };
-// Of the `end` entries that are loaded, those of the same row from `at` on.
+// The entries of the same row from `at` on, among the `end` entries that are loaded.
 AEVB_INLINE std::size_t of_same_row(const Entry& at, std::size_t end) {
   return end - at.index < at.i - at.j ? end - at.index : at.i - at.j;
 }

@@ -121,15 +121,15 @@ namespace {
 
 bool has_covariance(const LikelihoodSpec& spec) { return spec.covariance != CovarianceType::diagonal; }
 
-// Where the covariance's own head stands.
+// The index of the covariance's head.
 std::size_t covariance_head(const LikelihoodSpec& spec) { return is_per_datum(spec) ? 2 : 1; }
 
-void forward(double* loss, const LikelihoodHeads& of, ConstPanels x) {
-  const auto [spec, heads, shared, B, L, D] = of;
+void forward(double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
+  const auto [spec, heads, shared, B, L, D] = decoded;
   if (spec.covariance == CovarianceType::full) {
-    full_covariance_forward(loss, heads[0], log_dispersion_of(of), heads[covariance_head(spec)], x, B, L, D);
+    full_covariance_forward(loss, heads[0], log_dispersion_of(decoded), heads[covariance_head(spec)], x, B, L, D);
   } else if (spec.covariance == CovarianceType::lowRank) {
-    low_rank_forward(loss, heads[0], log_dispersion_of(of), heads[covariance_head(spec)], x, B, L, D, spec.rank);
+    low_rank_forward(loss, heads[0], log_dispersion_of(decoded), heads[covariance_head(spec)], x, B, L, D, spec.rank);
   } else if (is_per_datum(spec)) {
     gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_dispersion_min),
                            static_cast<float>(spec.log_dispersion_max), x, B, L, D);
@@ -138,8 +138,8 @@ void forward(double* loss, const LikelihoodHeads& of, ConstPanels x) {
   }
 }
 
-void forward_backward(double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
-  const auto [spec, heads, shared, B, L, D] = of;
+void forward_backward(double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
+  const auto [spec, heads, shared, B, L, D] = decoded;
   if (has_covariance(spec)) {
     const std::size_t own_head = covariance_head(spec);
     const Panels own = heads[own_head];
@@ -148,11 +148,11 @@ void forward_backward(double* loss, const LikelihoodHeads& of, ConstPanels x, fl
                                  : is_learned_and_shared(spec) ? heads[own_head + 1]
                                                                : Panels{};
     if (spec.covariance == CovarianceType::full) {
-      full_covariance_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(of), own, x,
-                                       scale, B, L, D);
+      full_covariance_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(decoded), own,
+                                       x, scale, B, L, D);
     } else {
-      low_rank_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(of), own, x, scale, B,
-                                L, D, spec.rank);
+      low_rank_forward_backward(loss, {heads[0], dlog_variance, own}, heads[0], log_dispersion_of(decoded), own, x,
+                                scale, B, L, D, spec.rank);
     }
   } else if (is_per_datum(spec)) {
     gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1],
@@ -163,9 +163,9 @@ void forward_backward(double* loss, const LikelihoodHeads& of, ConstPanels x, fl
   }
 }
 
-void draw(Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
-  const auto [spec, heads, shared, R, L, D] = of;
-  const LogDispersion log_variance = log_dispersion_of(of);
+void draw(Panels out, const LikelihoodHeads& decoded, const double*, std::uint64_t seed, std::uint32_t first_row) {
+  const auto [spec, heads, shared, R, L, D] = decoded;
+  const LogDispersion log_variance = log_dispersion_of(decoded);
   if (spec.covariance == CovarianceType::full) {
     full_covariance_draw(out, heads[0], log_variance, heads[covariance_head(spec)], R, D, seed, first_row);
   } else if (spec.covariance == CovarianceType::lowRank) {

@@ -40,16 +40,16 @@ struct LikelihoodKind {
   Domain (*domain)(const LikelihoodSpec& spec);
   // Whether the sum of a row is given (the number of trials), so that heads matter up to a constant.
   bool given_total;
-  void (*forward)(double* loss, const LikelihoodHeads& of, ConstPanels x);
-  void (*forward_backward)(double* loss, const LikelihoodHeads& of, ConstPanels x, float scale);
+  void (*forward)(double* loss, const LikelihoodHeads& decoded, ConstPanels x);
+  void (*forward_backward)(double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale);
   // dlog_dispersion[C]: the gradient of C shared and bounded log-dispersions, from what forward_backward left in the
   // last of its panels, from the first of these features on (shared_log_dispersion_backward in likelihood.h); null
   // without a dispersion. C is at most one panel.
   void (*dispersion_backward)(float* dlog_dispersion, const LikelihoodSpec& spec, const float* shared, ConstPanels last,
                               float scale, const float* weight, std::size_t R, std::size_t C);
   // The first head becomes the mean; null if it is that already.
-  void (*mean)(const LikelihoodHeads& of);
-  void (*draw)(Panels out, const LikelihoodHeads& of, const double* trials, std::uint64_t seed,
+  void (*mean)(const LikelihoodHeads& decoded);
+  void (*draw)(Panels out, const LikelihoodHeads& decoded, const double* trials, std::uint64_t seed,
                std::uint32_t first_row);
 };
 
@@ -61,7 +61,7 @@ inline constexpr const LikelihoodKind* LIKELIHOOD_KINDS[] = {
     &BERNOULLI_LIKELIHOOD,   &CONTINUOUS_BERNOULLI_LIKELIHOOD, &GAUSSIAN_LIKELIHOOD, &LAPLACE_LIKELIHOOD,
     &CATEGORICAL_LIKELIHOOD, &MULTINOMIAL_LIKELIHOOD,          &POISSON_LIKELIHOOD,
 };
-static_assert(std::size(LIKELIHOOD_KINDS) == std::size(names::of(LikelihoodType{})));
+static_assert(std::size(LIKELIHOOD_KINDS) == std::size(names::all(LikelihoodType{})));
 
 // --- what kinds with a dispersion share ---
 
@@ -71,11 +71,11 @@ inline bool is_learned_and_shared(const LikelihoodSpec& spec) {
 }
 inline bool never(const LikelihoodSpec&) { return false; }
 
-// Where the log-dispersion of a kind that has one is to be read.
-inline LogDispersion log_dispersion_of(const LikelihoodHeads& of) {
-  const bool per_datum = is_per_datum(of.spec);
-  return {per_datum ? nullptr : of.shared, per_datum ? ConstPanels(of.heads[1]) : ConstPanels{},
-          of.spec.log_dispersion_min, of.spec.log_dispersion_max};
+// The log-dispersion of a kind that has one.
+inline LogDispersion log_dispersion_of(const LikelihoodHeads& decoded) {
+  const bool per_datum = is_per_datum(decoded.spec);
+  return {per_datum ? nullptr : decoded.shared, per_datum ? ConstPanels(decoded.heads[1]) : ConstPanels{},
+          decoded.spec.log_dispersion_min, decoded.spec.log_dispersion_max};
 }
 
 }  // namespace aevb

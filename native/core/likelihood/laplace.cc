@@ -92,23 +92,26 @@ const LikelihoodKind LAPLACE_LIKELIHOOD{
     .domain = [](const LikelihoodSpec&) { return Domain::real; },
     .given_total = false,
     .forward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x) {
-          if (is_per_datum(of.spec)) {
-            laplace_datum_forward(loss, of.heads[0], of.heads[1], static_cast<float>(of.spec.log_dispersion_min),
-                                  static_cast<float>(of.spec.log_dispersion_max), x, of.B, of.L, of.D);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
+          if (is_per_datum(decoded.spec)) {
+            laplace_datum_forward(
+                loss, decoded.heads[0], decoded.heads[1], static_cast<float>(decoded.spec.log_dispersion_min),
+                static_cast<float>(decoded.spec.log_dispersion_max), x, decoded.B, decoded.L, decoded.D);
           } else {
-            laplace_forward(loss, of.heads[0], of.shared, x, of.B, of.L, of.D);
+            laplace_forward(loss, decoded.heads[0], decoded.shared, x, decoded.B, decoded.L, decoded.D);
           }
         },
     .forward_backward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
-          if (is_per_datum(of.spec)) {
-            laplace_datum_forward_backward(loss, of.heads[0], of.heads[1], of.heads[0], of.heads[1],
-                                           static_cast<float>(of.spec.log_dispersion_min),
-                                           static_cast<float>(of.spec.log_dispersion_max), x, scale, of.B, of.L, of.D);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
+          if (is_per_datum(decoded.spec)) {
+            laplace_datum_forward_backward(loss, decoded.heads[0], decoded.heads[1], decoded.heads[0], decoded.heads[1],
+                                           static_cast<float>(decoded.spec.log_dispersion_min),
+                                           static_cast<float>(decoded.spec.log_dispersion_max), x, scale, decoded.B,
+                                           decoded.L, decoded.D);
           } else {
-            const Panels dlog_scale = is_learned_and_shared(of.spec) ? of.heads[1] : Panels{};
-            laplace_forward_backward(loss, of.heads[0], dlog_scale, of.heads[0], of.shared, x, scale, of.B, of.L, of.D);
+            const Panels dlog_scale = is_learned_and_shared(decoded.spec) ? decoded.heads[1] : Panels{};
+            laplace_forward_backward(loss, decoded.heads[0], dlog_scale, decoded.heads[0], decoded.shared, x, scale,
+                                     decoded.B, decoded.L, decoded.D);
           }
         },
     .dispersion_backward = [](float* dlog_scale, const LikelihoodSpec&, const float*, ConstPanels last, float,
@@ -116,8 +119,8 @@ const LikelihoodKind LAPLACE_LIKELIHOOD{
                               std::size_t C) { log_dispersion_backward(dlog_scale, last, R, C); },
     .mean = nullptr,
     .draw =
-        [](Panels out, const LikelihoodHeads& of, const double*, std::uint64_t seed, std::uint32_t first_row) {
-          laplace_draw(out, of.heads[0], log_dispersion_of(of), of.B, of.D, seed, first_row);
+        [](Panels out, const LikelihoodHeads& decoded, const double*, std::uint64_t seed, std::uint32_t first_row) {
+          laplace_draw(out, decoded.heads[0], log_dispersion_of(decoded), decoded.B, decoded.D, seed, first_row);
         },
 };
 

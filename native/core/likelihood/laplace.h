@@ -1,7 +1,7 @@
 // p(x|z) = Π Laplace(x; mean, b) with a scale b that all rows share (a constant, one parameter, or one per feature) or
 // that the decoder puts out for each datum and feature:
 //   −log p(x|z) = Σ log 2b + |x − mean|/b
-// The derivative by the mean is 0 where x is the mean.
+// The derivative by the mean is 0 if x is the mean.
 //
 // B data, L draws of each, D features. Row b L + l of the decoder's output belongs to row b of x.
 #pragma once
@@ -18,7 +18,7 @@ namespace aevb {
 void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
                      std::size_t L, std::size_t D);
 
-// The same, and dmean[B L, D] = scale · sign(mean − x)/b; overwrites, and dmean may be mean itself. Where the data of
+// The same, and dmean[B L, D] = scale · sign(mean − x)/b; overwrites, and dmean may be mean itself. If the data of
 // dlog_scale is not null it becomes [B L, D] scale · (1 − |x − mean|/b), whose column sums are the gradient of
 // log_scale; unlike a Gaussian's it cannot be had from dmean, which knows only the difference's sign. Leaves the
 // padding of both zero.

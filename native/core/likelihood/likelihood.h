@@ -29,7 +29,7 @@ Domain likelihood_domain(const LikelihoodSpec& spec);
 
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
-// What they are called: "likelihood.logVariance", "likelihood.logScale". Empty where there are none.
+// What they are called: "likelihood.logVariance", "likelihood.logScale". Empty if there are none.
 std::string shared_log_dispersion_name(const LikelihoodSpec& spec);
 
 // By what power of the data's unit the dispersion is measured: a variance 2, a scale 1; 0 without one.
@@ -47,7 +47,7 @@ std::size_t likelihood_panels(const LikelihoodSpec& spec);
 inline constexpr std::size_t MOST_LIKELIHOOD_PANELS = 3;
 
 // shared[D]: the log-dispersion of each feature, from the `count` raw parameters or from the constant. Nothing is
-// written where the likelihood has no use for it.
+// written if the likelihood has no use for it.
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D);
 
 // loss[B L] = −log p(x|z), nats; overwrites.

@@ -1,4 +1,4 @@
-// Where the logarithm of a dispersion (variance, scale) is to be read.
+// The log-dispersion (log-variance, log-scale) of a likelihood, as kernels read it.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace aevb {
 // whoever reads it bounds by soft_bound (below).
 struct LogDispersion {
   const float* shared;
-  ConstPanels raw;  // read where shared is null
+  ConstPanels raw;  // read if shared is null
   double min, max;
 };
 

@@ -6,8 +6,8 @@
 //   det C = det Ψ det A                                  (the matrix determinant lemma)
 //   C⁻¹ (x − mean) = Ψ⁻¹ e                               (Woodbury's identity)
 //   −log p(x|z) = ½ (D log 2π + Σ log Ψ_ii + log det A + Σ e_i²/Ψ_ii + Σ c_k²)
-// The squares are two sums of what is positive, where Woodbury's identity alone is a difference that cancels. All of it
-// is double: where Ψ is small A is as badly conditioned as 1/Ψ is large.
+// The squares are two sums of positive terms; Woodbury's identity alone is a difference that cancels. All of it
+// is double: if Ψ is small A is as badly conditioned as 1/Ψ is large.
 //
 // W_ik is column i rank + k of factor [B L, D rank]. B data, L draws of each, D features. Row b L + l of the decoder's
 // output belongs to row b of x.

@@ -155,18 +155,24 @@ const LikelihoodKind MULTINOMIAL_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::counts; },
     .given_total = true,
-    .forward = [](double* loss, const LikelihoodHeads& of,
-                  ConstPanels x) { multinomial_forward(loss, of.heads[0], x, of.B, of.L, of.D); },
+    .forward = [](double* loss, const LikelihoodHeads& decoded,
+                  ConstPanels x) { multinomial_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D); },
     .forward_backward =
-        [](double* loss, const LikelihoodHeads& of, ConstPanels x, float scale) {
-          multinomial_forward_backward(loss, of.heads[0], of.heads[0], x, scale, of.B, of.L, of.D);
+        [](double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
+          multinomial_forward_backward(loss, decoded.heads[0], decoded.heads[0], x, scale, decoded.B, decoded.L,
+                                       decoded.D);
         },
     .dispersion_backward = nullptr,
     // The mean of one trial: the probabilities.
-    .mean = [](const LikelihoodHeads& of) { categorical_mean(of.heads[0], of.heads[0], &of.D, 1, of.B); },
+    .mean =
+        [](const LikelihoodHeads& decoded) {
+          categorical_mean(decoded.heads[0], decoded.heads[0], &decoded.D, 1, decoded.B);
+        },
     .draw =
-        [](Panels out, const LikelihoodHeads& of, const double* trials, std::uint64_t seed, std::uint32_t first_row) {
-          multinomial_draw(out, of.heads[0], trials, static_cast<double>(of.spec.trials), of.B, of.D, seed, first_row);
+        [](Panels out, const LikelihoodHeads& decoded, const double* trials, std::uint64_t seed,
+           std::uint32_t first_row) {
+          multinomial_draw(out, decoded.heads[0], trials, static_cast<double>(decoded.spec.trials), decoded.B,
+                           decoded.D, seed, first_row);
         },
 };
 

@@ -1,7 +1,7 @@
-// What the likelihoods of classes share: stretches of columns that are normalised together. Included after
+// What the likelihoods of classes share: ranges of columns that are normalised together. Included after
 // math/vector_math.h, once for each target, hence no include guard here.
 //
-// A stretch may begin anywhere and go on into further panels. It is walked in vectors, none across two panels, and all
+// A range may begin anywhere and go on into further panels. It is taken in vectors, none across two panels, and all
 // rows of a block go along with each vector: no row waits for its own sums.
 
 AEVB_BEFORE_KERNELS
@@ -10,7 +10,7 @@ AEVB_BEFORE_KERNELS
 constexpr std::size_t SOFTMAX_ROWS = 8;
 
 struct SoftmaxRow {
-  float largest;     // of the stretch
+  float largest;     // of the range
   F32 exponentials;  // Σ e^(l − largest), by lanes
   double total;      // and what was emptied from there
 };

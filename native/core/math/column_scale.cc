@@ -33,10 +33,10 @@ AEVB_INLINE void scale_columns(Panels out, ConstPanels x, const float* shift, co
   const std::size_t col = p * out.width + i;
   const F32 moved = load_lanes<WHOLE>(shift + col, lanes);
   // 1 in lanes that are not columns: a division by 0 is slow.
-  const F32 stretched = keep_lanes<WHOLE>(load_lanes<WHOLE>(factor + col, lanes), set(1.0f), lanes);
+  const F32 by = keep_lanes<WHOLE>(load_lanes<WHOLE>(factor + col, lanes), set(1.0f), lanes);
   for (std::size_t r = 0; r < R; ++r) {
     const F32 value = load_lanes<WHOLE>(row_of(x, p, r) + i, lanes);
-    store_lanes<WHOLE>(row_of(out, p, r) + i, Op::apply(value, moved, stretched), lanes);
+    store_lanes<WHOLE>(row_of(out, p, r) + i, Op::apply(value, moved, by), lanes);
   }
 }
 

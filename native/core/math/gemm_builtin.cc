@@ -280,9 +280,9 @@ AEVB_INLINE void multiply_row(Panels c, ConstPanels a, ConstPanels b, std::size_
   const std::size_t panels = (N + WIDTH - 1) / WIDTH;
   const std::size_t vectors = (N + F32::size - 1) / F32::size;
   // Panels in equal chunks: one panel left over would take as long as a full chunk.
-  const std::size_t stretches = (panels + ROW_PANELS - 1) / ROW_PANELS;
-  for (std::size_t i = 0; i < stretches; ++i) {
-    const std::size_t first = i * panels / stretches, end = (i + 1) * panels / stretches;
+  const std::size_t parts = (panels + ROW_PANELS - 1) / ROW_PANELS;
+  for (std::size_t i = 0; i < parts; ++i) {
+    const std::size_t first = i * panels / parts, end = (i + 1) * panels / parts;
     const std::size_t last = end < panels ? VECTORS : vectors - (panels - 1) * VECTORS;
     row_panels<ROW_PANELS, SKIP>(c.from_panel(first), a, b.from_panel(first), K, end - first, last,
                                  from_panel(start, first), Skip{zeros.rows, zeros.rows_stride, 1});

@@ -21,7 +21,7 @@ AEVB_INLINE void box_muller(I32 word_0, I32 word_1, float* cosines, float* sines
   store(sines, radius * sine);
 }
 
-// s = min(u, 1 − u), and the sign bit where u > ½.
+// s = min(u, 1 − u), and the sign bit if u > ½.
 struct NearerEnd {
   F32 distance;
   I32 sign;
@@ -40,13 +40,13 @@ AEVB_INLINE F32 log1m_of_half(F32 s) {
 
 // Turns the words of a block into numbers: four in each lane; number[.][i] are those of lane i.
 struct NormalNumbers {
-  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+  AEVB_INLINE void convert(const I32 word[4], float number[4][F32::size]) {
     box_muller(word[0], word[1], number[0], number[1]);
     box_muller(word[2], word[3], number[2], number[3]);
   }
 };
 struct LaplaceNumbers {
-  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+  AEVB_INLINE void convert(const I32 word[4], float number[4][F32::size]) {
     for (int i = 0; i < 4; ++i) {
       const NearerEnd end = nearer_end(word[i]);
       store(number[i], with_sign(log(end.distance + end.distance), end.sign));
@@ -54,7 +54,7 @@ struct LaplaceNumbers {
   }
 };
 struct LogisticNumbers {
-  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+  AEVB_INLINE void convert(const I32 word[4], float number[4][F32::size]) {
     for (int i = 0; i < 4; ++i) {
       const NearerEnd end = nearer_end(word[i]);
       store(number[i], with_sign(log(end.distance) - log1m_of_half(end.distance), end.sign));
@@ -62,7 +62,7 @@ struct LogisticNumbers {
   }
 };
 struct GumbelNumbers {
-  AEVB_INLINE void of(const I32 word[4], float number[4][F32::size]) {
+  AEVB_INLINE void convert(const I32 word[4], float number[4][F32::size]) {
     for (int i = 0; i < 4; ++i) {
       const NearerEnd end = nearer_end(word[i]);
       const Mask upper = less(zero(), from_int(shift_right<31>(end.sign)));
@@ -99,7 +99,7 @@ static void fill_numbers(Panels out, std::size_t rows, std::size_t cols, std::ui
     I32 word[4] = {load_int(counter_lane), load_int(counter_row)};
     philox_lanes(word, seed, purpose, step);
     float number[4][F32::size];
-    Numbers::of(word, number);
+    Numbers::convert(word, number);
     for (int lane = 0; lane < count; ++lane) {
       const std::size_t col = 4 * block[lane];
       if (out.width % 4 == 0 && col + 4 <= cols) {

@@ -24,18 +24,18 @@ AEVB_INLINE void store_lanes(float* to, F32 a, [[maybe_unused]] int lanes) {
 }
 
 // Stores `a` in the lanes that are columns and zero in the vector's other lanes, as far as they belong to the row:
-// `room` floats of it remain. It is a single store: with a partial store and another beside it the next row's load
+// `space` floats of it remain. It is a single store: with a partial store and another beside it the next row's load
 // waits for both.
 template <bool WHOLE>
-AEVB_INLINE void store_padded(float* to, F32 a, [[maybe_unused]] int lanes, [[maybe_unused]] std::size_t room) {
+AEVB_INLINE void store_padded(float* to, F32 a, [[maybe_unused]] int lanes, [[maybe_unused]] std::size_t space) {
   if constexpr (WHOLE) {
     store(to, a);
   } else {
     const F32 padded = select(first_lanes(lanes), a, zero());
-    if (room >= F32::size) {
+    if (space >= F32::size) {
       store(to, padded);
     } else {
-      store_partial(to, padded, static_cast<int>(room));
+      store_partial(to, padded, static_cast<int>(space));
     }
   }
 }

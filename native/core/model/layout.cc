@@ -43,7 +43,7 @@ std::size_t data_columns(const ModelSpec& spec) {
 
 std::size_t condition_columns(const ModelSpec& spec) { return spec.condition.classes ? 1 : spec.condition.width; }
 
-ModelLayout::ModelLayout(const ModelSpec& of) : spec(of) {
+ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
   if (spec.input == 0 || spec.latents.empty() || spec.objective.samples == 0) {
     throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }

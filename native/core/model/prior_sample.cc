@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t GROUP_SHIFT = 20, CHOICE_LANE = 1u << 19;
 
-// Of numbers that are counted like a row's columns, the one at `index` of (purpose, step, row).
+// The number at `index` of (purpose, step, row), counted like a row's columns.
 struct Choices {
   std::uint64_t seed;
   Purpose purpose;

@@ -33,7 +33,7 @@ struct Preparation {
   std::uint32_t step = 0;
 };
 
-// Rows `index`[0, count) of the examples, or from `from` on where index is null, become the workspace's target, input
+// Rows `index`[0, count) of the examples, or from `from` on if index is null, become the workspace's target, input
 // and condition from row `first` on.
 void load_rows(const Model& model, Workspace& workspace, const Examples& examples, const Preparation& preparation,
                const std::uint32_t* index, std::size_t from, std::size_t first, std::size_t count);

@@ -117,7 +117,7 @@ double log_shift(const ColumnMoments& column, std::size_t rows) {
 constexpr double LEAST_LOG_FACTOR = 2.0;
 double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTOR, column.deviation); }
 
-// The logarithm of each column's mean, in place of the head's biases. Of a multinomial only differences count, and
+// The logarithm of each column's mean, in place of the head's biases. Only differences count in a multinomial, and
 // these are its mean proportions' but for a constant. A column without counts has that of half a count in all rows
 // together.
 BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& columns, std::size_t rows) {

@@ -4,10 +4,10 @@
 //
 //   standard   the model is one of x̃ = (x − s)/f: what encoder and likelihood see, and what the decoder puts out.
 //              p(x|z) = p̃(x̃|z) Π 1/f, so that a loss has Σ log f beside that of x̃; means and draws are f x̃ + s.
-//              s and f are the column's mean and standard deviation; f is 1 where the column is constant.
-//   automatic  the same, or nothing (s = 0, f = 1) where the rows are pixels: bytes, or numbers that look_like_pixels.
+//              s and f are the column's mean and standard deviation; f is 1 if the column is constant.
+//   automatic  the same, or nothing (s = 0, f = 1) if the rows are pixels: bytes, or numbers that look_like_pixels.
 //   log        counts: the encoder sees (log(1 + x) − s)/f, the likelihood x itself. s is the mean of log(1 + x), or 0
-//              where more than half of the column is 0, and f its deviation or 2, whichever is larger. The decoder's
+//              if more than half of the column is 0, and f its deviation or 2, whichever is larger. The decoder's
 //              biases begin at the logarithm of the columns' mean rates.
 //
 // A factor of 0 says that nothing has been learned yet; then x̃ = x.
@@ -47,7 +47,7 @@ class UnsuitableColumn : public std::runtime_error {
 
 // What learn_scale has replaced.
 struct BeforeScaling {
-  std::vector<float> bias;  // of the likelihood's first head, where that has a new one
+  std::vector<float> bias;  // of the likelihood's first head, if that has a new one
 };
 
 // Whether the model has a transform and has not learned it.
@@ -60,7 +60,7 @@ BeforeScaling learn_scale(Model& model, const Dataset& rows, ThreadPool& pool, c
 // Back to what was before learn_scale.
 void forget_scale(Model& model, const BeforeScaling& before);
 
-// A number so far from its column's others, or from 1 where nothing is scaled, that it may be why a loss is not finite.
+// A number so far from its column's others, or from 1 if nothing is scaled, that it may be why a loss is not finite.
 struct FarCell {
   std::size_t row, column;  // row: of the workspace
   double value;             // in the data's units
@@ -71,7 +71,7 @@ struct FarCell {
 inline constexpr double FAR = 1000.0;
 std::optional<FarCell> far_cell(const Model& model, const Workspace& workspace, std::size_t rows);
 
-// Of one column's values, or of their log(1 + x).
+// Moments of one column's values, or of their log(1 + x).
 struct ColumnMoments {
   double mean = 0.0, deviation = 0.0;  // the deviation of the rows: Σ/n
   double smallest = 0.0, largest = 0.0;
@@ -84,9 +84,9 @@ std::vector<ColumnMoments> column_moments(const Dataset& rows, bool log, ThreadP
 // Every value lies in [0, 1], the largest is at least 1/2, and every column that is not all 0 reaches 1/255.
 bool look_like_pixels(const std::vector<ColumnMoments>& columns);
 
-// x[count, D] of the data becomes x̃, where the likelihood's own data are scaled.
+// x[count, D] of the data becomes x̃, if the likelihood's own data are scaled.
 void scale_target(const Model& model, Panels x, std::size_t count);
-// out[count, D]: what the encoder sees of counts, where that is another than what the likelihood does.
+// out[count, D]: the counts as the encoder sees them, if the likelihood sees them otherwise.
 void scale_counts(const Model& model, Panels out, ConstPanels x, std::size_t count);
 // loss[rows] of x̃, each −log p̃(x̃|z) in nats, becomes that of x.
 void add_log_volume(double* loss, const Model& model, std::size_t rows);

@@ -20,7 +20,7 @@ struct HeadMemory {
   Panels out, dout;
 };
 
-// Of one group of latent variables. Densities are of the draws in z, in nats.
+// The memory of one group of latent variables. Densities are those of the draws in z, in nats.
 struct LatentMemory {
   std::vector<HeadMemory> posterior_heads;
   Panels epsilon;            // [rows · draws, noise width]

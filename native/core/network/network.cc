@@ -14,7 +14,7 @@ namespace {
 // Products behind a value from which on leaving its zeros out saves more than finding them takes.
 constexpr std::size_t PRODUCTS_WORTH_ZEROS = 64;
 
-// Of one network: an encoder's and a decoder's have places of their own.
+// Dropout layers of one network; an encoder's and a decoder's places differ.
 constexpr std::ptrdiff_t DROPOUT_LAYERS = DropoutLayer::PLACES / 2;
 
 }  // namespace

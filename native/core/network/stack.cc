@@ -38,7 +38,7 @@ class Builder {
         // Behind a layer a condition is no column of its own any more.
         condition_ = 0;
       } catch (const std::invalid_argument& error) {
-        // Of layers within a block, the innermost place is told.
+        // An error within a block names the innermost place.
         const std::string text = error.what();
         if (text.rfind(name_, 0) == 0) throw;
         throw std::invalid_argument(name_ + "." + own + " (" + std::string(name_of(layers[i].type)) + "): " + text);
@@ -148,7 +148,7 @@ class Builder {
     return end - i;
   }
 
-  // Of a window that does not fit nothing is said here: the layer of its own says it, with its place.
+  // A window that does not fit is not reported here: its layer reports it, with the place.
   std::optional<PoolingPlan> fusable_pool(const LayerSpec& spec) const {
     try {
       const PoolingPlan plan = pooling_plan(shape(), spec);

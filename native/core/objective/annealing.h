@@ -19,7 +19,7 @@ double beta_factor(const ObjectiveSpec& objective, double t);
 // capacity_epochs on (Burgess et al., Understanding disentangling in beta-VAE (2018), equation 8).
 double capacity_at(const ObjectiveSpec& objective, double t);
 
-// Of relaxed discrete variables. With u = t / epochs:
+// The temperature of relaxed discrete variables. With u = t / epochs:
 //   constant     start
 //   linear       start + (end − start) u
 //   exponential  start (end / start)^u

@@ -8,11 +8,11 @@
 // the width of the prior in any number of units, and its tails still pull a z that lies far away, where a Gaussian
 // kernel's gradient is 0.
 //
-// This is the unbiased estimate (a U-statistic): 0 on average where both distributions are the same, hence now and then
+// This is the unbiased estimate (a U-statistic): 0 on average if both distributions are the same, hence now and then
 // a little below 0. R draws z[R, Z] and as many draws p[R, Z] of the prior. For R = 1 there is no such estimate: value
 // and gradient are 0.
 //
-// mmd_tables runs once; mmd_rows then for stretches of rows, each of which writes rows of its own, so that every cut of
+// mmd_tables runs once; mmd_rows then for ranges of rows, each of which writes rows of its own, so that every cut of
 // the rows gives the same bits.
 #pragma once
 

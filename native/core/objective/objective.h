@@ -59,7 +59,7 @@ struct Step {
   std::vector<std::vector<float>> kl_weight;
 };
 
-// The terms of a batch without what couples its rows: of reconstruction[B L], kl[B] and, where importance-weighted,
+// The terms of a batch without what couples its rows: of reconstruction[B L], kl[B] and, if importance-weighted,
 // bound[B].
 Terms batch_terms(const ObjectiveSpec& objective, const Step& step, const double* reconstruction, const double* kl,
                   const double* bound, std::size_t B, std::size_t L);

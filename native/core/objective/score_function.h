@@ -25,7 +25,7 @@ struct BaselineState {
 //   movingAverage  state.value. The first step has no past and takes the mean of this call's other rows instead, so
 //                  that the optimiser's moments do not begin with a gradient of the size of f; 0 for a single row.
 //   leaveOneOut    the mean of the other draws of the same datum (Kool et al., Buy 4 REINFORCE Samples, Get a Baseline
-//                  for Free! (2019)); 0 where L is 1
+//                  for Free! (2019)); 0 if L is 1
 void score_function_weights(float* weight, const double* f, Baseline baseline, const BaselineState& state, double scale,
                             std::size_t B, std::size_t L);
 

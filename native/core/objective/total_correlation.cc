@@ -43,7 +43,7 @@ AEVB_INLINE Tables<Float> tables_at(Float* floats, std::size_t R, std::size_t B,
   return table;
 }
 
-// A density of scale e^λ in terms of t = (z − m) e^−λ:  log q = −g(t) − λ. Where g is, `slope` is g′.
+// A density of scale e^λ in terms of t = (z − m) e^−λ:  log q = −g(t) − λ. `slope` is g′.
 struct GaussianFamily {
   static constexpr float LAMBDA = 0.5f;  // λ is this times the head
   AEVB_INLINE void look_up(F32 t, F32* g, F32* slope) {
@@ -75,7 +75,7 @@ AEVB_INLINE F32 standardise(F32 z, F32 mean, F32 inverse) {
   return max(set(-FARTHEST), min(set(FARTHEST), (z - mean) * inverse));
 }
 
-// The largest lane, or NaN where one is and no larger one follows: the sums notice every NaN.
+// The largest lane, or NaN if one is and no larger one follows: the sums notice every NaN.
 AEVB_INLINE float largest_lane(F32 a) {
   float lane[F32::size];
   store(lane, a);

@@ -15,8 +15,8 @@
 // The gradient is taken in two passes, each of whose tasks writes rows of its own, so that every cut of the rows gives
 // the same bits:
 //   total_correlation_tables  once, on one thread
-//   total_correlation_rows    for stretches of the R rows of z; all of them before
-//   total_correlation_heads   for stretches of the B data
+//   total_correlation_rows    for ranges of the R rows of z; all of them before
+//   total_correlation_heads   for ranges of the B data
 #pragma once
 
 #include <cstddef>

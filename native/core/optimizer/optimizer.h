@@ -1,4 +1,4 @@
-// The optimiser of a model: its moments, and one step on any stretch of the parameter arena.
+// The optimiser of a model: its moments, and one step on any range of the parameter arena.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ class Optimizer {
   void begin_step(double rate_factor);
   void set_gradient_scale(float scale) { gradient_scale_ = scale; }
 
-  // Updates parameters[offset, offset + n) from gradients at the same place. Different stretches may be updated at the
+  // Updates parameters[offset, offset + n) from gradients at the same place. Different ranges may be updated at the
   // same time by different threads.
   void update(float* parameters, const float* gradients, std::size_t offset, std::size_t n);
 

@@ -6,7 +6,7 @@
 namespace aevb {
 
 // t: epochs since fit began, a fraction within an epoch; step: how much of an epoch one training step is.
-//   warm-up      w = min(1, (t + step) / warmup), 1 where warmup is 0; multiplies the rest:
+//   warm-up      w = min(1, (t + step) / warmup), 1 if warmup is 0; multiplies the rest:
 //   constant     1
 //   step         factor^⌊t / every⌋
 //   exponential  factor^t

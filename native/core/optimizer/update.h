@@ -25,7 +25,7 @@ struct RmspropStep {
   float learning_rate, decay, epsilon, momentum, weight_decay, gradient_scale;
   float one_minus_decay;  // from the double: 1 − float(0.99) would be 1e-6 off
 };
-// velocity is read and written only where momentum is not zero.
+// velocity is read and written only if momentum is not zero.
 void rmsprop_update(float* parameter, float* square, float* velocity, const float* gradient, std::size_t n,
                     const RmspropStep& step);
 

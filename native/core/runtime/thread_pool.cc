@@ -147,8 +147,8 @@ void ThreadPool::run_erased(std::size_t count, Call call, void* context) {
     Part part{call, context, first};
     run_together(
         std::min(MOST_TASKS, count - first),
-        [](void* of, std::size_t i, std::size_t worker) {
-          const auto& [inner, inner_context, offset] = *static_cast<Part*>(of);
+        [](void* part, std::size_t i, std::size_t worker) {
+          const auto& [inner, inner_context, offset] = *static_cast<Part*>(part);
           inner(inner_context, offset + i, worker);
         },
         &part);

@@ -21,13 +21,13 @@ namespace aevb {
 #undef AEVB_END
 
 namespace names {
-#define AEVB_KIND(kind, list) inline constexpr std::string_view of_##kind[] = {
+#define AEVB_KIND(kind, list) inline constexpr std::string_view all_##kind[] = {
 #define AEVB_NAME(name) #name,
 #define AEVB_NAME_AS(name, text) #text,
 #define AEVB_END(kind) \
   }                    \
   ;                    \
-  constexpr const auto& of(kind) { return of_##kind; }
+  constexpr const auto& all(kind) { return all_##kind; }
 #include "spec/names.def"
 #undef AEVB_KIND
 #undef AEVB_NAME
@@ -37,13 +37,13 @@ namespace names {
 
 template <typename Kind>
 constexpr std::string_view name_of(Kind kind) {
-  return names::of(kind)[static_cast<std::size_t>(kind)];
+  return names::all(kind)[static_cast<std::size_t>(kind)];
 }
 
 // The kind of that name, or nothing.
 template <typename Kind>
 constexpr std::optional<Kind> kind_of(std::string_view name) {
-  const auto& all = names::of(Kind{});
+  const auto& all = names::all(Kind{});
   for (std::size_t i = 0; i < std::size(all); ++i) {
     if (all[i] == name) return static_cast<Kind>(i);
   }

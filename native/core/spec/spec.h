@@ -58,7 +58,8 @@ struct PriorSpec {
   std::size_t components = 0;    // mixture
 };
 
-// Of relaxed categorical and Bernoulli variables; falls from `start` to `end` within `epochs` of the model's life.
+// The temperature of relaxed categorical and Bernoulli variables; falls from `start` to `end` within `epochs` of the
+// model's life.
 struct TemperatureSpec {
   TemperatureDecay decay = TemperatureDecay::constant;
   double start = 0.5, end = 0.5, epochs = 1.0;

@@ -18,7 +18,7 @@ namespace aevb {
 namespace {
 
 // Rows of a task that compares its own with all others.
-constexpr std::size_t STRETCH = 32;
+constexpr std::size_t COUPLED_ROWS = 32;
 
 }  // namespace
 
@@ -31,12 +31,12 @@ Coupling::Sizes Coupling::sizes(const Model& model, std::size_t rows, std::size_
           correlation ? cache_lines(total_correlation_table_floats(R, rows, Z)) : 0,
           cache_lines(std::max(discrepancy ? mmd_scratch_floats(R) : 0,
                                correlation ? total_correlation_scratch_floats(R, rows, Z) : 0)),
-          (R + STRETCH - 1) / STRETCH};
+          (R + COUPLED_ROWS - 1) / COUPLED_ROWS};
 }
 
 double Coupling::Sizes::floats() const {
   return 2.0 * static_cast<double>(panels) + static_cast<double>(mmd_tables) + static_cast<double>(tables) +
-         static_cast<double>(stretches) * static_cast<double>(scratch);
+         static_cast<double>(tasks) * static_cast<double>(scratch);
 }
 
 double Coupling::bytes(const Model& model, std::size_t rows, std::size_t draws) {
@@ -62,9 +62,9 @@ Coupling::Coupling(const Model& model, std::size_t rows, std::size_t draws) : mo
 
 template <typename Body>
 void Coupling::for_each_stretch(std::size_t R, ThreadPool& pool, Body body) const {
-  pool.run((R + STRETCH - 1) / STRETCH, [&](std::size_t task, std::size_t) {
-    const std::size_t first = task * STRETCH;
-    body(first, std::min(STRETCH, R - first), scratch_ + task * scratch_floats_);
+  pool.run((R + COUPLED_ROWS - 1) / COUPLED_ROWS, [&](std::size_t task, std::size_t) {
+    const std::size_t first = task * COUPLED_ROWS;
+    body(first, std::min(COUPLED_ROWS, R - first), scratch_ + task * scratch_floats_);
   });
 }
 
@@ -118,7 +118,7 @@ void Coupling::weigh_divergence(const Workspace& workspace, Step& step, std::siz
     std::vector<float>& weights = step.kl_weight[i];
     if (objective.free_bits == FreeBits::group) {
       const double of_group = std::accumulate(mean.begin(), mean.end(), 0.0);
-      // Where the divergence is not a number, nothing is free: it must be seen in the loss.
+      // If the divergence is not a number, nothing is free: it must be seen in the loss.
       if (of_group <= free_nats) std::fill(weights.begin(), weights.end(), 0.0f);
       addition_ += step.beta * (std::max(of_group, free_nats) - of_group);
       continue;
@@ -169,11 +169,11 @@ void Coupling::backward_heads(const Panels* dheads, Rows rows) const {
   if (weight <= 0.0) return;
   const LatentGroup& group = model_.latents()[0];
   const std::size_t R = rows_ * draws_;
-  // The views begin at this stretch's first row, and the function counts from the batch's.
-  const auto of_batch = [&](Panels stretch) {
-    return Panels{stretch.data - first * stretch.width, stretch.stride, stretch.width};
+  // The views begin at this task's first row, and the function counts from the batch's.
+  const auto from_first_row = [&](Panels rows) {
+    return Panels{rows.data - first * rows.width, rows.stride, rows.width};
   };
-  total_correlation_heads(of_batch(dheads[0]), of_batch(dheads[1]), correlation_tables_, group.spec.type,
+  total_correlation_heads(from_first_row(dheads[0]), from_first_row(dheads[1]), correlation_tables_, group.spec.type,
                           static_cast<float>(weight / static_cast<double>(R)), scratch_ + task * scratch_floats_, first,
                           count, R, rows_, group.width);
 }

@@ -45,8 +45,8 @@ class Coupling {
   // Floats of each part of the memory, in their order there.
   struct Sizes {
     std::size_t panels = 0, mmd_tables = 0, tables = 0,
-                scratch = 0;  // panels: of dz and of prior; scratch: a stretch's
-    std::size_t stretches = 0;
+                scratch = 0;  // panels: of dz and of prior; scratch: a task's
+    std::size_t tasks = 0;
     double floats() const;
   };
   static Sizes sizes(const Model& model, std::size_t rows, std::size_t draws);
@@ -60,7 +60,7 @@ class Coupling {
   std::size_t draws_;
   std::size_t rows_ = 0;  // of this batch
   double addition_ = 0.0;
-  std::size_t scratch_floats_ = 0;  // of one stretch
+  std::size_t scratch_floats_ = 0;  // of one task
   Panels dz_, prior_;               // [rows · draws, Z]
   float* tables_ = nullptr;
   float* correlation_tables_ = nullptr;

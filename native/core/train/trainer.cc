@@ -40,7 +40,7 @@ void Trainer::begin_fit(const TrainSpec& spec) {
   step_.configure(spec);
   optimizer_prepared_ = false;
   fit_epochs_ = 0.0;
-  // Where already the first loss is not finite, the data may be to blame: the model stays as it was before the fit.
+  // If already the first loss is not finite, the data may be to blame: the model stays as it was before the fit.
   snapshot_.taken = false;
   before_scaling_.reset();
 }

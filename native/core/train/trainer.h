@@ -81,7 +81,7 @@ class Trainer {
   void take_snapshot();
   void restore_snapshot();
   Snapshot snapshot_;
-  // Of the scale that was learned in the epoch that the snapshot is of, or that has taken none.
+  // What learning the scale replaced, if that was in the snapshot's epoch or no snapshot is taken yet.
   std::optional<BeforeScaling> before_scaling_;
 };
 

@@ -329,7 +329,7 @@ void TrainingStep::tile_gradient(const Tile& tile) {
     return tile.network->nodes()[tile.node].layer->tile_gradient(gradients_.data(), layer_pass(tile), tile.index, R);
   }
   const bool weighted = is_importance_weighted(model_.spec().objective);
-  // Weights of the draws add up to 1 for each datum, where all alike would be 1/L each.
+  // The weights of the draws of a datum add up to 1; equal weights would be 1/L.
   const auto count = static_cast<double>(weighted ? rows_ : R);
   const auto scale = static_cast<float>(weights_.reconstruction / count);
   shared_log_dispersion_backward(gradients_.data() + layout.log_dispersion_offset, model_.spec().likelihood,

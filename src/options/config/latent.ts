@@ -20,9 +20,9 @@ import { above0, classCount, place, positive, spread } from './numbers.js'
 /** p(z) = Π N(z; mean, variance), one mean and variance a dimension, the same for all data. */
 export interface NormalPrior {
   readonly type: 'normal'
-  /** Of each dimension, or of all of them; within ±1e12. Default: 0. */
+  /** The mean of each dimension, or of all of them; within ±1e12. Default: 0. */
   readonly mean?: number | readonly number[] | undefined
-  /** Of each dimension, or of all of them; from 1e-12 to 1e12. Default: 1. */
+  /** The variance of each dimension, or of all of them; from 1e-12 to 1e12. Default: 1. */
   readonly variance?: number | readonly number[] | undefined
   /** Whether mean and variance are parameters, which only begin at what is given. Default: false. */
   readonly learned?: boolean | undefined
@@ -82,7 +82,7 @@ export interface TemperatureSchedule {
   readonly start: number
   /** From 1e-6 to 1e6. */
   readonly end: number
-  /** Of the model's life, above 0. */
+  /** Epochs of the model's life, above 0. */
   readonly epochs: number
   /** 'exponential': start · (end / start)^(t / epochs); 'linear': a straight line. Default: 'exponential'. */
   readonly decay?: 'exponential' | 'linear' | undefined
@@ -90,7 +90,7 @@ export interface TemperatureSchedule {
 
 interface Relaxed {
   /**
-   * Of the relaxation: near 0 variables are almost discrete and their gradients noisy. From 1e-6 to 1e6. Default: 0.5.
+   * The temperature of the relaxation: near 0 variables are almost discrete and their gradients noisy. From 1e-6 to 1e6. Default: 0.5.
    */
   readonly temperature?: number | TemperatureSchedule | undefined
   /**
@@ -108,7 +108,7 @@ export interface CategoricalLatent extends Relaxed {
   readonly type: 'categorical'
   /** Variables, a positive integer; z has units · classes columns. */
   readonly units: number
-  /** Of each variable, at least 2. */
+  /** Classes of each variable, at least 2. */
   readonly classes: number
 }
 

@@ -19,7 +19,7 @@ import type {
 export interface LayerContext {
   /** Spatial dimensions of the data: 0 to 3. */
   readonly dimensions: number
-  /** Of layers that name none. */
+  /** The activation of layers that name none. */
   readonly activation: ActivationName
   /** Classes of codes with a spatial shape; else 0. */
   readonly codes: number

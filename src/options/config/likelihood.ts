@@ -68,7 +68,7 @@ export interface LaplaceLikelihood extends Decoded {
   readonly type: 'laplace'
   /** Where b comes from, as a Gaussian's `variance`. Default: 'learned'. */
   readonly scale?: number | 'learned' | 'perFeature' | 'perDatum' | undefined
-  /** Of log b, as a Gaussian's `logVarianceBounds`. Default: [-10, 10]; within [-80, 80]. */
+  /** Bounds of log b, as a Gaussian's `logVarianceBounds`. Default: [-10, 10]; within [-80, 80]. */
   readonly logScaleBounds?: readonly [min: number, max: number] | undefined
 }
 
@@ -192,7 +192,7 @@ const defaults = {
 
 /**
  * Everything but `classes`, which is as long as a row of data may be: see {@link classesOfVariables}. `features`: columns
- * of a row of data, where they are no classes.
+ * of a row of data, if they are no classes.
  */
 export function likelihoodSpec(likelihood: Likelihood, features: number): LikelihoodSpec {
   const { type } = likelihood

@@ -4,7 +4,7 @@ import { limited, number, positiveInteger } from '../../schema.js'
 
 export const positive = positiveInteger()
 
-/** Of a variable: with one class there would be nothing to tell apart. */
+/** The number of classes of a variable. */
 export const classCount = limited('an integer of at least 2', 2)
 
 export const above0 = number('a finite number above 0', (n) => n > 0)

@@ -23,7 +23,7 @@ export interface CosineWarmup {
 /** Several rises one after another, each from 0 (Fu et al. 2019). */
 export interface CyclicalWarmup {
   readonly type: 'cyclical'
-  /** Of all cycles together, above 0; the factor stays 1 afterwards. */
+  /** Epochs of all cycles together, above 0; the factor stays 1 afterwards. */
   readonly epochs: number
   /** How many within `epochs`, a positive integer. Default: 4. */
   readonly cycles?: number | undefined
@@ -37,7 +37,7 @@ export type Warmup = LinearWarmup | CosineWarmup | CyclicalWarmup
 export interface FreeBits {
   /** Nats, above 0 and at most 1e12; "bits" is only the method's name. */
   readonly nats: number
-  /** What each KL is of: a dimension (a variable, where z is discrete) or a whole group. Default: 'dimension'. */
+  /** What each KL is of: a dimension (a variable, if z is discrete) or a whole group. Default: 'dimension'. */
   readonly per?: 'dimension' | 'group' | undefined
 }
 
@@ -47,7 +47,7 @@ export interface Capacity {
   readonly weight: number
   /** Where C ends, from 0 to 1e12. */
   readonly nats: number
-  /** Of the model's life, above 0. */
+  /** Epochs of the model's life, above 0. */
   readonly epochs: number
 }
 
@@ -64,7 +64,7 @@ export interface Objective {
   readonly samples?: number | undefined
   /**
    * How the KL divergence is computed: 'analytic' by its closed form, 'monteCarlo' as the mean of log q(z|x) − log p(z)
-   * over the draws (Kingma and Welling 2013, equation 6). Default: 'analytic', or 'monteCarlo' where a prior is a mixture
+   * over the draws (Kingma and Welling 2013, equation 6). Default: 'analytic', or 'monteCarlo' if a prior is a mixture
    * or the bound importance-weighted.
    */
   readonly kl?: 'analytic' | 'monteCarlo' | undefined
@@ -283,7 +283,7 @@ function checkEstimator(objective: Objective, spec: ObjectiveSpec, latents: read
   refuseRelaxation(latents, "the estimator 'scoreFunction' draws discrete variables as they are")
 }
 
-/** Refuses what only relaxed variables have, where there are none. */
+/** Refuses what only relaxed variables have, if there are none. */
 function refuseRelaxation(latents: readonly NamedLatent[], reason: string): void {
   for (const { name, group, spec } of latents) {
     if (spec.straightThrough) throw new RangeError(expected(`false, as ${reason},`, `${name}.straightThrough`, true))
