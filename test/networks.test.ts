@@ -147,6 +147,22 @@ describe('a shape that does not fit is refused with its place, its kind and both
       { input: [1, 4, 4], encoder: [{ type: 'residual', layers: [conv({ padding: 'same' }), conv({ kernel: 9 })] }] },
       'encoder.0.layers.1 (conv): a kernel of 9 x 9 does not fit an input of [4, 4, 4]',
     ],
+    [
+      { input: [1, 8, 8], encoder: [conv({ kernel: 60_000, padding: 'same' })], decoder: [] },
+      'encoder.0 (conv): a window of 60000 x 60000 has more than 2^24 elements',
+    ],
+    [
+      { input: [1, 8, 8], encoder: [conv({ padding: 60_000 })], decoder: [] },
+      'encoder.0 (conv): it makes [4, 120006, 120006], more than 2^24 positions',
+    ],
+    [
+      { input: [1, 8, 8], encoder: [conv({ channels: 1e9, padding: 'same' })], decoder: [] },
+      'encoder.0 (conv): it makes [1000000000, 8, 8], more than 2^31 numbers',
+    ],
+    [
+      { input: [1, 8, 8], encoder: [{ type: 'upsample', factor: 60_000 }], decoder: [] },
+      'encoder.0 (upsample): it makes [1, 1, 480000, 480000], more than 2^24 positions',
+    ],
   ])('%j', (config, message) => {
     expect(() => new VAE(config)).toThrow(new RangeError(message))
   })
@@ -212,9 +228,50 @@ describe("decoder: 'mirror'", () => {
     )
   })
 
-  test('refuses what has no reverse', () => {
-    const encoder: Layer[] = [{ type: 'conv', channels: 2, kernel: 3 }, { type: 'layerNorm' }]
-    expect(() => new VAE({ input: [1, 5, 5], encoder, decoder: 'mirror' })).toThrow('decoder beside encoder[1]')
+  const conv = { type: 'conv', channels: 4, kernel: 3 } as const
+  const same = { ...conv, padding: 'same', norm: 'batch', pool: 2 } as const
+  const stride = { ...conv, kernel: 5, stride: 2, dilation: 2 } as const
+  const halved = { type: 'residual', layers: [{ ...conv, channels: 6, padding: 'same', stride: 2 }] } as const
+  const codes = { type: 'categorical', classes: 5, coding: 'codes' } as const
+  test.each<[string, VAEConfig]>([
+    ['an odd size, pooled', { input: [1, 28, 28], encoder: [same, same, same] }],
+    ['an odd size, strided', { input: [2, 9, 7], encoder: [{ ...conv, padding: 'same', stride: 2 }] }],
+    ['no padding, dilated, of one dimension', { input: [3, 30], encoder: [stride] }],
+    ['no padding, of three', { input: [1, 9, 8, 7], encoder: [{ ...conv, kernel: [1, 2, 3] }, conv, 5] }],
+    ['a global average', { input: [3, 6, 5], encoder: [same, { type: 'avgPool', size: 'global' }] }],
+    ['residual blocks', { input: [1, 8, 8], encoder: [conv, halved, { type: 'activation' }, same] }],
+    ['a residual block first', { input: [3, 8, 8], encoder: [halved] }],
+    [
+      'layers of a block as layers',
+      { input: [3, 8, 8], encoder: [conv, { type: 'layerNorm' }, { type: 'activation' }] },
+    ],
+    ['an embedding', { input: [1, 12], encoder: [{ type: 'embedding', units: 3 }, same], likelihood: codes }],
+  ])('comes back to the shape of the data: %s', async (_, config) => {
+    const vae = new VAE({ latent: 2, ...config, decoder: 'mirror' })
+    const shape = config.input as readonly number[]
+    const columns = shape.reduce((product, size) => product * size, 1)
+    const x = { data: new Uint8Array(3 * columns).map((_, i) => (i * 7) % 5), shape: [3, ...shape] }
+    await vae.fit(x, { epochs: 1, verbose: false })
+    const outputs = config.likelihood ? [3, columns * codes.classes] : [3, ...shape]
+    expect((await vae.decode(new Float32Array(6))).shape).toEqual(outputs)
+  })
+
+  test('follows a change of the padding by as much', () => {
+    const padded = { ...conv, padding: { before: [1, 0], after: [2, 0] } }
+    const vae = new VAE({ input: [1, 8, 8], encoder: [padded], latent: 2, decoder: 'mirror' })
+    expect(vae.summary()).toMatch(/encoder\.0 +conv +\[4, 9, 6\]/)
+    expect(vae.summary()).toMatch(/likelihood\.logits +conv +\[1, 8, 8\]/)
+  })
+
+  test.each<[Layer[], string]>([
+    [[{ type: 'convTranspose', channels: 2, kernel: 3 }], 'decoder beside encoder[0]'],
+    [
+      [conv, { ...conv, kernel: 1, stride: 2 }],
+      'the reverse of this layer makes [4,4] of [2,2], and its input has [3,3]',
+    ],
+    [[conv, { type: 'residual', layers: [{ ...conv, stride: 2, padding: 'same' }] }], 'its input has [3,3]'],
+  ])('refuses what has no reverse: %j', (encoder, message) => {
+    expect(() => new VAE({ input: [1, 5, 5], encoder, latent: 2, decoder: 'mirror' })).toThrow(message)
   })
 })
 

@@ -214,11 +214,13 @@ function decoderOf(
   if (decoder !== 'mirror') return { decoder, head: undefined }
   return mirror(encoder, [spec.image.channels, ...inputShape.slice(1)], (layers) => {
     // The first layer of the posterior reads what the layers before it make; an image it flattens.
-    const part = layerSpecs(encoder.slice(0, layers), context, 'encoder')
+    const part = layerSpecs(layers, context, 'encoder')
     const { layers: known } = layoutOf({ ...spec, encoder: part })
     const first = known.findIndex(({ name }) => name.startsWith('latent.'))
     const before = known[first - 1]
-    return (before?.type === 'flatten' ? before.input : known[first]?.input) ?? []
+    const shape = (before?.type === 'flatten' ? before.input : known[first]?.input) ?? []
+    // A single position is not flattened.
+    return shape.length === 1 ? [...shape, ...new Array<number>(context.dimensions).fill(1)] : shape
   })
 }
 

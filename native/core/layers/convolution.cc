@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "layers/initializer.h"
+#include "layers/limits.h"
 #include "layers/shape_text.h"
 #include "layers/winograd_kernels.h"
 #include "math/columns.h"
@@ -96,6 +97,7 @@ ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, co
   }
   group_inputs_ = input.channels / groups_;
   group_outputs_ = spec.channels / groups_;
+  check_size(spec.window.kernel, spec.window.dimensions);
   taps_ = spec.window.kernel.product();
   pitch_ = cache_lines(group_outputs_);
   const auto axis = [&](std::size_t n, std::size_t Extent::*which) {
@@ -110,6 +112,7 @@ ConvolutionLayer::ConvolutionLayer(const Shape& input, const LayerSpec& spec, co
   const Ways depth = axis(input.depth, &Extent::depth), height = axis(input.height, &Extent::height),
              width = axis(input.width, &Extent::width);
   output_ = {spec.channels, depth.output, height.output, width.output};
+  check_size(output_, spec.window.dimensions);
   way_ = Correlation(group_inputs_, group_outputs_, depth.way, height.way, width.way);
   back_ = Correlation(group_outputs_, group_inputs_, depth.back, height.back, width.back);
   if (groups_ == 1 && way_.suits_winograd() && back_.suits_winograd()) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "layers/correlation.h"
+#include "layers/limits.h"
 #include "layers/shape_text.h"
 
 namespace aevb {
@@ -15,6 +16,7 @@ PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
     window.dilation = {};
     window.padding_before = window.padding_after = {0, 0, 0};
   }
+  check_size(window.kernel, window.dimensions);
   bool covers = window.kernel == window.stride && window.dilation == Extent{};
   const auto output = [&](std::size_t n, std::size_t Extent::*axis) {
     const AxisWindow of_axis{window.kernel.*axis, window.stride.*axis, window.dilation.*axis,
@@ -27,7 +29,7 @@ PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
     // A window beyond the edges alone would have no largest number.
     for (std::size_t p = 0; p < positions; ++p) {
       bool reaches = false;
-      for (std::size_t k = 0; k < of_axis.kernel; ++k) {
+      for (std::size_t k = 0; k < of_axis.kernel && !reaches; ++k) {
         const std::size_t at = p * of_axis.stride + k * of_axis.dilation;
         reaches = reaches || (at >= of_axis.before && at - of_axis.before < n);
       }
@@ -43,6 +45,7 @@ PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
   plan.input = input;
   plan.output = {input.channels, output(input.depth, &Extent::depth), output(input.height, &Extent::height),
                  output(input.width, &Extent::width)};
+  check_size(plan.output, window.dimensions);
   plan.kernel = window.kernel;
   plan.stride = window.stride;
   plan.dilation = window.dilation;

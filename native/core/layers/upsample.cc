@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "layers/limits.h"
 #include "math/panel_ops.h"
 
 namespace aevb {
@@ -31,6 +32,7 @@ UpsampleLayer::UpsampleLayer(const Shape& input, const LayerSpec& spec, bool inp
   const Extent& factor = spec.extent;
   if (factor.product() == 0) throw std::invalid_argument("a factor of 0");
   output_ = {input.channels, input.depth * factor.depth, input.height * factor.height, input.width * factor.width};
+  check_size(output_, 3);
   const bool linear = spec.interpolation == Interpolation::linear;
   const auto both = [&](std::size_t of_axis) { return linear && of_axis > 1 ? 2u : 1u; };
   const std::size_t depth = both(factor.depth), height = both(factor.height), width = both(factor.width);

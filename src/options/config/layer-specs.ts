@@ -144,8 +144,9 @@ function convolutionSpecs(
       paddingAfter: triple(total.map((sum) => Math.ceil(Math.max(0, sum) / 2))),
     }
   } else {
-    const margin = at(layer.padding === 'valid' ? 0 : (layer.padding ?? 0), 'padding', 0)
-    around = { paddingBefore: margin, paddingAfter: margin }
+    const padding = layer.padding === undefined || layer.padding === 'valid' ? 0 : layer.padding
+    const ends = typeof padding === 'object' && 'before' in padding ? padding : { before: padding, after: padding }
+    around = { paddingBefore: at(ends.before, 'padding', 0), paddingAfter: at(ends.after, 'padding', 0) }
   }
   const nextIsBatchNorm = typeof next === 'object' && next.type === 'batchNorm'
   const batch = isBatch(layer.norm) || (layer.norm === undefined && nextIsBatchNorm && !layer.activation && !layer.pool)

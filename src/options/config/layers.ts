@@ -1,7 +1,19 @@
 /** The layers of encoder and decoder: what a user may write, and what the core takes. */
 
 import { type ActivationName, activationNames, interpolationNames } from '../../names.js'
-import { boolean, byType, list, number, oneOf, optional, options, pick, type Schema } from '../../schema.js'
+import {
+  boolean,
+  byType,
+  limited,
+  list,
+  number,
+  oneOf,
+  optional,
+  options,
+  pick,
+  positiveInteger,
+  type Schema,
+} from '../../schema.js'
 import { positive } from './numbers.js'
 
 /** One size for every spatial dimension, or one for each: [width], [height, width] or [depth, height, width]. */
@@ -46,6 +58,9 @@ export interface UpsampleOptions {
   readonly mode?: 'nearest' | 'linear' | undefined
 }
 
+/** Zeros around an image. */
+export type Padding = 'same' | 'valid' | Sizes | { readonly before: Sizes; readonly after: Sizes }
+
 interface Convolution {
   /** Outputs at each position, a positive integer. */
   readonly channels: number
@@ -54,9 +69,10 @@ interface Convolution {
   readonly stride?: Sizes | undefined
   /**
    * Zeros around the image: 'same', so many that the output has as many positions as the input (divided by the stride,
-   * rounded up; for a transposed convolution multiplied); 'valid', none; or a number for both ends. Default: 'valid'.
+   * rounded up; for a transposed convolution multiplied); 'valid', none; a number for both ends; or one for each end.
+   * Default: 'valid'.
    */
-  readonly padding?: 'same' | 'valid' | Sizes | undefined
+  readonly padding?: Padding | undefined
   /** Distance of the kernel's elements. Default: 1. */
   readonly dilation?: Sizes | undefined
   /** Groups of channels that do not see each other; the number of channels is a depthwise convolution. Default: 1. */
@@ -200,16 +216,23 @@ export type LikelihoodHead = Omit<ConvLayer, 'channels' | 'norm' | 'activation' 
 
 export const activationSchema = oneOf(activationNames)
 
-const atLeast0 = number('an integer of at least 0', (n) => Number.isSafeInteger(n) && n >= 0 && n < 2 ** 31)
+/** Kernels, strides, paddings and factors. Sums and products of three of them stay exact. */
+const LARGEST_SIZE = 2 ** 16
+const atLeast0 = limited('an integer of at least 0', 0, LARGEST_SIZE)
+const size = positiveInteger(LARGEST_SIZE)
 const above0 = number('a finite number above 0', (n) => n > 0)
 const sizesOf = (what: string, size: Schema<number>) => {
   const several = list(what, size)
   return pick((value) => (typeof value === 'number' ? size : several)) as Schema<Sizes>
 }
-const sizes = sizesOf('a positive integer or one for each spatial dimension', positive)
+const sizes = sizesOf('a positive integer or one for each spatial dimension', size)
 const margins = sizesOf('an integer of at least 0 or one for each spatial dimension', atLeast0)
 const same = oneOf(['same', 'valid'])
-const padding = pick((value) => (typeof value === 'string' ? same : margins)) as Schema<'same' | 'valid' | Sizes>
+const ends = options<{ before: Sizes; after: Sizes }>('a padding', { before: margins, after: margins })
+const padding = pick((value) => {
+  if (typeof value === 'string') return same
+  return typeof value === 'object' && !Array.isArray(value) ? ends : margins
+}) as Schema<Padding>
 const activation = optional(activationSchema)
 const epsilon = optional(above0)
 const momentum = optional(number('a number from 0 to 1', (n) => n >= 0 && n <= 1))
