@@ -7,6 +7,8 @@ export interface Losses {
   readonly reconstruction: number
   /** The mean of KL(q(z|x) ‖ p(z)), or of log q(z|x) − log p(z) at the draws; 0 of a deterministic model. */
   readonly kl: number
+  /** The reconstruction of each part of a likelihood that has several, in their order. */
+  readonly parts?: readonly number[]
 }
 
 /** One epoch of training. */
@@ -32,4 +34,9 @@ export interface BatchRecord extends Losses {
   readonly batch: number
   /** Rows of the batch; the last one of an epoch may have fewer. */
   readonly examples: number
+}
+
+/** `parts` only if there are several. */
+export function lossesOf({ loss, reconstruction, kl, parts = [] }: Losses): Losses {
+  return { loss, reconstruction, kl, ...(parts.length === 0 ? {} : { parts }) }
 }

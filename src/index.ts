@@ -59,6 +59,7 @@ export type {
   Likelihood,
   LikelihoodHead,
   LikelihoodName,
+  LikelihoodPart,
   LinearWarmup,
   LogisticLatent,
   MaskingCorruption,

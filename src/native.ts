@@ -62,6 +62,8 @@ export interface LatentSpec {
 }
 
 export interface LikelihoodSpec {
+  /** Of the likelihood's heads. */
+  readonly columns: number
   readonly type: LikelihoodName
   /** Where a Gaussian's variance or a Laplace distribution's scale comes from. */
   readonly dispersion: DispersionName
@@ -156,7 +158,8 @@ export interface ModelSpec {
   readonly decoder: readonly LayerSpec[]
   /** What a head of as many outputs as features begins with, instead of a dense layer. */
   readonly likelihoodHead: readonly LayerSpec[]
-  readonly likelihood: LikelihoodSpec
+  /** Parts side by side, whose columns add up to `input`. */
+  readonly likelihoods: readonly LikelihoodSpec[]
   readonly objective: ObjectiveSpec
   readonly corruption: { readonly type: CorruptionName; readonly amount: number }
   /** `width` 0: the model is not conditional. */
@@ -208,6 +211,8 @@ export interface Terms {
   readonly reconstruction: number
   readonly kl: number
   readonly examples: number
+  /** The reconstruction of each part of a likelihood that has several; else empty. */
+  readonly parts: readonly number[]
 }
 
 export interface EpochResult extends Terms {
@@ -236,10 +241,13 @@ export interface BadCell {
 export interface NativeDataset {
   readonly rows: number
   readonly columns: number
-  /** The first cell outside the domain, or null. `classes`: of each variable, for 'oneHot' and 'codes'. */
-  check(domain: DomainName, classes: readonly number[]): Job<BadCell | null>
+  /**
+   * The first cell of the columns [first, first + count) outside the domain, or null. `classes`: of each variable, for
+   * 'oneHot' and 'codes'.
+   */
+  check(domain: DomainName, classes: readonly number[], first: number, count: number): Job<BadCell | null>
   /** The same on the calling thread. */
-  checkNow(domain: DomainName, classes: readonly number[]): BadCell | null
+  checkNow(domain: DomainName, classes: readonly number[], first: number, count: number): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
   /** Gives the memory back, once no job and no slice uses it. All but `rows` and `columns` throws 'DISPOSED' from then on. */
@@ -249,8 +257,8 @@ export interface NativeDataset {
 /** See native/binding/layout.h. */
 export interface NativeLayout {
   /** Columns of a row of data: of numbers, or of class numbers. */
-  readonly dataColumns: number
-  readonly domain: DomainName
+  /** Of each part of the likelihood. */
+  readonly domains: readonly DomainName[]
   /** The tensors, as the `state_dict` of the same network in PyTorch names and shapes them. */
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
   /** Numbers in all of them; Infinity if that is more than can be counted. */
@@ -320,8 +328,6 @@ export interface NativeModel {
    */
   encodeNow(
     rows: NativeDataset | FlatArray,
-    domain: DomainName,
-    classes: readonly number[],
     heads: readonly Float32Array[],
     mean: Float32Array | null,
     condition: NativeDataset | FlatArray | undefined,
@@ -407,7 +413,14 @@ export interface NativeAddon {
   readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
   /** What `checkNow` of a Dataset of these rows would say. Blocks. */
-  checkArray(rows: FlatArray, columns: number, domain: DomainName, classes: readonly number[]): BadCell | null
+  checkArray(
+    rows: FlatArray,
+    columns: number,
+    domain: DomainName,
+    classes: readonly number[],
+    first: number,
+    count: number,
+  ): BadCell | null
   /**
    * Fills `out`, of the kind of `from`, with number [i, j, ...] of the shape, row-major: from[offset + i · strides[0] +
    * j · strides[1] + ...].

@@ -18,7 +18,7 @@ import {
 import { mnistTrainingImages } from './data/mnist.js'
 import { type DrawnEncoding, type Encoding, type EncodingOf, Encodings } from './encoding.js'
 import { disposed, expected, translate } from './errors.js'
-import type { EpochRecord, History, Losses } from './history.js'
+import { type EpochRecord, type History, type Losses, lossesOf } from './history.js'
 import { run, throwIfAborted, translated } from './jobs.js'
 import { checkedStates, estimatedLikelihood, exactLikelihood, type LogLikelihood } from './log-likelihood.js'
 import { type Job, type NativeModel, native } from './native.js'
@@ -130,8 +130,7 @@ export class VAE<Of extends Encoding = Encoding> {
    */
   constructor(config: VAEConfig = {}) {
     this.#parsed = parseConfig(config)
-    const { type: likelihood, classes } = this.#parsed.spec.likelihood
-    this.#domain = { type: this.#parsed.domain, classes, likelihood }
+    this.#domain = this.#parsed.domain
     this.#encodings = new Encodings(this.#parsed.spec.latents)
     try {
       this.#native = new native.Model(this.#parsed.spec)
@@ -212,7 +211,7 @@ export class VAE<Of extends Encoding = Encoding> {
     } = samplesOptions('evaluate', this.#parsed.spec.objective.samples, options)
     const { data, condition } = await this.#examples(x, rawCondition, signal)
     const terms = await this.#run((model) => model.evaluate(data, { ...own, condition }), signal)
-    return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl, examples: terms.examples }
+    return { ...lossesOf(terms), examples: terms.examples }
   }
 
   /**
@@ -254,8 +253,7 @@ export class VAE<Of extends Encoding = Encoding> {
     const z = given?.draw ? this.#encodings.drawsNow(rows) : undefined
     let bad = null
     try {
-      const { type, classes } = domain
-      bad = this.#model.encodeNow(native, type, classes, heads, mean, condition, z ?? null, given?.seed ?? 0)
+      bad = this.#model.encodeNow(native, heads, mean, condition, z ?? null, given?.seed ?? 0)
     } catch (error) {
       throw translate(error)
     }
@@ -275,7 +273,7 @@ export class VAE<Of extends Encoding = Encoding> {
     const data = asDataset(z, 'z', this.#parsed.layout.latentWidth)
     if (isBytes(data)) throw new TypeError(expected('numbers, not bytes that stand for pixels,', 'z', z))
     const given = conditionRows(this.#parsed.spec.condition, rawCondition, data.rows)
-    const rows = await checkedRows(data, 'z', real, signal)
+    const rows = await checkedRows(data, 'z', real(this.#parsed.layout.latentWidth), signal)
     const condition = await checkedCondition(given, signal)
     return this.#tensor(await this.#run((model) => model.decode(rows, { ...own, condition }), signal), rows.rows)
   }
@@ -507,7 +505,7 @@ export class VAE<Of extends Encoding = Encoding> {
   #tensor(data: Float32Array<ArrayBuffer>, rows: number): Tensor<Float32Array<ArrayBuffer>> {
     const { spec, inputShape } = this.#parsed
     // Class numbers come back as the probabilities of all classes.
-    return { data, shape: [rows, ...(spec.likelihood.codes ? [spec.input] : inputShape)] }
+    return { data, shape: [rows, ...(spec.likelihoods.some(({ codes }) => codes) ? [spec.input] : inputShape)] }
   }
 }
 

@@ -188,7 +188,7 @@ test('of a batch cancel the epoch once, at the first failure, and are not called
   })
   const onBatchEnd = vi.fn(() => Promise.reject(new Error('second')))
   const calls = new BatchCalls([{ onBatchBegin, onBatchEnd }], 1, cancel)
-  const end = (batch: number) => calls.end({ batch, loss: 0, reconstruction: 0, kl: 0, examples: 1 })
+  const end = (batch: number) => calls.end({ batch, loss: 0, reconstruction: 0, kl: 0, examples: 1, parts: [] })
   calls.begin(0)
   expect(cancel).not.toHaveBeenCalled()
   end(0)

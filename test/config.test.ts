@@ -1,6 +1,7 @@
 /** What a model's config may be, and what is said if it is not. */
 
 import { describe, expect, test } from 'vitest'
+import type { LikelihoodSpec } from '../src/native.js'
 import { parseConfig, type VAEConfig } from '../src/options/config.js'
 import { generator } from './helpers/data.js'
 import { dataFor, forbiddenCombinations, randomConfig, randomInvalidConfig } from './helpers/random-configs.js'
@@ -27,18 +28,21 @@ describe('a config is spelled out', () => {
       ],
       decoder: [{ type: 'dense', name: '0', units: 200, activation: 'relu' }],
       likelihoodHead: [],
-      likelihood: {
-        type: 'bernoulli',
-        dispersion: 'fixed',
-        fixedDispersion: 1,
-        logDispersionBounds: [-10, 10],
-        binarize: 'none',
-        classes: [],
-        codes: false,
-        trials: 1,
-        covariance: 'diagonal',
-        rank: 0,
-      },
+      likelihoods: [
+        {
+          columns: 784,
+          type: 'bernoulli',
+          dispersion: 'fixed',
+          fixedDispersion: 1,
+          logDispersionBounds: [-10, 10],
+          binarize: 'none',
+          classes: [],
+          codes: false,
+          trials: 1,
+          covariance: 'diagonal',
+          rank: 0,
+        },
+      ],
       objective: {
         beta: 1,
         samples: 1,
@@ -66,7 +70,7 @@ describe('a config is spelled out', () => {
     expect({ inputShape, dataColumns, domain, latentWidth: layout.latentWidth }).toEqual({
       inputShape: [784],
       dataColumns: 784,
-      domain: 'unit',
+      domain: [{ type: 'unit', classes: [], columns: 784, likelihood: 'bernoulli' }],
       latentWidth: 10,
     })
   })
@@ -119,7 +123,7 @@ describe('a config is spelled out', () => {
     ['gaussian', 'variance', 'logVarianceBounds'],
     ['laplace', 'scale', 'logScaleBounds'],
   ] as const)('a %s likelihood learns one %s unless told otherwise', (type, dispersion, bounds) => {
-    const likelihood = (value: unknown) => spec({ likelihood: value } as VAEConfig).likelihood
+    const likelihood = (value: unknown) => spec({ likelihood: value } as VAEConfig).likelihoods[0] as LikelihoodSpec
     expect(likelihood(type).dispersion).toBe('learned')
     expect(likelihood({ type })).toEqual(likelihood(type))
     expect(likelihood({ type, [dispersion]: 0.25 })).toMatchObject({ dispersion: 'fixed', fixedDispersion: 0.25 })
@@ -130,7 +134,8 @@ describe('a config is spelled out', () => {
   })
 
   test('with a covariance the decoder puts out the variance too, unless told otherwise', () => {
-    const likelihood = (value: VAEConfig['likelihood'], input = 6) => spec({ input, likelihood: value }).likelihood
+    const likelihood = (value: VAEConfig['likelihood'], input = 6) =>
+      spec({ input, likelihood: value }).likelihoods[0] as LikelihoodSpec
     const full = { type: 'gaussian', covariance: 'full' } as const
     expect(likelihood(full)).toMatchObject({ covariance: 'full', rank: 0, dispersion: 'perDatum' })
     expect(likelihood({ ...full, variance: 'perFeature' }).dispersion).toBe('perFeature')
@@ -172,13 +177,14 @@ describe('a config is spelled out', () => {
     [{ type: 'categorical', classes: 2 }, 'oneHot'],
     [{ type: 'categorical', classes: 2, coding: 'codes' }, 'codes'],
   ])('the data of %j are of the domain %s', (likelihood, domain) => {
-    expect(parseConfig({ input: 6, likelihood }).domain).toBe(domain)
+    expect(parseConfig({ input: 6, likelihood }).domain.map(({ type }) => type)).toEqual([domain])
   })
 
   test('categorical data are one-hot columns, or codes that become such', () => {
     const sizes = (input: number, likelihood: VAEConfig['likelihood']) => {
       const { dataColumns, spec } = parseConfig({ input, likelihood })
-      return [dataColumns, spec.input, spec.likelihood.classes, spec.likelihood.codes]
+      const [part] = spec.likelihoods
+      return [dataColumns, spec.input, part?.classes, part?.codes]
     }
     expect(sizes(6, { type: 'categorical', classes: 3 })).toEqual([6, 6, [3, 3], false])
     expect(sizes(7, { type: 'categorical', classes: [2, 5] })).toEqual([7, 7, [2, 5], false])
@@ -644,9 +650,11 @@ describe('configs drawn from the whole schema', () => {
       latent.laplace.units latent.logistic.prior.mixture.components
       latent.logistic.prior.normal.learned=false|true latent.logistic.prior.normal.mean
       latent.logistic.prior.normal.variance latent.logistic.prior=standard latent.logistic.units
-      likelihood.bernoulli.binarize=none|stochastic|threshold likelihood.categorical.classes
-      likelihood.categorical.coding=codes|oneHot likelihood.gaussian.covariance=diagonal|full|lowRank
-      likelihood.gaussian.logVarianceBounds likelihood.gaussian.rank
+      likelihood.bernoulli.binarize=none|stochastic|threshold likelihood.bernoulli.columns
+      likelihood.categorical.classes likelihood.categorical.coding=codes|oneHot likelihood.categorical.columns
+      likelihood.continuousBernoulli.columns likelihood.gaussian.columns
+      likelihood.gaussian.covariance=diagonal|full|lowRank likelihood.gaussian.logVarianceBounds
+      likelihood.gaussian.rank likelihood.laplace.columns likelihood.multinomial.columns likelihood.poisson.columns
       likelihood.gaussian.variance=#|learned|perDatum|perFeature likelihood.laplace.logScaleBounds
       likelihood.laplace.scale=#|learned|perDatum|perFeature likelihood.multinomial.trials
       likelihood=bernoulli|continuousBernoulli|gaussian|laplace|multinomial|poisson

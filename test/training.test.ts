@@ -8,7 +8,7 @@ import { type FitOptions, fitPlan } from '../src/options/fit-options.js'
 import { Gate } from '../src/training/gate.js'
 import { train } from '../src/training/training.js'
 
-const result: EpochResult = { loss: 3, reconstruction: 2, kl: 1, examples: 10, seconds: 0.5 }
+const result: EpochResult = { loss: 3, reconstruction: 2, kl: 1, parts: [], examples: 10, seconds: 0.5 }
 const record = (epoch: number) => ({ epoch, loss: 3, reconstruction: 2, kl: 1, seconds: 0.5 })
 
 /** A model whose epochs wait for `end`, and pay no heed to `cancel`. */

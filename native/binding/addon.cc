@@ -37,10 +37,10 @@ Napi::Value backend(const Napi::CallbackInfo& info) {
   return object;
 }
 
-// checkArray(array, columns, domain, classes): Dataset.checkNow without a Dataset.
+// checkArray(array, columns, domain, classes, first, count): Dataset.checkNow without a Dataset.
 Napi::Value check_array(const Napi::CallbackInfo& info) {
   const double columns = info[1].ToNumber().DoubleValue();
-  return DatasetWrap::bad_cell(DatasetWrap::of_array(info[0], columns, false), info[2], info[3]);
+  return DatasetWrap::check_array(info, DatasetWrap::of_array(info[0], columns, false), 2);
 }
 
 // A worker thread that ends unloads the addon if it alone has loaded it, but threads that wait for work are in its

@@ -16,15 +16,26 @@ namespace aevb::binding {
 
 namespace {
 
-// check(domain, classes?): the classes of each variable are numbers in an array.
+// check(domain, classes, first, count): the classes of each variable are numbers in an array; columns
+// [first, first + count).
 struct Check {
   Domain domain = Domain::real;
   std::vector<std::size_t> classes;
+  std::size_t first = 0, count = 0;
+
+  std::optional<BadCell> operator()(const Dataset& data) const { return data.check(domain, classes, first, count); }
 };
 
-Check check_of(const Napi::Value& domain, const Napi::Value& classes_value, std::size_t columns) {
-  const Napi::Env env = domain.Env();
+Check check_of(const Napi::CallbackInfo& info, std::size_t argument, std::size_t columns) {
+  const Napi::Env env = info.Env();
+  const Napi::Value domain = info[argument], classes_value = info[argument + 1];
   Check check;
+  const double first = info[argument + 2].ToNumber().DoubleValue(), count = info[argument + 3].ToNumber().DoubleValue();
+  if (!(first >= 0.0 && count >= 1.0 && first + count <= static_cast<double>(columns))) {
+    throw Napi::RangeError::New(env, "Expected columns of the rows for check");
+  }
+  check.first = static_cast<std::size_t>(first);
+  check.count = static_cast<std::size_t>(count);
   const std::string name = domain.IsString() ? domain.As<Napi::String>().Utf8Value() : "";
   const std::optional<Domain> known = kind_of<Domain>(name);
   if (!known) throw Napi::TypeError::New(env, "Expected a domain for check");
@@ -43,19 +54,10 @@ Check check_of(const Napi::Value& domain, const Napi::Value& classes_value, std:
     check.classes.push_back(static_cast<std::size_t>(classes));
   }
   const double expected = check.domain == Domain::codes ? static_cast<double>(check.classes.size()) : total;
-  if (expected != static_cast<double>(columns)) {
+  if (expected != count) {
     throw Napi::RangeError::New(env, "Expected classes that fit the columns for check");
   }
   return check;
-}
-
-Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
-  if (!bad) return env.Null();
-  Napi::Object cell = Napi::Object::New(env);
-  cell.Set("row", Napi::Number::New(env, static_cast<double>(bad->row)));
-  cell.Set("column", Napi::Number::New(env, static_cast<double>(bad->column)));
-  cell.Set("value", Napi::Number::New(env, bad->value));
-  return cell;
 }
 
 }  // namespace
@@ -179,22 +181,30 @@ Napi::Value DatasetWrap::columns(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(columns_));
 }
 
+Napi::Value DatasetWrap::cell_object(Napi::Env env, const std::optional<BadCell>& bad) {
+  if (!bad) return env.Null();
+  Napi::Object cell = Napi::Object::New(env);
+  cell.Set("row", Napi::Number::New(env, static_cast<double>(bad->row)));
+  cell.Set("column", Napi::Number::New(env, static_cast<double>(bad->column)));
+  cell.Set("value", Napi::Number::New(env, bad->value));
+  return cell;
+}
+
 Napi::Value DatasetWrap::check(const Napi::CallbackInfo& info) {
-  Check check = check_of(info[0], info[1], dataset().columns());
+  Check check = check_of(info, 0, dataset().columns());
   auto job = environment_->make_job();
   auto bad = std::make_shared<std::optional<BadCell>>();
-  job->task->work = [data = dataset(), check = std::move(check), bad](Task&) {
-    *bad = data.check(check.domain, check.classes);
-  };
+  job->task->work = [data = dataset(), check = std::move(check), bad](Task&) { *bad = check(data); };
   job->result = [bad](Napi::Env env) { return cell_object(env, *bad); };
   return environment_->submit(addon_data(info.Env()).executor, std::move(job));
 }
 
-Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) { return bad_cell(dataset(), info[0], info[1]); }
+Napi::Value DatasetWrap::check_now(const Napi::CallbackInfo& info) {
+  return cell_object(info.Env(), check_of(info, 0, dataset().columns())(dataset()));
+}
 
-Napi::Value DatasetWrap::bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes) {
-  const Check check = check_of(domain, classes, data.columns());
-  return cell_object(domain.Env(), data.check(check.domain, check.classes));
+Napi::Value DatasetWrap::check_array(const Napi::CallbackInfo& info, const Dataset& data, std::size_t argument) {
+  return cell_object(info.Env(), check_of(info, argument, data.columns())(data));
 }
 
 Napi::Value DatasetWrap::slice(const Napi::CallbackInfo& info) {

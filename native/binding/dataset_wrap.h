@@ -23,7 +23,10 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap>, private Holder {
   // Throws a TypeError or RangeError for what is no array of whole rows.
   static Dataset of_array(const Napi::Value& array, double columns, bool copy);
   // The first cell outside the domain that the arguments name, as `check` tells it: { row, column, value } or null.
-  static Napi::Value bad_cell(const Dataset& data, const Napi::Value& domain, const Napi::Value& classes);
+  // What check_now of these rows would say; its arguments begin at `argument`.
+  static Napi::Value check_array(const Napi::CallbackInfo& info, const Dataset& data, std::size_t argument);
+  // { row, column, value }, or null.
+  static Napi::Value cell_object(Napi::Env env, const std::optional<BadCell>& bad);
 
  private:
   template <auto METHOD>

@@ -65,8 +65,11 @@ Napi::Value layout(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const ModelSpec spec = read_model_spec(info[0].ToObject());
   Napi::Object object = Napi::Object::New(env);
-  object.Set("dataColumns", number(env, data_columns(spec)));
-  object.Set("domain", Napi::String::New(env, std::string(name_of(likelihood_domain(spec.likelihood)))));
+  Napi::Array domains = Napi::Array::New(env);
+  for (const LikelihoodSpec& part : spec.likelihoods) {
+    domains.Set(domains.Length(), Napi::String::New(env, std::string(name_of(likelihood_domain(part)))));
+  }
+  object.Set("domains", domains);
   try {
     const ModelLayout layout(spec);
     double elements = 0.0;

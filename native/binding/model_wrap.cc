@@ -77,6 +77,9 @@ Napi::Object terms_object(Napi::Env env, const Terms& terms) {
   object.Set("reconstruction", Napi::Number::New(env, terms.reconstruction));
   object.Set("kl", Napi::Number::New(env, terms.kl));
   object.Set("examples", Napi::Number::New(env, static_cast<double>(terms.examples)));
+  Napi::Array parts = Napi::Array::New(env, terms.parts.size());
+  for (std::uint32_t i = 0; i < terms.parts.size(); ++i) parts.Set(i, Napi::Number::New(env, terms.parts[i]));
+  object.Set("parts", parts);
   return object;
 }
 
@@ -318,7 +321,7 @@ double floats_of_rows(std::size_t rows, std::size_t columns) {
 
 Examples ModelWrap::examples_of(const Napi::CallbackInfo& info) const {
   const ModelSpec& spec = live().model.spec();
-  Dataset data = rows_of(info[0], data_columns(spec));
+  Dataset data = rows_of(info[0], data_columns(live().model.likelihoods()));
   const std::size_t rows = data.rows();
   return {std::move(data), condition_of(spec, options_of(info, 1).Get("condition"), rows)};
 }
@@ -463,27 +466,27 @@ Napi::Value ModelWrap::encode_now(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   refuse_while(training_jobs_ > 0, env);
   const ModelSpec& spec = live().model.spec();
-  const std::size_t columns = data_columns(spec);
+  const std::size_t columns = data_columns(live().model.likelihoods());
   Dataset rows = rows_now(info[0], columns);
   if (info[0].IsTypedArray()) {
-    const Napi::Value bad = DatasetWrap::bad_cell(rows, info[1], info[2]);
-    if (!bad.IsNull()) return bad;
+    const auto bad = check_rows(rows, live().model.likelihoods());
+    if (bad) return DatasetWrap::cell_object(env, bad);
   }
   const std::size_t count = rows.rows();
-  const Examples data(std::move(rows), condition_of(spec, info[5], count, rows_now));
+  const Examples data(std::move(rows), condition_of(spec, info[3], count, rows_now));
   const std::vector<std::size_t> units = head_units(live().model);
-  if (!info[3].IsArray()) throw Napi::TypeError::New(env, "Expected an array for heads");
-  const auto list = info[3].As<Napi::Array>();
+  if (!info[1].IsArray()) throw Napi::TypeError::New(env, "Expected an array for heads");
+  const auto list = info[1].As<Napi::Array>();
   std::vector<float*> heads;
   for (std::size_t i = 0; i < units.size(); ++i) {
     heads.push_back(floats_of(list.Get(static_cast<std::uint32_t>(i)), count * units[i]));
   }
   if (count > 1) afford(env, rows_bytes(live().model, count, 1));
-  float* const mean = info[4].IsNull() ? nullptr : floats_of(info[4], count * live().model.layout().latent_width);
+  float* const mean = info[2].IsNull() ? nullptr : floats_of(info[2], count * live().model.layout().latent_width);
   PosteriorDraws draws;
-  if (info[6].IsTypedArray()) {
-    draws = {floats_of(info[6], count * live().model.layout().latent_width),
-             static_cast<std::uint64_t>(info[7].ToNumber().Int64Value())};
+  if (info[4].IsTypedArray()) {
+    draws = {floats_of(info[4], count * live().model.layout().latent_width),
+             static_cast<std::uint64_t>(info[5].ToNumber().Int64Value())};
   }
   const FlushDenormals flush;
   if (count == 1) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "likelihood/likelihood.h"
+#include "model/layout.h"
 
 namespace aevb::binding {
 
@@ -170,7 +171,10 @@ void check_counts(Napi::Env env, const ModelSpec& spec) {
     if (latent.prior.type == PriorType::mixture && latent.prior.components == 0) wrong(env, "at least 1", "components");
     if (latent.type == PosteriorType::categorical && latent.classes == 0) wrong(env, "at least 1", "classes");
   }
-  if (!covariance_fits(spec.likelihood, spec.input)) wrong(env, "one that so many features can have", "covariance");
+  for (const LikelihoodSpec& likelihood : spec.likelihoods) {
+    const std::size_t columns = likelihood.columns == 0 ? spec.input : likelihood.columns;
+    if (!covariance_fits(likelihood, columns)) wrong(env, "one that so many features can have", "covariance");
+  }
 }
 
 LatentSpec read_latent(const Napi::Object& object) {
@@ -196,6 +200,7 @@ LatentSpec read_latent(const Napi::Object& object) {
 
 LikelihoodSpec read_likelihood(const Napi::Object& object) {
   LikelihoodSpec spec;
+  spec.columns = read_size(object, "columns");
   spec.type = read_kind<LikelihoodType>(object, "type");
   spec.dispersion = read_kind<DispersionType>(object, "dispersion");
   spec.fixed_dispersion = read_number(object, "fixedDispersion");
@@ -286,7 +291,11 @@ ModelSpec read_model_spec(const Napi::Object& object) {
   }
   spec.decoder = read_layers(object, "decoder");
   spec.likelihood_head = read_layers(object, "likelihoodHead");
-  spec.likelihood = read_likelihood(read_object(object, "likelihood"));
+  const Napi::Array likelihoods = read_array(object, "likelihoods");
+  spec.likelihoods.clear();
+  for (std::uint32_t i = 0; i < likelihoods.Length(); ++i) {
+    spec.likelihoods.push_back(read_likelihood(object_at(likelihoods, i, "likelihoods")));
+  }
   spec.objective = read_objective(read_object(object, "objective"));
   const Napi::Object corruption = read_object(object, "corruption");
   spec.corruption.type = read_kind<CorruptionType>(corruption, "type");
@@ -307,13 +316,11 @@ void check_lengths(Napi::Env env, const ModelSpec& spec) {
     const std::size_t length = prior.type == PriorType::normal ? latent.units : 0;
     if (prior.mean.size() != length || prior.variance.size() != length) wrong(env, "one number a dimension", "prior");
   }
-  if (spec.likelihood.type != LikelihoodType::categorical) return;
-  std::size_t left = spec.input;
-  for (const std::size_t classes : spec.likelihood.classes) {
-    if (classes == 0 || classes > left) wrong(env, "numbers that add up to input", "classes");
-    left -= classes;
+  try {
+    likelihood_parts(spec);
+  } catch (const std::invalid_argument& error) {
+    throw Napi::RangeError::New(env, error.what());
   }
-  if (left != 0) wrong(env, "numbers that add up to input", "classes");
 }
 
 TrainSpec read_train_spec(const Napi::Object& object) {

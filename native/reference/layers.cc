@@ -315,8 +315,8 @@ Layers model_layers(const ModelSpec& spec) {
   layers.log_variance = head("latent.logVariance", encoded, spec.latents[0].units);
   layers.decoder = dense_stack("decoder", spec.latents[0].units, spec.decoder);
   const std::size_t decoded = layers.decoder.empty() ? spec.latents[0].units : layers.decoder.back().out;
-  for (const char* name : likelihood_head_names(spec.likelihood)) {
-    const std::size_t units = likelihood_head_units(spec.likelihood, layers.heads.size(), spec.input);
+  for (const char* name : likelihood_head_names(spec.likelihoods[0])) {
+    const std::size_t units = likelihood_head_units(spec.likelihoods[0], layers.heads.size(), spec.input);
     layers.heads.push_back(head(std::string("likelihood.") + name, decoded, units));
   }
   return layers;
@@ -382,8 +382,8 @@ double total(const Vector& values) {
 
 // The likelihood's own parameters: the shared log-dispersion.
 Vector likelihood_parameters(const ModelSpec& spec, const Parameters& parameters) {
-  if (shared_log_dispersions(spec.likelihood, spec.input) == 0) return {};
-  return parameters.at(shared_log_dispersion_name(spec.likelihood));
+  if (shared_log_dispersions(spec.likelihoods[0], spec.input) == 0) return {};
+  return parameters.at("likelihood." + log_dispersion_name(spec.likelihoods[0]));
 }
 
 std::vector<Vector> outputs(const std::vector<Trace>& heads) {
@@ -395,7 +395,8 @@ std::vector<Vector> outputs(const std::vector<Trace>& heads) {
 // −log p(x|z) [B L] from the heads' outputs.
 Vector likelihood_forward(const ModelSpec& spec, const Parameters& parameters, const std::vector<Trace>& heads,
                           const Vector& x, std::size_t B, std::size_t L) {
-  return likelihood_loss(spec.likelihood, outputs(heads), likelihood_parameters(spec, parameters), x, B, L, spec.input);
+  return likelihood_loss(spec.likelihoods[0], outputs(heads), likelihood_parameters(spec, parameters), x, B, L,
+                         spec.input);
 }
 
 // The gradients of  scale · Σ loss  with respect to the heads' outputs; writes that of a shared log-dispersion
@@ -404,8 +405,8 @@ std::vector<Vector> likelihood_backward(const ModelSpec& spec, const Parameters&
                                         const std::vector<Trace>& heads, const Vector& x, double scale, std::size_t B,
                                         std::size_t L, Parameters* gradient) {
   const Vector raw = likelihood_parameters(spec, parameters);
-  LikelihoodGradient d = likelihood_gradient(spec.likelihood, outputs(heads), raw, x, scale, B, L, spec.input);
-  if (!raw.empty()) (*gradient)[shared_log_dispersion_name(spec.likelihood)] = std::move(d.draw);
+  LikelihoodGradient d = likelihood_gradient(spec.likelihoods[0], outputs(heads), raw, x, scale, B, L, spec.input);
+  if (!raw.empty()) (*gradient)["likelihood." + log_dispersion_name(spec.likelihoods[0])] = std::move(d.draw);
   return std::move(d.dheads);
 }
 
@@ -430,8 +431,8 @@ std::vector<TensorShape> initialise_shapes(const ModelSpec& spec) {
   add_layer(layers.log_variance);
   for (const Layer& layer : layers.decoder) add_layer(layer);
   for (const Layer& layer : layers.heads) add_layer(layer);
-  const std::size_t shared = shared_log_dispersions(spec.likelihood, spec.input);
-  if (shared > 0) shapes.push_back({shared_log_dispersion_name(spec.likelihood), {shared}});
+  const std::size_t shared = shared_log_dispersions(spec.likelihoods[0], spec.input);
+  if (shared > 0) shapes.push_back({"likelihood." + log_dispersion_name(spec.likelihoods[0]), {shared}});
   return shapes;
 }
 
@@ -486,7 +487,7 @@ Vector decode(const ModelSpec& spec, const Parameters& parameters, const Vector&
   const Layers layers = model_layers(spec);
   const std::vector<Trace> decoder = stack_forward(layers.decoder, parameters, z, R);
   const Trace head = layer_forward(layers.heads[0], parameters, last(decoder, z), R);
-  return likelihood_mean(spec.likelihood, {head.out}, R, spec.input);
+  return likelihood_mean(spec.likelihoods[0], {head.out}, R, spec.input);
 }
 
 Vector negative_log_likelihood(const ModelSpec& spec, const Parameters& parameters, const Vector& x, const Vector& z,

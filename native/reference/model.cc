@@ -23,15 +23,6 @@ Vector dense(const Parameters& parameters, const std::string& name, const Vector
   return dense_forward(inp, weight, bias, B, weight.size() / bias.size(), bias.size());
 }
 
-Vector columns(const Vector& all, std::size_t rows, std::size_t first, std::size_t count) {
-  const std::size_t width = all.size() / rows;
-  Vector out;
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t c = 0; c < count; ++c) out.push_back(all[r * width + first + c]);
-  }
-  return out;
-}
-
 std::string group_name(const ModelSpec& spec, std::size_t i) {
   return spec.latents.size() == 1 ? "latent." : "latent." + std::to_string(i) + ".";
 }
@@ -85,9 +76,22 @@ class Pass {
   Vector reconstruction(const std::vector<Vector>& of_groups) const {
     const std::vector<Vector> of_heads =
         decode_rows(spec_, parameters_, joined(of_groups), batch_.condition, batch_.rows, L_, batch_.step);
-    const auto raw = parameters_.find(shared_log_dispersion_name(spec_.likelihood));
-    return likelihood_loss(spec_.likelihood, of_heads, raw == parameters_.end() ? Vector{} : raw->second, batch_.target,
-                           batch_.rows, L_, spec_.input);
+    Vector total(R_, 0.0);
+    std::size_t column = 0, head = 0;
+    for (std::size_t i = 0; i < spec_.likelihoods.size(); ++i) {
+      const LikelihoodSpec& part = spec_.likelihoods[i];
+      const std::size_t D = spec_.likelihoods.size() == 1 ? spec_.input : part.columns;
+      const std::size_t end = head + likelihood_head_names(part).size();
+      const Heads own(of_heads.begin() + static_cast<std::ptrdiff_t>(head),
+                      of_heads.begin() + static_cast<std::ptrdiff_t>(end));
+      const auto raw = parameters_.find(part_name(spec_, i) + log_dispersion_name(part));
+      const Vector loss = likelihood_loss(part, own, raw == parameters_.end() ? Vector{} : raw->second,
+                                          columns(batch_.target, batch_.rows, column, D), batch_.rows, L_, D);
+      for (std::size_t r = 0; r < R_; ++r) total[r] += loss[r];
+      column += D;
+      head = end;
+    }
+    return total;
   }
 
   // log q of these draws under this pass's heads. `of`: the noise that they were made of, if these heads made them.

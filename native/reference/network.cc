@@ -281,6 +281,19 @@ Vector beside(const Vector& left, const Vector& right, std::size_t rows, std::si
   return out;
 }
 
+Vector columns(const Vector& all, std::size_t rows, std::size_t first, std::size_t count) {
+  const std::size_t width = all.size() / rows;
+  Vector out;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < count; ++c) out.push_back(all[r * width + first + c]);
+  }
+  return out;
+}
+
+std::string part_name(const ModelSpec& spec, std::size_t part) {
+  return spec.likelihoods.size() == 1 ? "likelihood." : "likelihood." + std::to_string(part) + ".";
+}
+
 Vector encode_rows(const ModelSpec& spec, const Parameters& parameters, const Vector& input, const Vector& condition,
                    std::size_t B, std::uint32_t step) {
   Walk walk(parameters, B, spec.seed, step, beside(input, condition, B, 1), 0);
@@ -299,11 +312,22 @@ std::vector<Vector> decode_rows(const ModelSpec& spec, const Parameters& paramet
   decoder.stack("decoder", spec.decoder, spec.condition.width);
   const Shape image = image_shape(spec.image);
   const std::vector<LayerSpec> layers = head_layers(spec, decoder.shape());
-  const auto names = likelihood_head_names(spec.likelihood);
   std::vector<Vector> heads;
+  if (spec.likelihoods.size() > 1) {
+    for (std::size_t part = 0; part < spec.likelihoods.size(); ++part) {
+      for (const char* name : likelihood_head_names(spec.likelihoods[part])) {
+        Walk head = decoder;
+        head.dense(part_name(spec, part) + name);
+        heads.push_back(head.values());
+      }
+    }
+    return heads;
+  }
+  const LikelihoodSpec& likelihood = spec.likelihoods[0];
+  const auto names = likelihood_head_names(likelihood);
   for (std::size_t i = 0; i < names.size(); ++i) {
     Walk head = decoder;
-    if (layers.empty() || likelihood_head_units(spec.likelihood, i, spec.input) != image.elements()) {
+    if (layers.empty() || likelihood_head_units(likelihood, i, spec.input) != image.elements()) {
       head.dense(std::string("likelihood.") + names[i]);
       heads.push_back(head.values());
       continue;

@@ -81,7 +81,7 @@ function readCondition(
     return {
       given: rowForAll(condition, spec.width, rows, name),
       columns: spec.width,
-      domain: real,
+      domain: real(spec.width),
       what,
       forms: `${what}, in a form that data may have, or one for all,`,
     }
@@ -92,7 +92,7 @@ function readCondition(
         ? theOne(condition)
         : classNumbers(condition, rows, name, what),
     columns: 1,
-    domain: { type: 'codes', classes: [spec.width] },
+    domain: [{ type: 'codes', classes: [spec.width], columns: 1 }],
     what,
     forms: `${what}, or one for all,`,
   }
@@ -184,7 +184,8 @@ export function conditionNow(
   const { native: cells, rows: found } = rowsNow(given, name, columns, domain, forms)
   if (found !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
   if (ArrayBuffer.isView(cells)) {
-    refuseBadCell(native.checkArray(cells, columns, domain.type, domain.classes), name, domain)
+    const [{ type, classes } = { type: 'real' as const, classes: [] }] = domain
+    refuseBadCell(native.checkArray(cells, columns, type, classes, 0, columns), name, domain)
   }
   return cells
 }

@@ -15,16 +15,20 @@ import { flatten, isByteArray, type Matrix } from './matrix.js'
 /** Whatever a method takes as rows of data. */
 export type MatrixLike = Matrix | Dataset
 
-/** What the cells may be; 'oneHot' and 'codes' go by the classes of each variable. */
-export interface Domain {
+/** What the cells of some columns may be; 'oneHot' and 'codes' go by the classes of each variable. */
+export interface DomainPart {
   readonly type: DomainName
   readonly classes: readonly number[]
+  readonly columns: number
   /** Which likelihood has the domain, for a message. */
   readonly likelihood?: LikelihoodSpec['type'] | undefined
 }
 
+/** What the cells of a row may be: its columns from the first to the last, part by part. */
+export type Domain = readonly DomainPart[]
+
 /** Any finite number. */
-export const real: Domain = { type: 'real', classes: [] }
+export const real = (columns: number): Domain => [{ type: 'real', classes: [], columns }]
 
 const cannotClone = Symbol('A Dataset, whose rows are in memory of the core: post what it was made from')
 
@@ -179,7 +183,11 @@ export async function checkedRows(
 ): Promise<NativeDataset> {
   const { native, checked } = heldBy(dataset)
   if (!checked.has(keyOf(domain))) {
-    refuseBadCell(await run(() => native.check(domain.type, domain.classes), signal), name, domain)
+    const bad: (BadCell | null)[] = []
+    for (const { type, classes, columns, first } of placed(domain)) {
+      bad.push(await run(() => native.check(type, classes, first, columns), signal))
+    }
+    refuseBadCell(firstOf(bad), name, domain)
     remember(checked, domain)
   }
   return native
@@ -209,8 +217,10 @@ export function rowsNow(value: unknown, name: string, columns: number, domain: D
 export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
   const { native, checked } = heldBy(dataset)
   if (!checked.has(keyOf(domain))) {
-    const bad = translated(() => native.checkNow(domain.type, domain.classes))
-    refuseBadCell(bad, name, domain)
+    const bad = placed(domain).map(({ type, classes, columns, first }) =>
+      translated(() => native.checkNow(type, classes, first, columns)),
+    )
+    refuseBadCell(firstOf(bad), name, domain)
     remember(checked, domain)
   }
   return native
@@ -222,10 +232,28 @@ const cells: Readonly<Record<Exclude<DomainName, 'codes' | 'unit'>, string>> = {
   oneHot: 'a single 1 and else 0 among the columns of each variable',
 }
 
-function cellOf({ type, classes, likelihood }: Domain, column: number): string {
+/** The parts with their first columns. */
+function placed(domain: Domain): readonly (DomainPart & { readonly first: number })[] {
+  let first = 0
+  return domain.map((part) => {
+    const at = { ...part, first }
+    first += part.columns
+    return at
+  })
+}
+
+/** The first of these in the order of rows, each the first of its part. */
+function firstOf(cells: readonly (BadCell | null)[]): BadCell | null {
+  return cells.reduce((best, cell) => (cell && (!best || cell.row < best.row) ? cell : best), null)
+}
+
+function cellOf(domain: Domain, column: number): string {
+  const part = placed(domain).find(({ first, columns }) => column < first + columns)
+  if (!part) throw new RangeError(`no column ${column}`)
+  const { type, classes, likelihood, first } = part
   switch (type) {
     case 'codes':
-      return `a class number, which is a whole number from 0 to ${(classes[column] ?? 0) - 1},`
+      return `a class number, which is a whole number from 0 to ${(classes[column - first] ?? 0) - 1},`
     case 'unit':
       return `a number from 0 to 1, as the likelihood '${likelihood}' needs,`
     default:
@@ -240,13 +268,13 @@ export function refuseBadCell(cell: BadCell | null, name: string, domain: Domain
   throw new RangeError(expected(cellOf(domain, cell.column), where, cell.value))
 }
 
-function keyOf({ type, classes }: Domain): string {
-  return classes.length === 0 ? type : `${type} ${classes.join()}`
+function keyOf(domain: Domain): string {
+  return domain.map(({ type, classes, columns }) => `${type} ${columns} ${classes.join()}`).join(';')
 }
 
 function remember(checked: Set<string>, domain: Domain): void {
   checked.add(keyOf(domain))
-  if (domain.type === 'unit') checked.add('real')
+  checked.add(keyOf(domain.map((part) => (part.type === 'unit' ? { ...part, type: 'real' } : part))))
 }
 
 /** Whether the rows came as bytes, which stand for pixels and nothing else. */

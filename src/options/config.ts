@@ -1,8 +1,9 @@
 /** What a model is, as plain JSON: its type, its checks, and its translation into what the core takes. */
 
+import type { Domain } from '../data/dataset.js'
 import { expected } from '../errors.js'
 import type { ActivationName, DomainName, InitializerName } from '../names.js'
-import type { LatentSpec, ModelSpec } from '../native.js'
+import type { LatentSpec, LikelihoodSpec, ModelSpec } from '../native.js'
 import { parse } from '../schema.js'
 import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
@@ -12,10 +13,12 @@ import { headSpecs, type LayerContext, layerSpecs } from './config/layer-specs.j
 import type { Layer } from './config/layers.js'
 import {
   classesOfVariables,
-  featuresOf,
   type Likelihood,
   type LikelihoodName,
+  type LikelihoodPart,
+  likelihoodParts,
   likelihoodSpec,
+  type NamedLikelihood,
 } from './config/likelihood.js'
 import { type Mirrored, mirror } from './config/mirror.js'
 import { type Objective, objectiveSpec } from './config/objective.js'
@@ -75,6 +78,7 @@ export type {
   LaplaceLikelihood,
   Likelihood,
   LikelihoodName,
+  LikelihoodPart,
   MultinomialLikelihood,
   PoissonLikelihood,
 } from './config/likelihood.js'
@@ -107,8 +111,11 @@ export interface VAEConfig {
   readonly decoder?: readonly Layer[] | 'mirror' | undefined
   /** The activation of every layer that names none of its own. Default: 'relu'. */
   readonly activation?: ActivationName | undefined
-  /** p(x|z); a name is that likelihood with its defaults. Default: 'bernoulli'. */
-  readonly likelihood?: LikelihoodName | Likelihood | undefined
+  /**
+   * p(x|z); a name is that likelihood with its defaults. An array: parts side by side, each of its own columns of a row, in
+   * their order. Default: 'bernoulli'.
+   */
+  readonly likelihood?: LikelihoodName | Likelihood | readonly LikelihoodPart[] | undefined
   /** What is minimised. Default: the negative evidence lower bound, with one draw of z and the KL divergence's closed form. */
   readonly objective?: Objective | undefined
   /** What the encoder sees in training. Default: the data as they are. */
@@ -137,8 +144,8 @@ export interface ParsedConfig {
   readonly inputShape: readonly number[]
   /** Columns of a row of data; `spec.input` if they are not class numbers, which the core spreads out to one-hot. */
   readonly dataColumns: number
-  /** What the data's cells may be; 'oneHot' and 'codes' go by `spec.likelihood.classes`. */
-  readonly domain: DomainName
+  /** What the data's cells may be. */
+  readonly domain: Domain
   readonly spec: ModelSpec
   /** What follows from it: tensors, layers, the width of z. */
   readonly layout: Layout
@@ -153,25 +160,30 @@ export function parseConfig(passed: unknown): ParsedConfig {
   }
   const dataColumns = inputShape.reduce((product, size) => product * size, 1)
   if (dataColumns >= 2 ** 31) throw new RangeError(expected('fewer than 2^31 features', 'input', config.input))
-  const { likelihood: named = 'bernoulli', activation = 'relu' } = config
-  const likelihood: Likelihood = typeof named === 'string' ? { type: named } : named
+  const { activation = 'relu' } = config
+  const parts = likelihoodParts(config.likelihood ?? 'bernoulli', dataColumns)
+  const likelihoods = parts.map(likelihoodSpec)
+  const alone = parts.length === 1 ? parts[0]?.likelihood : undefined
   const groups = latentGroups(config.latent ?? 10)
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
-  const image = imageSpec(config.input, likelihood)
+  const image = imageSpec(config.input, alone)
   const context = { dimensions: image.dimensions, activation, codes: image.positionsFirst ? image.channels : 0 }
   const encoderLayers = config.encoder ?? [200]
   const withoutDecoder: ModelSpec = {
-    input: featuresOf(likelihood, dataColumns),
+    input: likelihoods.reduce((sum, { columns }) => sum + columns, 0),
     image,
     encoder: layerSpecs(encoderLayers, context, 'encoder'),
     latents: latents.map(({ spec }) => spec),
     decoder: [],
     likelihoodHead: [],
-    likelihood: likelihoodSpec(likelihood, dataColumns),
+    likelihoods,
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
     condition: conditionSpec(config.condition),
-    scale: scaleSpec(config.scale, likelihood.type),
+    scale: scaleSpec(
+      config.scale,
+      likelihoods.map(({ type }) => type),
+    ),
     initializer: config.initializer ?? 'pytorch',
     seed: config.seed ?? 0,
   }
@@ -179,7 +191,7 @@ export function parseConfig(passed: unknown): ParsedConfig {
   const outline: ModelSpec = {
     ...withoutDecoder,
     decoder: layerSpecs(decoder, context, 'decoder'),
-    likelihoodHead: headSpecs(likelihood.head ?? head, context),
+    likelihoodHead: headSpecs(alone?.head ?? head, context),
   }
   const layout = layoutOf(outline)
   if (layout.elements > MOST_PARAMETERS) {
@@ -192,13 +204,19 @@ export function parseConfig(passed: unknown): ParsedConfig {
       const latent = outline.latents[i] as LatentSpec
       return { ...latent, prior: { ...latent.prior, ...priorOfDimensions(group) } }
     }),
-    likelihood: { ...outline.likelihood, classes: classesOfVariables(likelihood, outline.input) },
+    likelihoods: parts.map(({ likelihood }, i) => {
+      const part = likelihoods[i] as LikelihoodSpec
+      return { ...part, classes: classesOfVariables(likelihood, part.columns) }
+    }),
   }
   return {
     config: deepFreeze(JSON.parse(JSON.stringify(config)) as VAEConfig),
     inputShape,
     dataColumns,
-    domain: layout.domain,
+    domain: spec.likelihoods.map(({ classes, type: likelihood }, i) => {
+      const { columns } = parts[i] as NamedLikelihood
+      return { type: layout.domains[i] as DomainName, classes, columns, likelihood }
+    }),
     spec,
     layout,
   }

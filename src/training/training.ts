@@ -1,6 +1,6 @@
 /** The epochs of one `fit`. */
 
-import type { EpochRecord, History, Losses } from '../history.js'
+import { type EpochRecord, type History, type Losses, lossesOf } from '../history.js'
 import { orAborted, run, throwIfAborted, translated } from '../jobs.js'
 import type { EpochResult, Job, NativeDataset, NativeModel } from '../native.js'
 import type { Callbacks } from '../options/callbacks.js'
@@ -77,8 +77,8 @@ async function trainAndValidate(training: Training, epoch: number, progress: Pro
   return record
 }
 
-function recordOf(epoch: number, { loss, reconstruction, kl, seconds }: EpochResult): EpochRecord {
-  return { epoch, loss, reconstruction, kl, seconds }
+function recordOf(epoch: number, result: EpochResult): EpochRecord {
+  return { epoch, ...lossesOf(result), seconds: result.seconds }
 }
 
 async function trainEpoch(training: Training, epoch: number, progress: Progress): Promise<EpochResult> {
@@ -122,7 +122,7 @@ async function validate({ model, gate, plan, validation, samples }: Training): P
   // The same draws after every epoch, so that only the model makes the difference.
   const { data, condition } = validation
   const terms = await run(() => gate.track(model.evaluate(data, { threads, samples, seed: 0, condition })), signal)
-  return { loss: terms.loss, reconstruction: terms.reconstruction, kl: terms.kl }
+  return lossesOf(terms)
 }
 
 function ignore(): void {}

@@ -6,6 +6,7 @@ import type {
   Latent,
   Layer,
   Likelihood,
+  LikelihoodPart,
   Objective,
   Prior,
   Scale,
@@ -32,7 +33,7 @@ const DISPERSIONS = ['learned', 'perFeature', 'perDatum'] as const
 
 /** A valid config. */
 export function randomConfig(random: Random): VAEConfig {
-  const { input, likelihood } = randomLikelihood(random)
+  const { input, likelihood } = maybe(random, 0.2) ? randomParts(random) : randomLikelihood(random)
   const objective = randomObjective(random)
   const { latent, ...rest } = randomLatentAndObjective(random, objective)
   return {
@@ -52,7 +53,11 @@ export function randomConfig(random: Random): VAEConfig {
 }
 
 function scalesOf(likelihood: VAEConfig['likelihood']): readonly Scale[] {
-  const type = typeof likelihood === 'object' ? likelihood.type : likelihood
+  if (Array.isArray(likelihood)) {
+    const scaled = likelihood.some(({ type }) => type === 'gaussian' || type === 'laplace')
+    return scaled ? ['auto', 'none', 'standard'] : ['auto', 'none']
+  }
+  const type = typeof likelihood === 'object' ? (likelihood as Likelihood).type : likelihood
   if (type === 'gaussian' || type === 'laplace') return ['auto', 'none', 'standard']
   return type === 'multinomial' || type === 'poisson' ? ['auto', 'none', 'log'] : ['auto', 'none']
 }
@@ -119,6 +124,17 @@ function randomLikelihood(random: Random): { input: number | number[]; likelihoo
     default:
       return { input, likelihood: { type } }
   }
+}
+
+/** Likelihoods side by side. */
+function randomParts(random: Random): { input: number; likelihood: LikelihoodPart[] } {
+  const parts = times(integer(random, 1, 3), (): LikelihoodPart => {
+    const { input, likelihood = 'bernoulli' } = randomLikelihood(random)
+    const columns = typeof input === 'number' ? input : input.reduce((product, size) => product * size)
+    const options = typeof likelihood === 'string' ? { type: likelihood } : (likelihood as Likelihood)
+    return { ...options, columns } as LikelihoodPart
+  })
+  return { input: parts.reduce((sum, { columns }) => sum + columns, 0), likelihood: parts }
 }
 
 function randomCategorical(random: Random): { input: number; likelihood: Likelihood } {
@@ -312,25 +328,26 @@ export interface RandomData {
 
 /** Rows within the domain of a model's likelihood. */
 export function dataFor(config: VAEConfig, rows: number, random: Random): RandomData {
-  const { dataColumns, domain, inputShape, spec } = parseConfig(config)
+  const { domain, inputShape, spec } = parseConfig(config)
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-  const row = (): number[] => {
-    switch (domain) {
+  const part = ({ type, classes, columns }: (typeof domain)[number]): number[] => {
+    switch (type) {
       case 'unit':
-        return times(dataColumns, () => pick(random, [0, 1, random()]))
+        return times(columns, () => pick(random, [0, 1, random()]))
       case 'real':
-        return times(dataColumns, normal)
+        return times(columns, normal)
       case 'counts':
-        return times(dataColumns, () => pick(random, [0, 0, 1, integer(random, 0, 6)]))
+        return times(columns, () => pick(random, [0, 0, 1, integer(random, 0, 6)]))
       case 'codes':
-        return spec.likelihood.classes.map((count) => integer(random, 0, count - 1))
+        return classes.map((count) => integer(random, 0, count - 1))
       case 'oneHot':
-        return spec.likelihood.classes.flatMap((count) => {
+        return classes.flatMap((count) => {
           const chosen = integer(random, 0, count - 1)
           return times(count, () => 0).map((_, i) => (i === chosen ? 1 : 0))
         })
     }
   }
+  const row = () => domain.flatMap(part)
   const x = { data: Float32Array.from(times(rows, row).flat()), shape: [rows, ...inputShape] }
   const { width, classes } = spec.condition
   if (width === 0) return { x }

@@ -192,7 +192,7 @@ class Overflows : public testing::Test {
     spec.encoder = {{9, Activation::relu}};
     spec.latents[0].units = 2;
     spec.decoder = {{8, Activation::relu}};
-    spec.likelihood.type = LikelihoodType::gaussian;
+    spec.likelihoods[0].type = LikelihoodType::gaussian;
     spec.objective = objective;
     return spec;
   }

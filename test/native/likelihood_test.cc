@@ -97,9 +97,7 @@ TEST(Likelihood, NamesItsHeadsAndParameters) {
     const bool one = has_dispersion(spec) && spec.dispersion == DispersionType::learned;
     const bool each = has_dispersion(spec) && spec.dispersion == DispersionType::perFeature;
     EXPECT_EQ(shared_log_dispersions(spec, D), one ? 1 : each ? D : 0);
-    EXPECT_EQ(std::string(shared_log_dispersion_name(spec)), !(one || each) ? ""
-                                                             : laplace      ? "likelihood.logScale"
-                                                                            : "likelihood.logVariance");
+    EXPECT_EQ(log_dispersion_name(spec), !has_dispersion(spec) ? "" : laplace ? "logScale" : "logVariance");
     const bool kept = laplace || spec.covariance != CovarianceType::diagonal;
     EXPECT_EQ(likelihood_panels(spec), heads.size() + (kept && (one || each) ? 1 : 0));
     EXPECT_LE(likelihood_panels(spec), MOST_LIKELIHOOD_PANELS);

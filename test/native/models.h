@@ -50,9 +50,9 @@ inline std::vector<NamedSpec> model_specs() {
   const auto with_dispersion = [&](const std::string& name, LikelihoodType type, DispersionType variance,
                                    std::size_t samples) {
     add(name, [&](ModelSpec& spec) {
-      spec.likelihood.type = type;
-      spec.likelihood.dispersion = variance;
-      spec.likelihood.fixed_dispersion = 0.3;
+      spec.likelihoods[0].type = type;
+      spec.likelihoods[0].dispersion = variance;
+      spec.likelihoods[0].fixed_dispersion = 0.3;
       spec.objective.samples = samples;
     });
   };
@@ -66,11 +66,11 @@ inline std::vector<NamedSpec> model_specs() {
   with_dispersion("laplace_per_datum", LikelihoodType::laplace, DispersionType::perDatum, 2);
   const auto with_covariance = [&](const std::string& name, CovarianceType covariance, DispersionType variance) {
     add(name, [&](ModelSpec& spec) {
-      spec.likelihood.type = LikelihoodType::gaussian;
-      spec.likelihood.dispersion = variance;
-      spec.likelihood.fixed_dispersion = 0.3;
-      spec.likelihood.covariance = covariance;
-      spec.likelihood.rank = covariance == CovarianceType::lowRank ? 3 : 0;
+      spec.likelihoods[0].type = LikelihoodType::gaussian;
+      spec.likelihoods[0].dispersion = variance;
+      spec.likelihoods[0].fixed_dispersion = 0.3;
+      spec.likelihoods[0].covariance = covariance;
+      spec.likelihoods[0].rank = covariance == CovarianceType::lowRank ? 3 : 0;
       spec.objective.samples = 2;
     });
   };
@@ -79,7 +79,7 @@ inline std::vector<NamedSpec> model_specs() {
   with_covariance("gaussian_low_rank", CovarianceType::lowRank, DispersionType::perDatum);
   with_covariance("gaussian_low_rank_learned", CovarianceType::lowRank, DispersionType::learned);
   with_covariance("gaussian_low_rank_fixed", CovarianceType::lowRank, DispersionType::fixed);
-  add("continuous_bernoulli", [](ModelSpec& spec) { spec.likelihood.type = LikelihoodType::continuousBernoulli; });
+  add("continuous_bernoulli", [](ModelSpec& spec) { spec.likelihoods[0].type = LikelihoodType::continuousBernoulli; });
   add("wide", [](ModelSpec& spec) {
     spec.input = 201;
     spec.encoder = {{130, Activation::relu}};

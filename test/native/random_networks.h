@@ -65,7 +65,7 @@ class RandomNetwork {
   }
 
   void draw_data(ModelSpec* spec) {
-    LikelihoodSpec& likelihood = spec->likelihood;
+    LikelihoodSpec& likelihood = spec->likelihoods[0];
     dimensions_ = 1 + index(3);
     if (chance(12)) {
       spec->input = 3 + index(6);
@@ -275,7 +275,7 @@ class RandomNetwork {
         layers.push_back(dense());
         shape = {layers[0].units};
       }
-    } else if (spec.likelihood.codes && spec.condition.width == 0) {
+    } else if (spec.likelihoods[0].codes && spec.condition.width == 0) {
       LayerSpec embedding = of(LayerType::embedding);
       embedding.codes = spec.image.channels;
       embedding.units = 1 + index(3);
@@ -375,7 +375,7 @@ inline std::string text_of(const std::vector<LayerSpec>& layers) {
 inline std::string network_text(const ModelSpec& spec) {
   return std::to_string(spec.image.dimensions) + " dimensions; encoder " + text_of(spec.encoder) + "; decoder " +
          text_of(spec.decoder) + "; head " + text_of(spec.likelihood_head) + "; likelihood " +
-         std::string(name_of(spec.likelihood.type)) + "; condition " + std::to_string(spec.condition.width) +
+         std::string(name_of(spec.likelihoods[0].type)) + "; condition " + std::to_string(spec.condition.width) +
          "; samples " + std::to_string(spec.objective.samples);
 }
 

@@ -10,6 +10,7 @@
 #include "likelihood/likelihood.h"
 #include "model/rows.h"
 #include "models.h"
+#include "reference/network.h"
 #include "reference/objective.h"
 #include "spec/spec.h"
 #include "support.h"
@@ -22,7 +23,7 @@ struct ExampleData {
   Vector x, condition;
 
   Examples examples(const ModelSpec& spec) const {
-    Examples all{Dataset(x.data(), rows, data_columns(spec)), {}};
+    Examples all{Dataset(x.data(), rows, data_columns(likelihood_parts(spec))), {}};
     if (!condition.empty()) all.condition = Dataset(condition.data(), rows, condition_columns(spec));
     return all;
   }
@@ -36,28 +37,36 @@ inline Vector random_classes(const std::vector<std::size_t>& classes, std::size_
   return codes;
 }
 
+// [rows, columns of the data] within the domain of a part of the likelihood.
+inline Vector random_rows(const LikelihoodPart& part, std::size_t rows, Random* random) {
+  const std::size_t cells = rows * part.columns;
+  switch (part.spec.type) {
+    case LikelihoodType::bernoulli:
+    case LikelihoodType::continuousBernoulli:
+      return random->floats(cells, 0.0, 1.0);
+    case LikelihoodType::gaussian:
+    case LikelihoodType::laplace:
+      return random->floats(cells, -2.0, 2.0);
+    case LikelihoodType::multinomial:
+    case LikelihoodType::poisson: {
+      Vector counts;
+      for (std::size_t i = 0; i < cells; ++i) counts.push_back(static_cast<double>(random->index(6)));
+      return counts;
+    }
+    case LikelihoodType::categorical: {
+      const Vector codes = random_classes(part.spec.classes, rows, random);
+      return part.spec.codes ? codes : reference::one_hot(codes, part.spec.classes, rows);
+    }
+  }
+  return {};
+}
+
 inline ExampleData random_examples(const ModelSpec& spec, std::size_t rows, Random* random) {
   ExampleData data;
   data.rows = rows;
-  const std::size_t cells = rows * spec.input;
-  switch (spec.likelihood.type) {
-    case LikelihoodType::bernoulli:
-    case LikelihoodType::continuousBernoulli:
-      data.x = random->floats(cells, 0.0, 1.0);
-      break;
-    case LikelihoodType::gaussian:
-    case LikelihoodType::laplace:
-      data.x = random->floats(cells, -2.0, 2.0);
-      break;
-    case LikelihoodType::multinomial:
-    case LikelihoodType::poisson:
-      for (std::size_t i = 0; i < cells; ++i) data.x.push_back(static_cast<double>(random->index(6)));
-      break;
-    case LikelihoodType::categorical: {
-      data.x = random_classes(spec.likelihood.classes, rows, random);
-      if (!spec.likelihood.codes) data.x = reference::one_hot(data.x, spec.likelihood.classes, rows);
-      break;
-    }
+  for (const LikelihoodPart& part : likelihood_parts(spec)) {
+    const Vector own = random_rows(part, rows, random);
+    data.x = data.x.empty() ? own : reference::beside(data.x, own, rows, 1);
   }
   if (spec.condition.classes) {
     data.condition = random_classes({spec.condition.width}, rows, random);
@@ -78,19 +87,19 @@ inline void set_prior(LatentSpec* latent, PriorType type, bool learned, Random* 
 }
 
 inline void set_likelihood(ModelSpec* spec, LikelihoodType type, Random* random) {
-  spec->likelihood.type = type;
+  spec->likelihoods[0].type = type;
   if (type == LikelihoodType::categorical) {
-    spec->likelihood.classes = {2 + random->index(3), 2 + random->index(3)};
-    spec->likelihood.codes = random->index(2) == 0;
-    spec->input = spec->likelihood.classes[0] + spec->likelihood.classes[1];
+    spec->likelihoods[0].classes = {2 + random->index(3), 2 + random->index(3)};
+    spec->likelihoods[0].codes = random->index(2) == 0;
+    spec->input = spec->likelihoods[0].classes[0] + spec->likelihoods[0].classes[1];
   }
 }
 
 inline void set_covariance(ModelSpec* spec, CovarianceType covariance, Random* random) {
   // A single feature has no covariances.
   if (covariance == CovarianceType::full && spec->input == 1) return;
-  spec->likelihood.covariance = covariance;
-  spec->likelihood.rank = covariance == CovarianceType::lowRank ? 1 + random->index(spec->input) : 0;
+  spec->likelihoods[0].covariance = covariance;
+  spec->likelihoods[0].rank = covariance == CovarianceType::lowRank ? 1 + random->index(spec->input) : 0;
 }
 
 inline ModelSpec small_spec() {
@@ -125,7 +134,7 @@ inline std::vector<NamedSpec> single_part_specs() {
       add(std::string(name) + " of dispersion " + std::to_string(static_cast<int>(dispersion)),
           [&, type = type](ModelSpec& spec) {
             set_likelihood(&spec, type, &random);
-            spec.likelihood.dispersion = dispersion;
+            spec.likelihoods[0].dispersion = dispersion;
           });
     }
   }
@@ -135,14 +144,15 @@ inline std::vector<NamedSpec> single_part_specs() {
       add("covariance " + std::to_string(static_cast<int>(covariance)) + " of dispersion " +
               std::to_string(static_cast<int>(dispersion)),
           [&](ModelSpec& spec) {
-            spec.likelihood.type = LikelihoodType::gaussian;
-            spec.likelihood.dispersion = dispersion;
+            spec.likelihoods[0].type = LikelihoodType::gaussian;
+            spec.likelihoods[0].dispersion = dispersion;
             set_covariance(&spec, covariance, &random);
           });
     }
   }
   for (const Binarize how : {Binarize::threshold, Binarize::stochastic}) {
-    add("binarize " + std::to_string(static_cast<int>(how)), [&](ModelSpec& spec) { spec.likelihood.binarize = how; });
+    add("binarize " + std::to_string(static_cast<int>(how)),
+        [&](ModelSpec& spec) { spec.likelihoods[0].binarize = how; });
   }
   const std::pair<PosteriorType, const char*> posteriors[] = {{PosteriorType::gaussian, "gaussian"},
                                                               {PosteriorType::laplace, "laplace"},
@@ -256,17 +266,24 @@ inline ModelSpec random_spec(Random* random) {
   };
   ModelSpec spec;
   spec.seed = random->index(1000);
-  spec.input = 1 + random->index(7);
-  set_likelihood(&spec, static_cast<LikelihoodType>(random->index(7)), random);
-  if (spec.likelihood.type == LikelihoodType::bernoulli) {
-    spec.likelihood.binarize = static_cast<Binarize>(random->index(3));
-  }
-  if (spec.likelihood.type == LikelihoodType::gaussian || spec.likelihood.type == LikelihoodType::laplace) {
-    spec.likelihood.dispersion = static_cast<DispersionType>(random->index(4));
-    spec.likelihood.fixed_dispersion = random->uniform(0.3, 2.0);
-  }
-  if (spec.likelihood.type == LikelihoodType::gaussian) {
-    set_covariance(&spec, static_cast<CovarianceType>(random->index(3)), random);
+  spec.likelihoods.resize(chance(3) ? 2 + random->index(2) : 1);
+  spec.input = 0;
+  for (LikelihoodSpec& part : spec.likelihoods) {
+    ModelSpec own;
+    own.input = 1 + random->index(7);
+    set_likelihood(&own, static_cast<LikelihoodType>(random->index(7)), random);
+    LikelihoodSpec& likelihood = own.likelihoods[0];
+    if (likelihood.type == LikelihoodType::bernoulli) likelihood.binarize = static_cast<Binarize>(random->index(3));
+    if (likelihood.type == LikelihoodType::gaussian || likelihood.type == LikelihoodType::laplace) {
+      likelihood.dispersion = static_cast<DispersionType>(random->index(4));
+      likelihood.fixed_dispersion = random->uniform(0.3, 2.0);
+    }
+    if (likelihood.type == LikelihoodType::gaussian) {
+      set_covariance(&own, static_cast<CovarianceType>(random->index(3)), random);
+    }
+    part = likelihood;
+    part.columns = own.input;
+    spec.input += own.input;
   }
   spec.encoder = layers();
   spec.decoder = layers();
@@ -354,8 +371,8 @@ inline ModelSpec random_spec(Random* random) {
 
 inline std::string description(const ModelSpec& spec) {
   const auto number = [](auto value) { return std::to_string(static_cast<int>(value)); };
-  std::string text =
-      "likelihood " + number(spec.likelihood.type) + "/covariance" + number(spec.likelihood.covariance) + ", latents";
+  std::string text = "likelihood " + number(spec.likelihoods[0].type) + "/covariance" +
+                     number(spec.likelihoods[0].covariance) + ", latents";
   for (const LatentSpec& latent : spec.latents) {
     text += " " + number(latent.type) + (latent.full_covariance ? "full" : "") + "/prior" + number(latent.prior.type) +
             (latent.prior.learned ? "learned" : "") + (latent.straight_through ? "/st" : "");

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "latent/latent.h"
+#include "model/likelihood_rows.h"
 #include "model/prior_sample.h"
 #include "models.h"
 #include "objective/objective.h"
 #include "random_specs.h"
 #include "reference/model.h"
+#include "reference/network.h"
 #include "reference/objective.h"
 #include "support.h"
 
@@ -25,12 +27,17 @@ inline reference::Batch batch_of(const Model& model, const ExampleData& data, co
   batch.rows = rows;
   batch.data_rows = rows;
   batch.step = step;
-  batch.target = spec.likelihood.codes ? reference::one_hot(data.x, spec.likelihood.classes, rows) : data.x;
-  if (spec.likelihood.binarize != Binarize::none) {
-    std::vector<std::uint32_t> index(rows);
-    for (std::size_t r = 0; r < rows; ++r) index[r] = static_cast<std::uint32_t>(r);
-    const auto epoch = static_cast<std::uint32_t>(model.epochs_trained);
-    batch.target = reference::binarize(batch.target, spec.likelihood.binarize, spec.seed, epoch, index, D);
+  std::vector<std::uint32_t> index(rows);
+  for (std::size_t r = 0; r < rows; ++r) index[r] = static_cast<std::uint32_t>(r);
+  const auto epoch = static_cast<std::uint32_t>(model.epochs_trained);
+  for (std::size_t i = 0; i < model.likelihoods().size(); ++i) {
+    const LikelihoodPart& part = model.likelihoods()[i];
+    Vector own = reference::columns(data.x, rows, part.data_offset, part.data_columns);
+    if (part.spec.codes) own = reference::one_hot(own, part.spec.classes, rows);
+    if (part.spec.binarize != Binarize::none) {
+      own = reference::binarize(own, part.spec.binarize, seed_of_part(spec.seed, i), epoch, index, part.columns);
+    }
+    batch.target = i == 0 ? own : reference::beside(batch.target, own, rows, 1);
   }
   batch.input = spec.corruption.type == CorruptionType::none
                     ? batch.target

@@ -210,7 +210,7 @@ std::vector<ModelCase> model_cases() {
           model.spec.latents[0].units = 2;
           model.spec.encoder = depth.encoder;
           model.spec.decoder = depth.decoder;
-          model.spec.likelihood = likelihood;
+          model.spec.likelihoods[0] = likelihood;
           model.spec.objective = {static_cast<double>(beta), samples};
           cases.push_back(model);
         }
@@ -290,13 +290,13 @@ TEST(ReferenceModel, NamesItsParametersAsPyTorchDoes) {
       "decoder.0.weight 3 2\ndecoder.0.bias 3\n";
   const std::string mean = "likelihood.mean.weight 6 3\nlikelihood.mean.bias 6\n";
   EXPECT_EQ(table(), body + "likelihood.logits.weight 6 3\nlikelihood.logits.bias 6\n");
-  spec.likelihood.type = LikelihoodType::gaussian;
+  spec.likelihoods[0].type = LikelihoodType::gaussian;
   EXPECT_EQ(table(), body + mean);
-  spec.likelihood.dispersion = DispersionType::learned;
+  spec.likelihoods[0].dispersion = DispersionType::learned;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance 1\n");
-  spec.likelihood.dispersion = DispersionType::perFeature;
+  spec.likelihoods[0].dispersion = DispersionType::perFeature;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance 6\n");
-  spec.likelihood.dispersion = DispersionType::perDatum;
+  spec.likelihoods[0].dispersion = DispersionType::perDatum;
   EXPECT_EQ(table(), body + mean + "likelihood.logVariance.weight 6 3\nlikelihood.logVariance.bias 6\n");
 }
 
@@ -307,7 +307,7 @@ TEST(ReferenceModel, AveragesOverItsRowsAndDraws) {
     spec.latents[0].units = 2;
     spec.encoder = {{3, Activation::tanh}};
     spec.decoder = {{3, Activation::silu}};
-    spec.likelihood = likelihood;
+    spec.likelihoods[0] = likelihood;
     Random random(7);
     const Parameters parameters = random_parameters(spec, &random);
     const Vector x = random.vector(2 * spec.input, 0.0, 1.0);
@@ -483,8 +483,8 @@ class LinearGaussian {
     spec.latents[0].units = Z;
     spec.encoder = {};
     spec.decoder = {{3, Activation::identity}};
-    spec.likelihood.type = LikelihoodType::gaussian;
-    spec.likelihood.fixed_dispersion = VARIANCE;
+    spec.likelihoods[0].type = LikelihoodType::gaussian;
+    spec.likelihoods[0].fixed_dispersion = VARIANCE;
     Random random(8);
     parameters = random_parameters(spec, &random);
     x = random.vector(D, -1.0, 2.0);

@@ -194,7 +194,7 @@ bool knows_scale_after_cancelling(std::size_t when) {
   spec.input = COLUMNS;
   spec.encoder = spec.decoder = {};
   spec.latents[0].units = 1;
-  spec.likelihood.type = LikelihoodType::gaussian;
+  spec.likelihoods[0].type = LikelihoodType::gaussian;
   spec.scale = ScaleType::standard;
   Model model(spec);
   Trainer trainer(model);

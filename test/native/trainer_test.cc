@@ -105,7 +105,7 @@ TEST_P(WholeModel, TakesTheStepsOfTheReference) {
   train.optimizer.learning_rate = 0.003;
   // The gradient of a Laplace likelihood's mean is a sum of one number with either sign: if as many are positive as
   // negative only rounding is left of it, which Adam would make a whole step of.
-  if (spec.likelihood.type == LikelihoodType::laplace) train.optimizer.type = OptimizerType::sgd;
+  if (spec.likelihoods[0].type == LikelihoodType::laplace) train.optimizer.type = OptimizerType::sgd;
   Model model(spec);
   reference::Parameters expected = test::parameters_of(model);
   reference::OptimizerState state;
@@ -249,8 +249,8 @@ TEST_P(TrainedBy, FollowsTheReference) {
   spec.encoder = {{11, Activation::tanh}};
   spec.decoder = {{12, Activation::tanh}};
   spec.latents[0].units = 3;
-  spec.likelihood.type = LikelihoodType::gaussian;
-  spec.likelihood.dispersion = DispersionType::perFeature;
+  spec.likelihoods[0].type = LikelihoodType::gaussian;
+  spec.likelihoods[0].dispersion = DispersionType::perFeature;
   Model model(spec);
   reference::Parameters expected = test::parameters_of(model);
   reference::OptimizerState state;
@@ -360,7 +360,7 @@ TEST_F(EndsEarly, DivergenceInTheLastStepIsSeen) {
 
 // A step may leave parameters that are finite and useless: it shows in the first loss of the next epoch.
 TEST_F(EndsEarly, DivergenceInAnEpochsFirstStepGoesBackBeforeTheStepThatDidIt) {
-  spec.likelihood.type = LikelihoodType::gaussian;
+  spec.likelihoods[0].type = LikelihoodType::gaussian;
   Model model(spec);
   Trainer trainer(model);
   train.batch_size = 200;  // one step an epoch

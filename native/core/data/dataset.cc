@@ -71,12 +71,12 @@ std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t colu
 }
 
 template <typename Value>
-std::optional<BadCell> first_bad_cell(const Value* values, std::size_t rows, std::size_t columns, Domain domain,
-                                      std::span<const std::size_t> classes) {
+std::optional<BadCell> first_bad_cell(const Value* values, std::size_t rows, std::size_t columns, std::size_t first,
+                                      std::size_t count, Domain domain, std::span<const std::size_t> classes) {
   for (std::size_t row = 0; row < rows; ++row) {
-    const Value* cells = values + row * columns;
-    const auto column = first_bad_column(cells, columns, domain, classes);
-    if (column) return BadCell{row, *column, static_cast<double>(cells[*column])};
+    const Value* cells = values + row * columns + first;
+    const auto column = first_bad_column(cells, count, domain, classes);
+    if (column) return BadCell{row, first + *column, static_cast<double>(cells[*column])};
   }
   return std::nullopt;
 }
@@ -159,15 +159,21 @@ Dataset Dataset::slice(std::size_t from, std::size_t to) const {
 }
 
 std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t> classes) const {
+  return check(domain, classes, 0, columns_);
+}
+
+std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t> classes, std::size_t first,
+                                      std::size_t count) const {
+  if (first > columns_ || count > columns_ - first) throw std::invalid_argument("columns beyond the last one");
   if (domain == Domain::oneHot || domain == Domain::codes) {
     const std::size_t expected =
         domain == Domain::codes ? classes.size() : std::accumulate(classes.begin(), classes.end(), std::size_t{0});
-    if (expected != columns_) throw std::invalid_argument("classes must fit the columns");
+    if (expected != count) throw std::invalid_argument("classes must fit the columns");
   }
   const std::size_t begin = first_ * columns_;
-  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, domain, classes);
+  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, first, count, domain, classes);
   if (domain == Domain::oneHot || domain == Domain::codes) {
-    return first_bad_cell(bytes_.get() + begin, rows_, columns_, domain, classes);
+    return first_bad_cell(bytes_.get() + begin, rows_, columns_, first, count, domain, classes);
   }
   return std::nullopt;  // every byte is valid in the other domains
 }

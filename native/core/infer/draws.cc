@@ -1,8 +1,8 @@
 #include "infer/draws.h"
 
 #include "latent/latent.h"
-#include "likelihood/likelihood.h"
 #include "model/forward.h"
+#include "model/likelihood_rows.h"
 #include "model/scaling.h"
 
 namespace aevb {
@@ -15,8 +15,7 @@ void draw_noise(const Model& model, Workspace& workspace, std::size_t count, con
 }
 
 void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count) {
-  likelihood_forward(workspace.reconstruction.data(), model.spec().likelihood, workspace.likelihood_heads.data(),
-                     workspace.shared_log_dispersion, workspace.target, count, workspace.draws(), model.spec().input);
+  likelihood_loss(model, workspace, 0, count);
   add_log_volume(workspace.reconstruction.data(), model, count * workspace.draws());
 }
 

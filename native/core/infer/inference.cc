@@ -10,12 +10,12 @@
 #include "infer/for_rows.h"
 #include "infer/importance_weights.h"
 #include "latent/latent.h"
-#include "likelihood/likelihood.h"
 #include "math/columns.h"
 #include "math/gather.h"
 #include "math/panel_ops.h"
 #include "math/random.h"
 #include "model/forward.h"
+#include "model/likelihood_rows.h"
 #include "model/prior_sample.h"
 #include "model/scaling.h"
 #include "objective/objective.h"
@@ -42,26 +42,12 @@ std::size_t rows_to_evaluate(std::size_t samples) {
 }
 
 // The decoded rows [0, count) as the mean of p(x|z), or as draws, to row-major memory. row: the first one's number.
-// trials: of a multinomial's draws or, if `draw` is false, what its mean is multiplied with; null for its own.
-void write_decoded(const Model& model, Workspace& workspace, float* out, const Drawing& drawing, const double* trials,
+void write_decoded(const Model& model, Workspace& workspace, float* out, const Drawing& drawing, const Trials& trials,
                    std::size_t row, std::size_t count) {
-  const ModelSpec& spec = model.spec();
-  const std::size_t D = spec.input;
   decode_rows(model, workspace, {0, count});
-  if (drawing.draw) {
-    likelihood_draw(workspace.likelihood_heads[0], spec.likelihood, workspace.likelihood_heads.data(),
-                    workspace.shared_log_dispersion, trials, count, D, drawing.seed, static_cast<std::uint32_t>(row));
-  } else {
-    likelihood_mean(spec.likelihood, workspace.likelihood_heads.data(), count, D);
-    if (trials != nullptr) {
-      for (std::size_t r = 0; r < count; ++r) {
-        const auto factor = static_cast<float>(trials[r]);
-        scale_rows(workspace.likelihood_heads[0].from_row(r), &factor, 1.0f, 1, D);
-      }
-    }
-  }
-  unscale(model, workspace.likelihood_heads[0], count);
-  scatter_rows(out, workspace.likelihood_heads[0], count, D);
+  const Panels rows = drawing.draw ? likelihood_draws(model, workspace, trials, drawing.seed, row, count)
+                                   : likelihood_means(model, workspace, trials, count);
+  scatter_rows(out, rows, count, model.spec().input);
 }
 
 // z of the rows [0, count), draws from their posteriors; `row`: the first one's number.
@@ -181,6 +167,8 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
   const bool importance = is_importance_weighted(spec.objective), densities = needs_densities(spec);
   const auto draws_of_row = static_cast<double>(samples);
   std::vector<double> reconstruction(rows), kl(rows), bound(importance ? rows : 0);
+  const std::vector<LikelihoodPart>& parts = model.likelihoods();
+  std::vector<std::vector<double>> of_parts(parts.size() > 1 ? parts.size() : 0, std::vector<double>(rows));
   Step step(spec);
   step.begin(spec, 1, std::numeric_limits<double>::infinity());
   const std::size_t draws = draws_of_pass(samples);
@@ -198,6 +186,12 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
           // The last pass may need fewer draws than it makes: what is beyond is dropped.
           const std::size_t wanted = std::min(draws, samples - pass);
           add_reconstruction(&sums, workspace, wanted);
+          for (std::size_t i = 0; i < of_parts.size(); ++i) {
+            double* of_row = of_parts[i].data() + first;
+            for_draws(&sums, workspace, wanted, [&](DrawSums&, std::size_t r) {
+              of_row[r / workspace.draws()] += workspace.likelihoods[i].loss[r];
+            });
+          }
           if (densities) add_divergence(&sums, model, workspace, wanted);
           if (importance) add_weights(&sums, workspace, step.beta, wanted);
         }
@@ -208,7 +202,15 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
           if (importance) bound[first + row] = sums[row].weights.log_sum() - std::log(draws_of_row);
         }
       });
-  return terms_of_rows(spec.objective, step, reconstruction, kl, bound);
+  Terms terms = terms_of_rows(spec.objective, step, reconstruction, kl, bound);
+  for (std::size_t i = 0; i < of_parts.size(); ++i) {
+    double sum = 0.0;
+    for (const double loss : of_parts[i]) {
+      sum += infinite_unless_finite(loss / draws_of_row + model.log_volume(parts[i]));
+    }
+    terms.parts.push_back(sum / static_cast<double>(rows));
+  }
+  return terms;
 }
 
 void Inference::encode(const std::vector<float*>& heads, float* mean, const Examples& examples,
@@ -225,12 +227,11 @@ void Inference::decode(float* out, const Dataset& z, const Dataset* condition, c
   for_rows(*this, z.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     z.copy(workspace.z, first, count);
     if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, count);
-    write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, count);
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, {}, first, count);
   });
 }
 
 void Inference::reconstruct(float* out, const Examples& examples, const Drawing& drawing, LatentChoice latent) const {
-  const bool counts = has_given_total(model.spec().likelihood);
   for_rows(*this, examples.rows(), ROWS_PER_TASK, 1, [&](Workspace& workspace, std::size_t first, std::size_t count) {
     load_rows(model, workspace, examples, {}, nullptr, first, 0, count);
     encode_rows(model, workspace, {0, count});
@@ -239,13 +240,8 @@ void Inference::reconstruct(float* out, const Examples& examples, const Drawing&
     } else {
       center_rows(model, workspace, count);
     }
-    double trials[ROWS_PER_TASK] = {};
-    for (std::size_t row = 0; counts && row < count; ++row) {
-      for (std::size_t d = 0; d < model.spec().input; ++d) {
-        trials[row] += static_cast<double>(workspace.target.at(row, d));
-      }
-    }
-    write_decoded(model, workspace, out + first * model.spec().input, drawing, counts ? trials : nullptr, first, count);
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, trials_of(model, workspace, count),
+                  first, count);
   });
 }
 
@@ -256,7 +252,7 @@ void Inference::sample(float* out, float* z, std::size_t count, const Dataset* c
     sample_prior(workspace.z, model, drawing.seed, Purpose::prior, 0, static_cast<std::uint32_t>(first), rows);
     if (z != nullptr) scatter_rows(z + first * Z, workspace.z, rows, Z);
     if (condition != nullptr) load_condition(model, workspace, *condition, nullptr, first, 0, rows);
-    write_decoded(model, workspace, out + first * model.spec().input, drawing, nullptr, first, rows);
+    write_decoded(model, workspace, out + first * model.spec().input, drawing, {}, first, rows);
   });
 }
 

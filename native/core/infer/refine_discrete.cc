@@ -8,6 +8,7 @@
 #include "infer/mean_field.h"
 #include "math/columns.h"
 #include "model/forward.h"
+#include "model/rows.h"
 #include "objective/objective.h"
 
 namespace aevb {
@@ -23,6 +24,7 @@ constexpr std::size_t STEPS_OF_A_SWEEP = 2;
 void copy_data(const Model& model, Workspace& to, const Workspace& from, std::size_t first, std::size_t count) {
   const ModelSpec& spec = model.spec();
   place_columns(to.target, 0, from.target.from_row(first), count, spec.input);
+  share_target(model, to, 0, count);
   if (spec.condition.width > 0) {
     place_columns(to.condition, 0, from.condition.from_row(first), count, spec.condition.width);
   }

@@ -48,9 +48,8 @@ std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D) {
   return spec.dispersion == DispersionType::learned ? 1 : D;
 }
 
-std::string shared_log_dispersion_name(const LikelihoodSpec& spec) {
-  if (!has_shared_dispersion(spec)) return {};
-  return std::string("likelihood.").append(row_of(spec).log_dispersion);
+std::string log_dispersion_name(const LikelihoodSpec& spec) {
+  return has_dispersion(spec) ? row_of(spec).log_dispersion : "";
 }
 
 int dispersion_power(const LikelihoodSpec& spec) { return row_of(spec).dispersion_power; }

@@ -29,8 +29,8 @@ Domain likelihood_domain(const LikelihoodSpec& spec);
 
 // How many log-dispersions (log-variances, log-scales) are parameters of their own: 0, 1 or D.
 std::size_t shared_log_dispersions(const LikelihoodSpec& spec, std::size_t D);
-// What they are called: "likelihood.logVariance", "likelihood.logScale". Empty if there are none.
-std::string shared_log_dispersion_name(const LikelihoodSpec& spec);
+// What they are called: "logVariance", "logScale". Empty without a dispersion.
+std::string log_dispersion_name(const LikelihoodSpec& spec);
 
 // By what power of the data's unit the dispersion is measured: a variance 2, a scale 1; 0 without one.
 int dispersion_power(const LikelihoodSpec& spec);

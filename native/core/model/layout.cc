@@ -37,8 +37,44 @@ LayerSpec usual_head(const ImageSpec& image) {
 
 }  // namespace
 
-std::size_t data_columns(const ModelSpec& spec) {
-  return spec.likelihood.codes ? spec.likelihood.classes.size() : spec.input;
+std::size_t data_columns(const LikelihoodSpec& part) { return part.codes ? part.classes.size() : part.columns; }
+
+std::size_t data_columns(const std::vector<LikelihoodPart>& parts) {
+  return parts.back().data_offset + parts.back().data_columns;
+}
+
+std::vector<LikelihoodPart> likelihood_parts(const ModelSpec& spec) {
+  if (spec.likelihoods.empty()) throw std::invalid_argument("a model has at least one likelihood");
+  std::vector<LikelihoodPart> parts;
+  std::size_t offset = 0, data_offset = 0;
+  for (const LikelihoodSpec& likelihood : spec.likelihoods) {
+    LikelihoodPart part;
+    part.spec = likelihood;
+    if (spec.likelihoods.size() == 1 && likelihood.columns == 0) part.spec.columns = spec.input;
+    const std::size_t columns = part.spec.columns;
+    if (columns == 0 || columns > spec.input - offset) throw std::invalid_argument("a likelihood's columns do not fit");
+    std::size_t left = columns;
+    for (const std::size_t classes : likelihood.classes) {
+      if (likelihood.type != LikelihoodType::categorical) break;
+      if (classes == 0 || classes > left) throw std::invalid_argument("too many classes, or none");
+      left -= classes;
+    }
+    if (likelihood.type == LikelihoodType::categorical && !likelihood.classes.empty() && left != 0) {
+      throw std::invalid_argument("classes must add up to the features");
+    }
+    if (!covariance_fits(likelihood, columns)) {
+      throw std::invalid_argument("too many features for that covariance, or too few");
+    }
+    part.offset = offset;
+    part.columns = columns;
+    part.data_offset = data_offset;
+    part.data_columns = data_columns(part.spec);
+    offset += columns;
+    data_offset += part.data_columns;
+    parts.push_back(std::move(part));
+  }
+  if (offset != spec.input) throw std::invalid_argument("the likelihoods' columns must add up to the features");
+  return parts;
 }
 
 std::size_t condition_columns(const ModelSpec& spec) { return spec.condition.classes ? 1 : spec.condition.width; }
@@ -47,9 +83,7 @@ ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
   if (spec.input == 0 || spec.latents.empty() || spec.objective.samples == 0) {
     throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }
-  if (!covariance_fits(spec.likelihood, spec.input)) {
-    throw std::invalid_argument("too many features for that covariance, or too few");
-  }
+  likelihoods = likelihood_parts(spec);
   encoder = Network({spec.input + spec.condition.width}, false);
   StackEnd data{0, spec.condition.width};
   if (spec.image.dimensions > 0 && begins_with_image(spec.encoder)) {
@@ -61,12 +95,19 @@ ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
   add_latents(add_flat(encoder, parameters, add_stack(encoder, parameters, "encoder", spec.encoder, data)));
   encoder.complete();
   decoder = Network({latent_width + spec.condition.width}, true, 1);
-  add_likelihood(add_stack(decoder, parameters, "decoder", spec.decoder, {0, spec.condition.width}));
+  const std::size_t decoded = add_stack(decoder, parameters, "decoder", spec.decoder, {0, spec.condition.width});
+  // As nn.ModuleList would name them; a single part is no list.
+  const auto prefix = [&](std::size_t i) {
+    return likelihoods.size() == 1 ? std::string("likelihood.") : "likelihood." + std::to_string(i) + ".";
+  };
+  for (std::size_t i = 0; i < likelihoods.size(); ++i) add_heads(likelihoods[i], prefix(i), decoded);
   decoder.complete();
-  shared_log_dispersions = aevb::shared_log_dispersions(spec.likelihood, spec.input);
-  if (shared_log_dispersions > 0) {
-    log_dispersion_offset =
-        parameters.add_parts({}, {{shared_log_dispersion_name(spec.likelihood), {shared_log_dispersions}}});
+  for (std::size_t i = 0; i < likelihoods.size(); ++i) {
+    LikelihoodPart& part = likelihoods[i];
+    part.shared_log_dispersions = shared_log_dispersions(part.spec, part.columns);
+    if (part.shared_log_dispersions == 0) continue;
+    const std::string name = prefix(i) + log_dispersion_name(part.spec);
+    part.log_dispersion_offset = parameters.add_parts({}, {{name, {part.shared_log_dispersions}}});
   }
   if (spec.scale != ScaleType::none) {
     scaled_columns = spec.input;
@@ -75,20 +116,22 @@ ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
   }
 }
 
-void ModelLayout::add_likelihood(std::size_t decoded) {
+void ModelLayout::add_heads(LikelihoodPart& part, const std::string& prefix, std::size_t decoded) {
   const Shape image = image_shape(spec.image);
   std::vector<LayerSpec> layers = spec.likelihood_head;
   const Shape& end = decoder.values()[decoded].shape;
-  if (layers.empty() && spec.image.dimensions > 0 && image.positions() > 1 && same_positions(end, image)) {
+  // Several parts are columns of a table, whatever the decoder is.
+  const bool has_shape = likelihoods.size() == 1 && spec.image.dimensions > 0;
+  if (layers.empty() && has_shape && image.positions() > 1 && same_positions(end, image)) {
     layers = {usual_head(spec.image)};
   }
-  const auto names = likelihood_head_names(spec.likelihood);
+  const auto names = likelihood_head_names(part.spec);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::size_t units = likelihood_head_units(spec.likelihood, i, spec.input);
+    const std::size_t units = likelihood_head_units(part.spec, i, part.columns);
     // What says how features vary together has no place of its own in an image.
     if (layers.empty() || units != image.elements()) {
       const std::size_t flat = add_flat(decoder, parameters, decoded);
-      likelihood_heads.push_back(add_head(decoder, "likelihood.", names[i], units, flat));
+      part.heads.push_back(add_head(decoder, prefix, names[i], units, flat));
       continue;
     }
     std::vector<LayerSpec> of_head = layers;
@@ -101,7 +144,7 @@ void ModelLayout::add_likelihood(std::size_t decoded) {
                                   " of the decoder's " + shape_text(end, spec.image.dimensions) +
                                   ", and the data are " + shape_text(image, spec.image.dimensions));
     }
-    likelihood_heads.push_back(
+    part.heads.push_back(
         {names[i], units, add_flat(decoder, parameters, value, spec.image.positions_first), std::nullopt});
   }
 }

@@ -31,6 +31,16 @@ struct LatentGroup {
   std::size_t prior_tensor = 0;                        // the place of the first of its tensors in the table
 };
 
+// Where a part of the likelihood has its tensors, and which columns of a row it is about.
+struct LikelihoodPart {
+  LikelihoodSpec spec;
+  std::vector<Head> heads;                        // in the order of likelihood_head_names()
+  std::size_t offset = 0, columns = 0;            // columns of x
+  std::size_t data_offset = 0, data_columns = 0;  // columns of the data, which may hold class numbers
+  std::size_t log_dispersion_offset = 0;          // of its own log-dispersions, in the arena
+  std::size_t shared_log_dispersions = 0;         // and how many there are
+};
+
 struct ModelLayout {
   // Throws std::invalid_argument for what cannot be a model, std::bad_alloc if its size cannot be counted.
   explicit ModelLayout(const ModelSpec& spec);
@@ -39,9 +49,7 @@ struct ModelLayout {
   ParameterTable parameters;
   Network encoder, decoder;
   std::vector<LatentGroup> latents;
-  std::vector<Head> likelihood_heads;
-  std::size_t log_dispersion_offset = 0;   // of the likelihood's own log-dispersions, in the arena
-  std::size_t shared_log_dispersions = 0;  // and how many there are
+  std::vector<LikelihoodPart> likelihoods;
 
   // The columns' transform (scaling.h): its tensors in the arena, and their length, 0 if the model has none.
   std::size_t shift_offset = 0, factor_offset = 0, scaled_columns = 0;
@@ -50,13 +58,18 @@ struct ModelLayout {
 
  private:
   void add_latents(std::size_t encoded);
-  void add_likelihood(std::size_t decoded);
+  void add_heads(LikelihoodPart& part, const std::string& prefix, std::size_t decoded);
   Head add_head(Network& network, const std::string& prefix, const std::string& name, std::size_t units,
                 std::size_t input);
 };
 
-// Columns of a row of data: of numbers, or of class numbers.
-std::size_t data_columns(const ModelSpec& spec);
+// Columns of a part in a row of data: of numbers, or of class numbers.
+std::size_t data_columns(const LikelihoodSpec& part);
+// The parts of the likelihood, without their tensors. Throws std::invalid_argument unless their columns, and the
+// classes of a categorical part that has a list of them, add up.
+std::vector<LikelihoodPart> likelihood_parts(const ModelSpec& spec);
+// Columns of a row of data, all parts together.
+std::size_t data_columns(const std::vector<LikelihoodPart>& parts);
 // Columns of a row of a condition: the condition's width, or 1 for a class number.
 std::size_t condition_columns(const ModelSpec& spec);
 

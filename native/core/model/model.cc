@@ -8,25 +8,13 @@
 
 namespace aevb {
 
-namespace {
-
-const ModelSpec& with_fitting_classes(const ModelSpec& spec) {
-  if (spec.likelihood.type != LikelihoodType::categorical) return spec;
-  std::size_t columns = 0;
-  for (const std::size_t classes : spec.likelihood.classes) {
-    if (classes == 0 || classes > spec.input - columns) throw std::invalid_argument("too many classes, or none");
-    columns += classes;
-  }
-  if (columns != spec.input) throw std::invalid_argument("classes must add up to the features");
-  return spec;
-}
-
-}  // namespace
-
 Model::Model(const ModelSpec& spec)
-    : layout_(with_fitting_classes(spec)),
-      parameters_(layout_.parameters.size()),
-      derived_(layout_.parameters.derived_size()) {
+    : layout_(spec), parameters_(layout_.parameters.size()), derived_(layout_.parameters.derived_size()) {
+  for (const LikelihoodPart& part : layout_.likelihoods) {
+    if (part.spec.type == LikelihoodType::categorical && part.spec.classes.empty()) {
+      throw std::invalid_argument("a categorical likelihood without classes");
+    }
+  }
   for (const Network* network : {&layout_.encoder, &layout_.decoder}) {
     network->initialize(parameters_.data(), layout_.parameters, spec.initializer, spec.seed);
   }
@@ -78,6 +66,14 @@ void Model::refresh_scale() {
   scales_counts_ = scale_learned_ && log;
   log_volume_ = 0.0;
   for (std::size_t d = 0; scales_target_ && d < columns; ++d) log_volume_ += std::log(static_cast<double>(factors[d]));
+}
+
+double Model::log_volume(const LikelihoodPart& part) const {
+  double sum = 0.0;
+  for (std::size_t d = 0; scales_target_ && d < part.columns; ++d) {
+    sum += std::log(static_cast<double>(factor()[part.offset + d]));
+  }
+  return sum;
 }
 
 void Model::refresh_derived() {

@@ -37,7 +37,10 @@ class Model {
   void refresh_derived();
 
   const float* prior(const LatentGroup& group) const { return parameters_.data() + group.prior_offset; }
-  const float* raw_log_dispersion() const { return parameters_.data() + layout_.log_dispersion_offset; }
+  const std::vector<LikelihoodPart>& likelihoods() const { return layout_.likelihoods; }
+  const float* raw_log_dispersion(const LikelihoodPart& part) const {
+    return parameters_.data() + part.log_dispersion_offset;
+  }
   const float* shift() const { return parameters_.data() + layout_.shift_offset; }
   const float* factor() const { return parameters_.data() + layout_.factor_offset; }
 
@@ -51,6 +54,8 @@ class Model {
   // Σ log factor of what the likelihood is about, nats: what a loss in the data's own units has beside that of the
   // scaled columns.
   double log_volume() const { return log_volume_; }
+  // That of the columns of one part.
+  double log_volume(const LikelihoodPart& part) const;
   // After a change of these tensors; refresh_derived does it too.
   void refresh_scale();
 

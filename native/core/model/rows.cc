@@ -1,11 +1,15 @@
 #include "model/rows.h"
 
+#include <optional>
+#include <vector>
+
 #include "data/binarize.h"
 #include "data/corruption.h"
 #include "data/dataset.h"
 #include "data/one_hot.h"
 #include "likelihood/likelihood.h"
 #include "math/columns.h"
+#include "model/likelihood_rows.h"
 #include "model/scaling.h"
 
 namespace aevb {
@@ -21,7 +25,70 @@ void fetch(Panels out, const Dataset& data, Scale scale, const std::uint32_t* in
   }
 }
 
+// One part's columns, before any scaling.
+void load_part(const LikelihoodPart& part, Panels out, std::size_t offset, Panels codes, const Dataset& data,
+               const std::uint32_t* index, std::size_t from, std::size_t count) {
+  if (part.spec.codes) {
+    fetch(codes, data, Scale::integer, index, from, count);
+    one_hot(out, offset, codes, part.spec.classes, count);
+  } else {
+    fetch(out, data, byte_scale(likelihood_domain(part.spec)), index, from, count);
+  }
+}
+
+// The workspace's target from row `first` on, binarised if asked, in the data's units.
+void load_target(const Model& model, Workspace& workspace, const Dataset& data, const Preparation& preparation,
+                 const std::uint32_t* index, std::size_t from, std::size_t first, std::size_t count) {
+  const std::vector<LikelihoodPart>& parts = model.likelihoods();
+  const Panels target = workspace.target.from_row(first);
+  const auto binarized = [&](const LikelihoodPart& part, Panels x, std::uint64_t seed) {
+    const Binarize how = part.spec.binarize;
+    if (how == Binarize::none || (how == Binarize::stochastic && !preparation.binarize)) return;
+    binarize(x, x, how, seed, preparation.epoch, index, static_cast<std::uint32_t>(from), count, part.columns);
+  };
+  if (parts.size() == 1) {
+    const Panels codes = parts[0].spec.codes ? workspace.codes.from_row(first) : Panels{};
+    load_part(parts[0], target, 0, codes, data, index, from, count);
+    return binarized(parts[0], target, preparation.seed);
+  }
+  const Panels raw = workspace.codes.from_row(first);
+  std::optional<Scale> fetched;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const LikelihoodPart& part = parts[i];
+    const Scale scale = part.spec.codes ? Scale::integer : byte_scale(likelihood_domain(part.spec));
+    if (!fetched || (data.holds_bytes() && *fetched != scale)) fetch(raw, data, scale, index, from, count);
+    fetched = scale;
+    if (part.spec.codes) {
+      const Panels codes = workspace.part_codes[i].from_row(first);
+      take_columns(codes, raw, part.data_offset, count, part.data_columns);
+      one_hot(target, part.offset, codes, part.spec.classes, count);
+    } else {
+      const Panels x = workspace.likelihoods[i].target.from_row(first);
+      take_columns(x, raw, part.data_offset, count, part.columns);
+      binarized(part, x, seed_of_part(preparation.seed, i));
+      place_columns(target, part.offset, x, count, part.columns);
+    }
+  }
+}
+
 }  // namespace
+
+std::optional<BadCell> check_rows(const Dataset& data, const std::vector<LikelihoodPart>& parts) {
+  std::optional<BadCell> first;
+  for (const LikelihoodPart& part : parts) {
+    const auto bad = data.check(likelihood_domain(part.spec), part.spec.classes, part.data_offset, part.data_columns);
+    if (bad && (!first || bad->row < first->row)) first = bad;
+  }
+  return first;
+}
+
+void share_target(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
+  const std::vector<LikelihoodPart>& parts = model.likelihoods();
+  for (std::size_t i = 0; parts.size() > 1 && i < parts.size(); ++i) {
+    take_columns(workspace.likelihoods[i].target.from_row(first), workspace.target.from_row(first), parts[i].offset,
+                 count, parts[i].columns);
+  }
+}
 
 void load_condition(const Model& model, Workspace& workspace, const Dataset& condition, const std::uint32_t* index,
                     std::size_t from, std::size_t first, std::size_t count) {
@@ -39,21 +106,10 @@ void load_condition(const Model& model, Workspace& workspace, const Dataset& con
 void load_rows(const Model& model, Workspace& workspace, const Examples& examples, const Preparation& preparation,
                const std::uint32_t* index, std::size_t from, std::size_t first, std::size_t count) {
   const ModelSpec& spec = model.spec();
-  const LikelihoodSpec& likelihood = spec.likelihood;
   const Panels target = workspace.target.from_row(first), input = workspace.input.from_row(first);
-  if (likelihood.codes) {
-    const Panels codes = workspace.codes.from_row(first);
-    fetch(codes, examples.data, Scale::integer, index, from, count);
-    one_hot(target, 0, codes, likelihood.classes, count);
-  } else {
-    fetch(target, examples.data, byte_scale(likelihood_domain(likelihood)), index, from, count);
-  }
-  if (likelihood.binarize == Binarize::threshold ||
-      (likelihood.binarize == Binarize::stochastic && preparation.binarize)) {
-    binarize(target, target, likelihood.binarize, preparation.seed, preparation.epoch, index,
-             static_cast<std::uint32_t>(from), count, spec.input);
-  }
+  load_target(model, workspace, examples.data, preparation, index, from, first, count);
   scale_target(model, target, count);
+  share_target(model, workspace, first, count);
   const bool corrupted = preparation.corrupt && spec.corruption.type != CorruptionType::none;
   if (model.scales_counts()) {
     const Panels clean = corrupted ? workspace.scaled.from_row(first) : input;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "data/dataset.h"
 #include "model/model.h"
@@ -37,6 +38,12 @@ struct Preparation {
 // and condition from row `first` on.
 void load_rows(const Model& model, Workspace& workspace, const Examples& examples, const Preparation& preparation,
                const std::uint32_t* index, std::size_t from, std::size_t first, std::size_t count);
+
+// The first cell, row by row, outside the domain of its part of the likelihood.
+std::optional<BadCell> check_rows(const Dataset& data, const std::vector<LikelihoodPart>& parts);
+
+// The parts of the likelihood receive their columns of the workspace's target, rows [first, first + count).
+void share_target(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
 // The condition alone.
 void load_condition(const Model& model, Workspace& workspace, const Dataset& condition, const std::uint32_t* index,

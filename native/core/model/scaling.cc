@@ -85,10 +85,15 @@ void moments_of_columns(ColumnMoments* columns, const Dataset& rows, bool log, s
   }
 }
 
-// Throws UnsuitableColumn for one that cannot be standardised. A constant one can.
-void check_columns(const std::vector<ColumnMoments>& columns, const Dataset& rows) {
+// Whether the likelihood is one of numbers that have a unit, or of counts. Other columns are not scaled.
+bool scales_part(const LikelihoodPart& part, ScaleType type) {
+  return likelihood_domain(part.spec) == (type == ScaleType::log ? Domain::counts : Domain::real);
+}
+
+// Throws UnsuitableColumn for one of the part's that cannot be standardised. A constant one can.
+void check_columns(const std::vector<ColumnMoments>& columns, const Dataset& rows, const LikelihoodPart& part) {
   using Reason = UnsuitableColumn::Reason;
-  for (std::size_t d = 0; d < columns.size(); ++d) {
+  for (std::size_t d = part.data_offset; d < part.data_offset + part.data_columns; ++d) {
     const auto [mean, deviation, smallest, largest, zeros, sum] = columns[d];
     const double magnitude = std::max(std::abs(smallest), std::abs(largest));
     if (magnitude > LARGEST_MAGNITUDE) throw UnsuitableColumn(Reason::magnitude, d, smallest, largest);
@@ -120,20 +125,22 @@ double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTO
 // The logarithm of each column's mean, in place of the head's biases. Only differences count in a multinomial, and
 // these are its mean proportions' but for a constant. A column without counts has that of half a count in all rows
 // together.
-BeforeScaling replace_bias(Model& model, const std::vector<ColumnMoments>& columns, std::size_t rows) {
-  const Head& head = model.layout().likelihood_heads[0];
+void replace_bias(BeforeScaling& before, Model& model, std::size_t index, const std::vector<ColumnMoments>& columns,
+                  std::size_t rows) {
+  const LikelihoodPart& part = model.likelihoods()[index];
+  const Head& head = part.heads[0];
   // A convolution has no number for each column.
-  if (!head.bias_offset) return {};
+  if (!head.bias_offset) return;
   float* bias = model.parameters().data() + *head.bias_offset;
-  BeforeScaling before{{bias, bias + columns.size()}};
+  before.biases.push_back({index, {bias, bias + part.columns}});
   const auto n = static_cast<double>(rows);
+  const ColumnMoments* column = columns.data() + part.data_offset;
   double total = 0.0;
-  for (const ColumnMoments& column : columns) total += std::max(column.sum, 0.5) / n;
-  const double center = has_given_total(model.spec().likelihood) ? std::log(total) : 0.0;
-  for (std::size_t d = 0; d < columns.size(); ++d) {
-    bias[d] = static_cast<float>(std::log(std::max(columns[d].sum, 0.5) / n) - center);
+  for (std::size_t d = 0; d < part.columns; ++d) total += std::max(column[d].sum, 0.5) / n;
+  const double center = has_given_total(part.spec) ? std::log(total) : 0.0;
+  for (std::size_t d = 0; d < part.columns; ++d) {
+    bias[d] = static_cast<float>(std::log(std::max(column[d].sum, 0.5) / n) - center);
   }
-  return before;
 }
 
 }  // namespace
@@ -167,20 +174,33 @@ bool look_like_pixels(const std::vector<ColumnMoments>& columns) {
 BeforeScaling learn_scale(Model& model, const Dataset& rows, ThreadPool& pool, const std::atomic<bool>& cancelled) {
   const ScaleType type = model.spec().scale;
   const bool log = type == ScaleType::log;
+  const std::vector<LikelihoodPart>& parts = model.likelihoods();
   std::vector<ColumnMoments> columns;
   bool leave = type == ScaleType::automatic && rows.holds_bytes();
   if (!leave) {
     columns = column_moments(rows, log, pool, cancelled);
-    leave = type == ScaleType::automatic && look_like_pixels(columns);
+    // Pixels are the whole of a row.
+    leave = type == ScaleType::automatic && parts.size() == 1 && look_like_pixels(columns);
   }
-  if (!leave && !log) check_columns(columns, rows);
+  for (const LikelihoodPart& part : parts) {
+    if (!leave && !log && scales_part(part, type)) check_columns(columns, rows, part);
+  }
   float* shift = model.parameters().data() + model.layout().shift_offset;
   float* factor = model.parameters().data() + model.layout().factor_offset;
   BeforeScaling before;
-  if (log) before = replace_bias(model, columns, rows.rows());
-  for (std::size_t d = 0; d < model.layout().scaled_columns; ++d) {
-    shift[d] = leave ? 0.0f : static_cast<float>(log ? log_shift(columns[d], rows.rows()) : columns[d].mean);
-    factor[d] = leave ? 1.0f : static_cast<float>(log ? log_factor(columns[d]) : standard_factor(columns[d]));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const LikelihoodPart& part = parts[i];
+    const bool scaled = !leave && scales_part(part, type);
+    if (scaled && log) replace_bias(before, model, i, columns, rows.rows());
+    for (std::size_t d = 0; d < part.columns; ++d) {
+      const std::size_t to = part.offset + d;
+      shift[to] = 0.0f;
+      factor[to] = 1.0f;
+      if (!scaled) continue;
+      const ColumnMoments& column = columns[part.data_offset + d];
+      shift[to] = static_cast<float>(log ? log_shift(column, rows.rows()) : column.mean);
+      factor[to] = static_cast<float>(log ? log_factor(column) : standard_factor(column));
+    }
   }
   model.refresh_scale();
   return before;
@@ -190,8 +210,9 @@ void forget_scale(Model& model, const BeforeScaling& before) {
   float* parameters = model.parameters().data();
   std::fill_n(parameters + model.layout().shift_offset, model.layout().scaled_columns, 0.0f);
   std::fill_n(parameters + model.layout().factor_offset, model.layout().scaled_columns, 0.0f);
-  if (!before.bias.empty())
-    std::copy(before.bias.begin(), before.bias.end(), parameters + *model.layout().likelihood_heads[0].bias_offset);
+  for (const auto& [part, bias] : before.biases) {
+    std::copy(bias.begin(), bias.end(), parameters + *model.likelihoods()[part].heads[0].bias_offset);
+  }
   model.refresh_scale();
 }
 

@@ -10,6 +10,8 @@
 //              if more than half of the column is 0, and f its deviation or 2, whichever is larger. The decoder's
 //              biases begin at the logarithm of the columns' mean rates.
 //
+// A column whose likelihood is of another domain has s = 0 and f = 1.
+//
 // A factor of 0 says that nothing has been learned yet; then x̃ = x.
 #pragma once
 
@@ -47,7 +49,11 @@ class UnsuitableColumn : public std::runtime_error {
 
 // What learn_scale has replaced.
 struct BeforeScaling {
-  std::vector<float> bias;  // of the likelihood's first head, if that has a new one
+  struct Bias {
+    std::size_t part;
+    std::vector<float> values;
+  };
+  std::vector<Bias> biases;  // of the first heads of the likelihood's parts that have new ones
 };
 
 // Whether the model has a transform and has not learned it.

@@ -27,7 +27,12 @@ void Workspace::carve(const Model& model, Carver& carver) {
   const bool scales_counts = spec.scale == ScaleType::log;
   target = corrupts || scales_counts ? matrix(rows, D + C) : input;
   if (corrupts && scales_counts) scaled = matrix(rows, D + C);
-  if (spec.likelihood.codes) codes = matrix(rows, spec.likelihood.classes.size());
+  const std::vector<LikelihoodPart>& parts = model.likelihoods();
+  if (parts.size() > 1 || parts[0].spec.codes) codes = matrix(rows, data_columns(parts));
+  part_codes.clear();
+  for (const LikelihoodPart& part : parts) {
+    part_codes.push_back(parts.size() == 1 ? codes : part.spec.codes ? matrix(rows, part.data_columns) : Panels{});
+  }
   if (C > 0) condition = matrix(rows, C);
   if (spec.condition.classes) condition_code = matrix(rows, 1);
   encoder.carve(carver, model.layout().encoder, {.capacity = {rows, tasks, gradients}, .input = input, .dinput = {}});
@@ -57,20 +62,26 @@ void Workspace::carve(const Model& model, Carver& carver) {
   }
   decoder.carve(carver, model.layout().decoder,
                 {.capacity = {rows * draws, tasks, gradients}, .input = z, .dinput = dz, .outputs_in_place = true});
-  likelihood_heads.clear();
-  for (const Head& head : model.layout().likelihood_heads) {
-    likelihood_heads.push_back(decoder.value(head.value).out);
-  }
-  while (gradients && likelihood_heads.size() < likelihood_panels(spec.likelihood)) {
-    likelihood_heads.push_back(matrix(rows * draws, D));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const LikelihoodPart& part = parts[i];
+    LikelihoodMemory& memory = likelihoods[i];
+    memory.heads.clear();
+    for (const Head& head : part.heads) memory.heads.push_back(decoder.value(head.value).out);
+    while (gradients && memory.heads.size() < likelihood_panels(part.spec)) {
+      memory.heads.push_back(matrix(rows * draws, part.columns));
+    }
+    memory.target = parts.size() == 1 ? target : matrix(rows, part.columns);
+    if (parts.size() > 1) carver.elements(memory.loss, rows * draws);
   }
   if (gradients) draw_weight = carver.floats(rows * draws);
-  const std::size_t width = matrix_width(D);
-  shared_log_dispersion = carver.floats(panel_count(D, width) * width);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::size_t width = matrix_width(parts[i].columns);
+    likelihoods[i].shared_log_dispersion = carver.floats(panel_count(parts[i].columns, width) * width);
+  }
 }
 
 Workspace::Workspace(const Model& model, const Size& size, WithoutMemory)
-    : latents(model.latents().size()), size_(size) {
+    : latents(model.latents().size()), likelihoods(model.likelihoods().size()), size_(size) {
   if (model.spec().condition.classes) condition_classes = {model.spec().condition.width};
 }
 
@@ -97,13 +108,14 @@ NetworkMemory::Setting Workspace::setting(const Model& model) const {
 }
 
 void refresh_likelihood(const Model& model, Workspace& workspace) {
-  fill_shared_log_dispersion(workspace.shared_log_dispersion, model.spec().likelihood, model.raw_log_dispersion(),
-                             model.spec().input);
-  // A constant is in the data's units.
-  if (!model.scales_target() || !has_fixed_dispersion(model.spec().likelihood)) return;
-  const auto times = static_cast<float>(dispersion_power(model.spec().likelihood));
-  for (std::size_t d = 0; d < model.spec().input; ++d) {
-    workspace.shared_log_dispersion[d] -= times * std::log(model.factor()[d]);
+  for (std::size_t i = 0; i < model.likelihoods().size(); ++i) {
+    const LikelihoodPart& part = model.likelihoods()[i];
+    float* shared = workspace.likelihoods[i].shared_log_dispersion;
+    fill_shared_log_dispersion(shared, part.spec, model.raw_log_dispersion(part), part.columns);
+    // A constant is in the data's units.
+    if (!model.scales_target() || !has_fixed_dispersion(part.spec)) continue;
+    const auto times = static_cast<float>(dispersion_power(part.spec));
+    for (std::size_t d = 0; d < part.columns; ++d) shared[d] -= times * std::log(model.factor()[part.offset + d]);
   }
 }
 

@@ -32,6 +32,15 @@ struct LatentMemory {
   std::vector<double> log_posterior, log_prior;  // [rows · draws]: log q(z|x), log p(z)
 };
 
+// The memory of one part of the likelihood.
+struct LikelihoodMemory {
+  // [rows · draws, units]; their gradient after the backward pass. See likelihood_panels.
+  std::vector<Panels> heads;
+  Panels target;                           // [rows, columns]: its columns of the workspace's, that itself if alone
+  float* shared_log_dispersion = nullptr;  // [columns], bounded; see likelihood.h
+  std::vector<double> loss;                // [rows · draws], −log p(x|z), nats; empty if it is the only part
+};
+
 // Activations of up to `rows` data with `draws` draws of z each; the decoder's matrices have rows · draws rows.
 class Workspace {
  public:
@@ -57,26 +66,25 @@ class Workspace {
   std::size_t tasks = 1;                     // that the batch is cut into
   std::uint32_t step = 0;                    // in which their random numbers are drawn
 
-  Panels codes;           // [rows, variables]: class numbers, if data come as such
-  Panels target;          // [rows, D]: what the likelihood is about
-  Panels input;           // [rows, D + C]: what the encoder sees; `target` too if nothing is corrupted
-  Panels scaled;          // [rows, D]: counts as the encoder sees them, on their way to being corrupted
-  Panels condition;       // [rows, C]
-  Panels condition_code;  // [rows, 1]: if it comes as a class number
+  Panels codes;  // [rows, columns of the data], if some of them are class numbers or there are several parts
+  std::vector<Panels> part_codes;  // [rows, variables]: those of each part that has any, if there are several parts
+  Panels target;                   // [rows, D]: what the likelihood is about
+  Panels input;                    // [rows, D + C]: what the encoder sees; `target` too if nothing is corrupted
+  Panels scaled;                   // [rows, D]: counts as the encoder sees them, on their way to being corrupted
+  Panels condition;                // [rows, C]
+  Panels condition_code;           // [rows, 1]: if it comes as a class number
   std::vector<std::size_t> condition_classes;  // and of how many classes
   NetworkMemory encoder, decoder;
   std::vector<LatentMemory> latents;
   Panels z, dz;  // [rows · draws, Z + C]
-  // [rows · draws, units]; their gradient after the backward pass. See likelihood_panels.
-  std::vector<Panels> likelihood_heads;
+  std::vector<LikelihoodMemory> likelihoods;
 
-  std::vector<double> reconstruction;      // [rows · draws], −log p(x|z), nats
-  std::vector<double> kl;                  // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
-  std::vector<double> log_weight;          // [rows · draws]: see weigh_draws in forward.h
-  std::vector<double> draw_loss;           // [rows · draws]: the f of objective/score_function.h, if that is trained
-  std::vector<double> bound;               // [rows]: the importance-weighted bound, nats
-  float* draw_weight = nullptr;            // [rows · draws]
-  float* shared_log_dispersion = nullptr;  // [D], bounded; see likelihood.h
+  std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
+  std::vector<double> kl;              // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)
+  std::vector<double> log_weight;      // [rows · draws]: see weigh_draws in forward.h
+  std::vector<double> draw_loss;       // [rows · draws]: the f of objective/score_function.h, if that is trained
+  std::vector<double> bound;           // [rows]: the importance-weighted bound, nats
+  float* draw_weight = nullptr;        // [rows · draws]
 
  private:
   struct WithoutMemory {};

@@ -19,7 +19,7 @@ void add(Terms& sum, const Terms& batch) {
 
 Terms average(const Terms& sum) {
   const auto examples = static_cast<double>(sum.examples);
-  return {sum.loss / examples, sum.reconstruction / examples, sum.kl / examples, sum.examples};
+  return {sum.loss / examples, sum.reconstruction / examples, sum.kl / examples, sum.examples, {}};
 }
 
 double infinite_unless_finite(double nats) {

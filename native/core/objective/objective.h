@@ -19,6 +19,8 @@ namespace aevb {
 struct Terms {
   double loss = 0.0, reconstruction = 0.0, kl = 0.0;
   std::size_t examples = 0;
+  // The reconstruction of each part of a likelihood that has several, in their order; empty for one, and for a batch.
+  std::vector<double> parts{};
 };
 
 // Adds a batch's averages to a sum over examples; average() makes averages of that again.

@@ -76,7 +76,9 @@ struct LatentSpec {
   PriorSpec prior;
 };
 
+// p(x|z) of some columns of a row of x; a model has one part or several side by side.
 struct LikelihoodSpec {
+  std::size_t columns = 0;  // of these columns, one-hot ones counted each; 0: all, if it is the only part
   LikelihoodType type = LikelihoodType::bernoulli;
   DispersionType dispersion = DispersionType::fixed;
   double fixed_dispersion = 1.0;
@@ -141,8 +143,8 @@ struct ModelSpec {
   std::vector<LayerSpec> encoder{{200, Activation::relu}};
   std::vector<LatentSpec> latents{LatentSpec{}};  // at least one
   std::vector<LayerSpec> decoder{{200, Activation::relu}};
-  LikelihoodSpec likelihood;
-  // What a head of D outputs consists of, if not a dense layer: it ends in the image's shape.
+  std::vector<LikelihoodSpec> likelihoods{LikelihoodSpec{}};  // at least one; their columns add up to `input`
+  // What a head of D outputs of a single part consists of, if not a dense layer: it ends in the image's shape.
   std::vector<LayerSpec> likelihood_head;
   ObjectiveSpec objective;
   CorruptionSpec corruption;

@@ -4,10 +4,10 @@
 
 #include "latent/gaussian.h"
 #include "latent/latent.h"
-#include "likelihood/likelihood.h"
 #include "math/columns.h"
 #include "math/panel_ops.h"
 #include "model/forward.h"
+#include "model/likelihood_rows.h"
 #include "objective/importance.h"
 #include "objective/score_function.h"
 
@@ -100,12 +100,7 @@ void loss_rows(const Model& model, Workspace& workspace, const Step& step, Rows 
   const ObjectiveSpec& objective = spec.objective;
   const std::size_t L = workspace.draws(), R = count * L, row = first * L;
   const double scale = step.reconstruction / (static_cast<double>(batch) * static_cast<double>(L));
-  Panels heads[MOST_LIKELIHOOD_PANELS];
-  for (std::size_t i = 0; i < workspace.likelihood_heads.size(); ++i)
-    heads[i] = workspace.likelihood_heads[i].from_row(row);
-  likelihood_forward_backward(workspace.reconstruction.data() + row, spec.likelihood, heads,
-                              workspace.shared_log_dispersion, workspace.target.from_row(first),
-                              static_cast<float>(scale), count, L, spec.input);
+  likelihood_gradient(model, workspace, static_cast<float>(scale), first, count);
   float* draw_weight = workspace.draw_weight + row;
   if (is_importance_weighted(objective)) {
     const double* log_weight = workspace.log_weight.data() + row;
@@ -113,11 +108,7 @@ void loss_rows(const Model& model, Workspace& workspace, const Step& step, Rows 
     importance_bound(workspace.bound.data() + first, log_weight, count, L);
     importance_weights(draw_weight, log_weight, count, L);
     // The likelihood's gradient counts every draw alike, 1/L.
-    for (std::size_t i = 0; i < workspace.likelihood_heads.size(); ++i) {
-      const std::size_t units =
-          i < model.layout().likelihood_heads.size() ? model.layout().likelihood_heads[i].units : spec.input;
-      scale_rows(heads[i], draw_weight, static_cast<float>(L), R, units);
-    }
+    scale_likelihood_gradient(model, workspace, draw_weight, static_cast<float>(L), first, count);
   }
   if (objective.estimator == Estimator::scoreFunction) {
     sum_draw_losses(workspace, spec, step, row, row + R, batch);

@@ -150,6 +150,8 @@ Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atom
 
   const std::vector<std::uint32_t> order = shuffled(rows);
   Terms total;
+  const std::size_t parts = model_.likelihoods().size();
+  std::vector<double> part_sums(parts > 1 ? parts : 0, 0.0);
   for (std::size_t batch = 0; batch < batches; ++batch) {
     if (cancelled.load(std::memory_order_relaxed)) throw Cancelled();
     if (events.batch_begin) events.batch_begin(batch);
@@ -170,6 +172,7 @@ Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atom
     step_.update(optimizer_, pool);
     ++model_.steps_trained;
     add(total, terms);
+    step_.add_parts(part_sums);
     if (events.batch_end) events.batch_end(batch, terms);
     if (events.between_steps) events.between_steps();
   }
@@ -177,7 +180,9 @@ Terms Trainer::steps(const Examples& examples, ThreadPool& pool, const std::atom
   if (!model_.parameters_are_finite()) throw diverged(batches - 1);
   fit_epochs_ += 1.0;
   ++model_.epochs_trained;
-  return average(total);
+  Terms terms = average(total);
+  for (const double sum : part_sums) terms.parts.push_back(sum / static_cast<double>(total.examples));
+  return terms;
 }
 
 }  // namespace aevb

@@ -168,7 +168,10 @@ void TrainingStep::list_tiles() {
   for (std::size_t i = 0; i < layout.decoder.nodes().size(); ++i) {
     list_layer_tiles(layout.decoder, workspace_->decoder, i, draws);
   }
-  if (layout.shared_log_dispersions > 0) tiles_.push_back({.kind = Tile::Kind::logDispersion, .draws = draws});
+  for (std::size_t i = 0; i < layout.likelihoods.size(); ++i) {
+    if (layout.likelihoods[i].shared_log_dispersions == 0) continue;
+    tiles_.push_back({.kind = Tile::Kind::logDispersion, .group = i, .draws = draws});
+  }
   squares_.assign(tiles_.size(), 0.0);
 }
 
@@ -289,6 +292,15 @@ bool TrainingStep::pass(const Examples& examples, const Batch& batch, ThreadPool
   return true;
 }
 
+void TrainingStep::add_parts(std::vector<double>& sums) const {
+  const std::size_t L = workspace_->draws();
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const std::vector<double>& loss = workspace_->likelihoods[i].loss;
+    const double sum = std::accumulate(loss.begin(), loss.begin() + static_cast<std::ptrdiff_t>(rows_ * L), 0.0);
+    sums[i] += sum / static_cast<double>(L) + static_cast<double>(rows_) * model_.log_volume(model_.likelihoods()[i]);
+  }
+}
+
 Terms TrainingStep::terms() const {
   const ObjectiveSpec& objective = model_.spec().objective;
   Terms terms = batch_terms(objective, weights_, workspace_->reconstruction.data(), workspace_->kl.data(),
@@ -306,7 +318,10 @@ Terms TrainingStep::terms() const {
 template <typename Visit>
 void TrainingStep::for_each_span(const Tile& tile, Visit visit) const {
   const ModelLayout& layout = model_.layout();
-  if (tile.kind == Tile::Kind::logDispersion) return visit(layout.log_dispersion_offset, layout.shared_log_dispersions);
+  if (tile.kind == Tile::Kind::logDispersion) {
+    return visit(layout.likelihoods[tile.group].log_dispersion_offset,
+                 layout.likelihoods[tile.group].shared_log_dispersions);
+  }
   if (tile.kind == Tile::Kind::prior) {
     return visit(layout.latents[tile.group].prior_offset, layout.latents[tile.group].prior_parameters);
   }
@@ -332,10 +347,11 @@ void TrainingStep::tile_gradient(const Tile& tile) {
   // The weights of the draws of a datum add up to 1; equal weights would be 1/L.
   const auto count = static_cast<double>(weighted ? rows_ : R);
   const auto scale = static_cast<float>(weights_.reconstruction / count);
-  shared_log_dispersion_backward(gradients_.data() + layout.log_dispersion_offset, model_.spec().likelihood,
-                                 model_.raw_log_dispersion(), workspace_->shared_log_dispersion,
-                                 workspace_->likelihood_heads.back(), scale,
-                                 weighted ? workspace_->draw_weight : nullptr, R, model_.spec().input);
+  const LikelihoodPart& part = layout.likelihoods[tile.group];
+  const LikelihoodMemory& memory = workspace_->likelihoods[tile.group];
+  shared_log_dispersion_backward(gradients_.data() + part.log_dispersion_offset, part.spec,
+                                 model_.raw_log_dispersion(part), memory.shared_log_dispersion, memory.heads.back(),
+                                 scale, weighted ? workspace_->draw_weight : nullptr, R, part.columns);
 }
 
 void TrainingStep::clip_tile(const Tile& tile) {

@@ -48,6 +48,8 @@ class TrainingStep {
   bool pass(const Examples& examples, const Batch& batch, ThreadPool& pool, const std::atomic<bool>* cancelled);
   // After pass(): what the batch costs.
   Terms terms() const;
+  // Adds the sum over the batch's rows of the reconstruction of each part, if the likelihood has several.
+  void add_parts(std::vector<double>& sums) const;
   // After pass(): the gradient of every tensor, to gradients(). Nothing is clipped.
   void sum_gradients(ThreadPool& pool);
   // After pass(): the gradient of every tensor, and with it the step of the optimiser. The model's scale and what is
@@ -66,7 +68,7 @@ class TrainingStep {
     NetworkMemory* memory = nullptr;        // layer
     std::size_t node = 0, index = 0;        // layer
     std::size_t first_span = 0, spans = 0;  // layer: of spans_
-    std::size_t group = 0;                  // prior
+    std::size_t group = 0;                  // prior; logDispersion: the likelihood's part
     std::size_t draws = 1;                  // rows of the memory for each datum
   };
 

@@ -114,6 +114,10 @@ export type Likelihood =
   | MultinomialLikelihood
   | PoissonLikelihood
 
+/** A likelihood of some columns of a row, behind those of the parts before it. */
+export type LikelihoodPart = PartOf<Likelihood>
+type PartOf<Kind> = Kind extends Likelihood ? Omit<Kind, 'head'> & { readonly columns: number } : never
+
 /** The likelihoods that need no options. */
 export type LikelihoodName = Exclude<Likelihood['type'], 'categorical'>
 
@@ -132,53 +136,75 @@ const classes = pick((input) => (typeof input === 'number' ? classCount : classL
 >
 
 const what = 'a likelihood'
-const head = optional(likelihoodHeadSchema)
-const kinds = byType<Likelihood>(
-  "the name of a likelihood, such as 'bernoulli', or an object such as { type: 'gaussian', variance: 'perFeature' }",
-  {
-    bernoulli: options<BernoulliLikelihood>(what, {
-      type: oneOf(['bernoulli']),
-      head,
-      binarize: optional(oneOf(['none', 'threshold', 'stochastic'])),
-    }),
-    continuousBernoulli: options<ContinuousBernoulliLikelihood>(what, { type: oneOf(['continuousBernoulli']), head }),
-    gaussian: options<GaussianLikelihood>(what, {
-      type: oneOf(['gaussian']),
-      head,
+const example =
+  "the name of a likelihood, such as 'bernoulli', or an object such as { type: 'gaussian', variance: 'perFeature' }"
+/** The likelihoods with these options beside their own. */
+function kindsWith<Kind extends { readonly type: Likelihood['type'] }>(text: string, beside: object): Schema<Kind> {
+  const kind = (type: Likelihood['type'], own: object = {}) =>
+    options<never>(what, { type: oneOf([type]), ...beside, ...own } as never)
+  return byType<Kind>(text, {
+    bernoulli: kind('bernoulli', { binarize: optional(oneOf(['none', 'threshold', 'stochastic'])) }),
+    continuousBernoulli: kind('continuousBernoulli'),
+    gaussian: kind('gaussian', {
       covariance: optional(oneOf(['diagonal', 'lowRank', 'full'])),
       rank: optional(positive),
       variance: dispersion,
       logVarianceBounds: bounds,
     }),
-    laplace: options<LaplaceLikelihood>(what, {
-      type: oneOf(['laplace']),
-      head,
-      scale: dispersion,
-      logScaleBounds: bounds,
-    }),
-    categorical: options<CategoricalLikelihood>(what, {
-      type: oneOf(['categorical']),
-      head,
-      classes,
-      coding: optional(oneOf(['oneHot', 'codes'])),
-    }),
-    multinomial: options<MultinomialLikelihood>(what, {
-      type: oneOf(['multinomial']),
-      trials: optional(positive),
-      head,
-    }),
-    poisson: options<PoissonLikelihood>(what, { type: oneOf(['poisson']), head }),
-  },
+    laplace: kind('laplace', { scale: dispersion, logScaleBounds: bounds }),
+    categorical: kind('categorical', { classes, coding: optional(oneOf(['oneHot', 'codes'])) }),
+    multinomial: kind('multinomial', { trials: optional(positive) }),
+    poisson: kind('poisson'),
+  } as never)
+}
+const kinds = kindsWith<Likelihood>(example, { head: optional(likelihoodHeadSchema) })
+const parts = list(
+  'an array of likelihoods',
+  kindsWith<LikelihoodPart>("an object such as { type: 'gaussian', columns: 3 }", { columns: positive }),
 )
 const names = oneOf(['bernoulli', 'continuousBernoulli', 'gaussian', 'laplace', 'multinomial', 'poisson'])
 const incomplete = refuse("an object { type: 'categorical', classes: ... }, as classes is missing,")
 
 export const likelihoodSchema = pick((input) => {
   if (input === 'categorical') return incomplete
+  if (Array.isArray(input)) return parts
   return typeof input === 'string' ? names : kinds
-}) as Schema<LikelihoodName | Likelihood>
+}) as Schema<LikelihoodName | Likelihood | readonly LikelihoodPart[]>
 
-const defaults = {
+/** A likelihood, the columns of a row of data that it is about, and what it is called in errors. */
+export interface NamedLikelihood {
+  readonly likelihood: Likelihood
+  readonly columns: number
+  readonly path: string
+}
+
+/** The parts of a likelihood of rows of `dataColumns` columns, in the order of these. */
+export function likelihoodParts(
+  named: LikelihoodName | Likelihood | readonly LikelihoodPart[],
+  dataColumns: number,
+): readonly NamedLikelihood[] {
+  const path = 'likelihood'
+  if (typeof named === 'string') return [{ likelihood: { type: named } as Likelihood, columns: dataColumns, path }]
+  if (!isList(named)) return [{ likelihood: named, columns: dataColumns, path }]
+  const sum = named.reduce((total, { columns }) => total + columns, 0)
+  if (sum !== dataColumns) {
+    const what = `likelihoods whose columns add up to the ${dataColumns} of input`
+    throw new RangeError(
+      expected(
+        what,
+        path,
+        named.map(({ columns }) => columns),
+      ),
+    )
+  }
+  return named.map(({ columns, ...likelihood }, i) => ({ likelihood, columns, path: `${path}[${i}]` }))
+}
+
+function isList(value: Likelihood | readonly LikelihoodPart[]): value is readonly LikelihoodPart[] {
+  return Array.isArray(value)
+}
+
+const usual = {
   dispersion: 'fixed',
   fixedDispersion: 1,
   logDispersionBounds: [-10, 10],
@@ -188,24 +214,30 @@ const defaults = {
   trials: 1,
   covariance: 'diagonal',
   rank: 0,
-} as const satisfies Omit<LikelihoodSpec, 'type'>
+} as const satisfies Omit<LikelihoodSpec, 'type' | 'columns'>
 
 /**
  * Everything but `classes`, which is as long as a row of data may be: see {@link classesOfVariables}. `features`: columns
  * of a row of data, if they are no classes.
  */
-export function likelihoodSpec(likelihood: Likelihood, features: number): LikelihoodSpec {
+export function likelihoodSpec({ likelihood, columns: features, path }: NamedLikelihood): LikelihoodSpec {
   const { type } = likelihood
+  const columns = featuresOf(likelihood, features, path)
+  const defaults = { ...usual, columns }
   switch (type) {
     case 'bernoulli':
       return { ...defaults, type, binarize: likelihood.binarize ?? 'none' }
     case 'gaussian': {
       const { covariance = 'diagonal', variance = covariance === 'diagonal' ? 'learned' : 'perDatum' } = likelihood
-      const dispersion = dispersionSpec('variance', variance, likelihood.logVarianceBounds)
-      return { ...defaults, type, ...dispersion, ...covarianceSpec(covariance, likelihood.rank, features) }
+      const dispersion = dispersionSpec('variance', variance, likelihood.logVarianceBounds, path)
+      return { ...defaults, type, ...dispersion, ...covarianceSpec(covariance, likelihood.rank, features, path) }
     }
     case 'laplace':
-      return { ...defaults, type, ...dispersionSpec('scale', likelihood.scale ?? 'learned', likelihood.logScaleBounds) }
+      return {
+        ...defaults,
+        type,
+        ...dispersionSpec('scale', likelihood.scale ?? 'learned', likelihood.logScaleBounds, path),
+      }
     case 'categorical':
       return { ...defaults, type, codes: likelihood.coding === 'codes' }
     case 'multinomial':
@@ -223,20 +255,21 @@ function covarianceSpec(
   covariance: LikelihoodSpec['covariance'],
   rank: number | undefined,
   features: number,
+  path: string,
 ): Pick<LikelihoodSpec, 'covariance' | 'rank'> {
   if (covariance === 'lowRank') {
     const most = Math.min(MOST_RANK, features)
     if (rank !== undefined && rank <= most) return { covariance, rank }
     const reason = most === MOST_RANK ? '' : `, the number of features,`
     const what = `an integer from 1 to ${most}${reason} beside a covariance of 'lowRank'`
-    throw new (rank === undefined ? TypeError : RangeError)(expected(what, 'likelihood.rank', rank))
+    throw new (rank === undefined ? TypeError : RangeError)(expected(what, `${path}.rank`, rank))
   }
   if (rank !== undefined)
-    throw new RangeError(expected(`no rank beside covariance '${covariance}'`, 'likelihood.rank', rank))
+    throw new RangeError(expected(`no rank beside covariance '${covariance}'`, `${path}.rank`, rank))
   if (covariance === 'full' && features > MOST_FULL_FEATURES) {
     const entries = (features * (features - 1)) / 2
     const what = `'lowRank' or 'diagonal' beyond ${MOST_FULL_FEATURES} features, as ${features} have ${entries} covariances,`
-    throw new RangeError(expected(what, 'likelihood.covariance', covariance))
+    throw new RangeError(expected(what, `${path}.covariance`, covariance))
   }
   // A single feature has no covariances.
   return { covariance: features === 1 ? 'diagonal' : covariance, rank: 0 }
@@ -246,12 +279,13 @@ function dispersionSpec(
   name: 'variance' | 'scale',
   value: NonNullable<GaussianLikelihood['variance']>,
   bounds: GaussianLikelihood['logVarianceBounds'],
+  path: string,
 ): Pick<LikelihoodSpec, 'dispersion' | 'fixedDispersion' | 'logDispersionBounds'> {
-  const field = name === 'variance' ? 'likelihood.logVarianceBounds' : 'likelihood.logScaleBounds'
+  const field = `${path}.${name === 'variance' ? 'logVarianceBounds' : 'logScaleBounds'}`
   if (bounds && typeof value === 'number') {
     throw new RangeError(expected(`no bounds beside a constant ${name}`, field, bounds))
   }
-  const [min, max] = bounds ?? defaults.logDispersionBounds
+  const [min, max] = bounds ?? usual.logDispersionBounds
   if (!(min < max)) throw new RangeError(expected('[min, max] with min below max', field, bounds))
   return {
     dispersion: typeof value === 'number' ? 'fixed' : value,
@@ -261,10 +295,10 @@ function dispersionSpec(
 }
 
 /** Columns of the likelihood's heads, from those of a row of data. */
-export function featuresOf(likelihood: Likelihood, dataColumns: number): number {
+export function featuresOf(likelihood: Likelihood, dataColumns: number, path: string): number {
   if (likelihood.type !== 'categorical') return dataColumns
   const { classes, coding } = likelihood
-  const wrong = (what: string) => new RangeError(expected(what, 'likelihood.classes', classes))
+  const wrong = (what: string) => new RangeError(expected(what, `${path}.classes`, classes))
   if (typeof classes === 'number') {
     if (coding === 'codes') return dataColumns * classes
     if (dataColumns % classes !== 0) throw wrong(`a divisor of the ${dataColumns} one-hot columns of input`)

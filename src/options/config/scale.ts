@@ -10,7 +10,7 @@ import { oneOf } from '../../schema.js'
  * and stay with the model: tensors `scale.shift` and `scale.factor`, of which a factor of 0 means that nothing has been
  * learned yet, so that data pass as they are.
  *
- * - 'standard', for Gaussian and Laplace likelihoods: the model is one of (x − mean) / deviation of each column. Losses
+ * - 'standard', for Gaussian and Laplace likelihoods, also as parts beside others, whose columns stay as they are: the model is one of (x − mean) / deviation of each column. Losses
  *   and scores stay densities of x in its own units, and what comes back (`decode`, `reconstruct`, `sample`) is in them.
  * - 'log', for multinomial and Poisson likelihoods: the encoder sees log(1 + x), centred; the likelihood is that of
  *   the counts. The decoder's biases begin at the logarithm of each column's mean rate.
@@ -23,8 +23,12 @@ export type Scale = 'auto' | 'none' | 'standard' | 'log'
 
 export const scaleSchema = oneOf(['auto', 'none', 'standard', 'log'] satisfies readonly Scale[])
 
-export function scaleSpec(scale: Scale = 'auto', likelihood: LikelihoodSpec['type']): ModelSpec['scale'] {
-  const kind = kindOf(likelihood)
+export function scaleSpec(scale: Scale = 'auto', likelihoods: readonly LikelihoodSpec['type'][]): ModelSpec['scale'] {
+  const kinds = likelihoods.map(kindOf)
+  const [first = 'none'] = kinds
+  // Beside other parts only numbers are scaled.
+  const kind = kinds.length === 1 ? first : kinds.includes('standard') ? 'standard' : 'none'
+  const likelihood = likelihoods.join("', '")
   if (scale === 'none' || (scale === 'auto' && kind === 'none')) return 'none'
   if (scale === 'auto') return kind === 'log' ? 'log' : 'auto'
   if (scale === kind) return scale
