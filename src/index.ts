@@ -90,6 +90,7 @@ export type {
   DrawOptions,
   EncodeOptions,
   EvaluateOptions,
+  ImputeOptions,
   LogLikelihoodOptions,
   Proposal,
   ReconstructOptions,

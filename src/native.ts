@@ -74,6 +74,10 @@ export interface LikelihoodSpec {
   readonly classes: readonly number[]
   /** categorical: a row of data holds class numbers. */
   readonly codes: boolean
+  /** Of codes: as many as `classes`, if that is not empty. */
+  readonly variables: number
+  /** Cells of the data may be missing: NaN. */
+  readonly missing: boolean
   readonly trials: number
   readonly covariance: CovarianceName
   /** lowRank; elsewhere 0. */
@@ -243,11 +247,23 @@ export interface NativeDataset {
   readonly columns: number
   /**
    * The first cell of the columns [first, first + count) outside the domain, or null. `classes`: of each variable, for
-   * 'oneHot' and 'codes'.
+   * 'oneHot' and 'codes'. `missing`: NaN is a missing cell, which is no bad one.
    */
-  check(domain: DomainName, classes: readonly number[], first: number, count: number): Job<BadCell | null>
+  check(
+    domain: DomainName,
+    classes: readonly number[],
+    first: number,
+    count: number,
+    missing: boolean,
+  ): Job<BadCell | null>
   /** The same on the calling thread. */
-  checkNow(domain: DomainName, classes: readonly number[], first: number, count: number): BadCell | null
+  checkNow(
+    domain: DomainName,
+    classes: readonly number[],
+    first: number,
+    count: number,
+    missing: boolean,
+  ): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
   /** Gives the memory back, once no job and no slice uses it. All but `rows` and `columns` throws 'DISPOSED' from then on. */
@@ -364,6 +380,11 @@ export interface NativeModel {
   ): Job<Float64Array<ArrayBuffer>>
   /** Negative ELBO of each row with z at the posterior mean. */
   anomalyScore(data: NativeDataset, options: { threads: number } & Conditional): Job<Float64Array<ArrayBuffer>>
+  /** [max(draws, 1), rows, columns of the data]: see native/core/infer/impute.h. */
+  impute(
+    data: NativeDataset,
+    options: { threads: number; samples: number; draws: number; seed: number } & Conditional,
+  ): Job<Float32Array<ArrayBuffer>>
   /** The posteriors after `steps` of ascent on each row's own ELBO, and that bound before and after. */
   refine(
     data: NativeDataset,
@@ -420,6 +441,7 @@ export interface NativeAddon {
     classes: readonly number[],
     first: number,
     count: number,
+    missing: boolean,
   ): BadCell | null
   /**
    * Fills `out`, of the kind of `from`, with number [i, j, ...] of the shape, row-major: from[offset + i · strides[0] +

@@ -33,6 +33,8 @@ import {
   type EvaluateOptions,
   encodeOptions,
   encodeSyncOptions,
+  type ImputeOptions,
+  imputeOptions,
   type LogLikelihoodOptions,
   likelihoodOptions,
   type ReconstructOptions,
@@ -356,6 +358,27 @@ export class VAE<Of extends Encoding = Encoding> {
       return exactLikelihood(sums, states)
     }
     return estimatedLikelihood(await this.#run((model) => model.logLikelihood(data, { ...own, condition }), signal))
+  }
+
+  /**
+   * The rows with their missing cells (NaN) filled, [rows, ...input]; other cells are as they were. By importance sampling:
+   * draws of z from q(z|observed), weighted with p(observed|z) p(z) / q(z|observed) (Mattei and Frellsen 2019, section 3). A
+   * cell becomes the mean of p(missing|observed), a class number the most probable class. With `draws` it is so many draws
+   * of p(missing|observed) instead, [draws, rows, ...input].
+   *
+   * @throws TypeError for a model without `missing: true`, whose rows have no missing cells, and for a deterministic one.
+   */
+  async impute(x: MatrixLike, options?: ImputeOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
+    const { signal, condition: rawCondition, ...own } = imputeOptions(options)
+    this.#refuseDeterministic('impute')
+    const { spec, inputShape } = this.#parsed
+    if (!spec.likelihoods.some(({ missing }) => missing)) {
+      throw new TypeError(expected('true, for rows with missing cells,', 'missing', false))
+    }
+    const { data, condition } = await this.#examples(x, rawCondition, signal)
+    const filled = await this.#run((model) => model.impute(data, { ...own, condition }), signal)
+    const shape = [data.rows, ...inputShape]
+    return { data: filled, shape: own.draws === 0 ? shape : [own.draws, ...shape] }
   }
 
   /**

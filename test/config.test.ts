@@ -38,6 +38,8 @@ describe('a config is spelled out', () => {
           binarize: 'none',
           classes: [],
           codes: false,
+          variables: 0,
+          missing: false,
           trials: 1,
           covariance: 'diagonal',
           rank: 0,
@@ -70,7 +72,7 @@ describe('a config is spelled out', () => {
     expect({ inputShape, dataColumns, domain, latentWidth: layout.latentWidth }).toEqual({
       inputShape: [784],
       dataColumns: 784,
-      domain: [{ type: 'unit', classes: [], columns: 784, likelihood: 'bernoulli' }],
+      domain: [{ type: 'unit', classes: [], columns: 784, missing: false, likelihood: 'bernoulli' }],
       latentWidth: 10,
     })
   })
@@ -657,7 +659,7 @@ describe('configs drawn from the whole schema', () => {
       likelihood.gaussian.rank likelihood.laplace.columns likelihood.multinomial.columns likelihood.poisson.columns
       likelihood.gaussian.variance=#|learned|perDatum|perFeature likelihood.laplace.logScaleBounds
       likelihood.laplace.scale=#|learned|perDatum|perFeature likelihood.multinomial.trials
-      likelihood=bernoulli|continuousBernoulli|gaussian|laplace|multinomial|poisson
+      likelihood=bernoulli|continuousBernoulli|gaussian|laplace|multinomial|poisson missing=true
       objective.baseline=leaveOneOut|movingAverage|none objective.beta objective.bound=dreg|elbo|iwae
       objective.capacity.epochs objective.capacity.nats objective.capacity.weight
       objective.deterministic=false|true objective.estimator=reparameterized|scoreFunction objective.freeBits
@@ -676,7 +678,8 @@ describe('configs drawn from the whole schema', () => {
       const { x, condition } = dataFor(config, 3, random)
       expect(x.shape).toEqual([3, ...inputShape])
       expect(x.data).toHaveLength(3 * dataColumns)
-      expect(x.data.every(Number.isFinite)).toBe(true)
+      const missing = spec.likelihoods.some((part) => part.missing)
+      expect(x.data.every((value) => Number.isFinite(value) || (missing && Number.isNaN(value)))).toBe(true)
       expect(condition !== undefined).toBe(spec.condition.width > 0)
     }
   })

@@ -16,14 +16,17 @@ namespace aevb::binding {
 
 namespace {
 
-// check(domain, classes, first, count): the classes of each variable are numbers in an array; columns
+// check(domain, classes, first, count, missing): the classes of each variable are numbers in an array; columns
 // [first, first + count).
 struct Check {
   Domain domain = Domain::real;
   std::vector<std::size_t> classes;
   std::size_t first = 0, count = 0;
+  bool missing = false;
 
-  std::optional<BadCell> operator()(const Dataset& data) const { return data.check(domain, classes, first, count); }
+  std::optional<BadCell> operator()(const Dataset& data) const {
+    return data.check(domain, classes, first, count, missing);
+  }
 };
 
 Check check_of(const Napi::CallbackInfo& info, std::size_t argument, std::size_t columns) {
@@ -34,6 +37,7 @@ Check check_of(const Napi::CallbackInfo& info, std::size_t argument, std::size_t
   if (!(first >= 0.0 && count >= 1.0 && first + count <= static_cast<double>(columns))) {
     throw Napi::RangeError::New(env, "Expected columns of the rows for check");
   }
+  check.missing = info[argument + 4].ToBoolean().Value();
   check.first = static_cast<std::size_t>(first);
   check.count = static_cast<std::size_t>(count);
   const std::string name = domain.IsString() ? domain.As<Napi::String>().Utf8Value() : "";

@@ -16,6 +16,7 @@
 #include "dataset_wrap.h"
 #include "errors.h"
 #include "infer/discrete.h"
+#include "infer/impute.h"
 #include "infer/log_likelihood.h"
 #include "infer/refine.h"
 #include "layout.h"
@@ -109,6 +110,7 @@ Napi::Function ModelWrap::define(Napi::Env env) {
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::decode>>("decode"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::reconstruct>>("reconstruct"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::sample>>("sample"),
+                         InstanceMethod<&ModelWrap::coded<&ModelWrap::impute>>("impute"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::log_likelihood>>("logLikelihood"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::exact_log_likelihood>>("exactLogLikelihood"),
                          InstanceMethod<&ModelWrap::coded<&ModelWrap::anomaly_score>>("anomalyScore"),
@@ -629,6 +631,23 @@ Napi::Value ModelWrap::exact_log_likelihood(const Napi::CallbackInfo& info) {
         aevb::exact_log_likelihood(inference, to, data, seed);
       },
       filled(per_example));
+}
+
+Napi::Value ModelWrap::impute(const Napi::CallbackInfo& info) {
+  const Examples data = examples_of(info);
+  const Napi::Object options = options_of(info, 1);
+  const Imputing imputing{read_size(options, "samples"), read_size(options, "draws"), read_size(options, "seed")};
+  const std::size_t threads = read_size(options, "threads"), copies = imputing.draws == 0 ? 1 : imputing.draws;
+  const std::size_t columns = data_columns(live().model.likelihoods());
+  afford_work(info.Env(), static_cast<double>(copies) * floats_of_rows(data.rows(), columns), data.rows(),
+              imputing.samples + imputing.draws, threads, [&](const Model& model, std::size_t workers) {
+                return impute_bytes(model, data.rows(), imputing, workers);
+              });
+  auto out = new_floats(info.Env(), copies * data.rows(), columns);
+  return infer(
+      info, data.rows(), imputing.samples + imputing.draws, threads,
+      [data, imputing, to = out.Data()](const Inference& inference) { aevb::impute(inference, to, data, imputing); },
+      filled(out));
 }
 
 Napi::Value ModelWrap::anomaly_score(const Napi::CallbackInfo& info) {

@@ -51,6 +51,7 @@ class ModelWrap : public Napi::ObjectWrap<ModelWrap>, private Holder {
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value reconstruct(const Napi::CallbackInfo& info);
   Napi::Value sample(const Napi::CallbackInfo& info);
+  Napi::Value impute(const Napi::CallbackInfo& info);
   Napi::Value log_likelihood(const Napi::CallbackInfo& info);
   Napi::Value exact_log_likelihood(const Napi::CallbackInfo& info);
   Napi::Value anomaly_score(const Napi::CallbackInfo& info);

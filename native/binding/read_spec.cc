@@ -210,6 +210,8 @@ LikelihoodSpec read_likelihood(const Napi::Object& object) {
   spec.binarize = read_kind<Binarize>(object, "binarize");
   spec.classes = read_sizes(object, "classes");
   spec.codes = read_bool(object, "codes");
+  spec.variables = read_size(object, "variables");
+  spec.missing = read_bool(object, "missing");
   spec.trials = read_size(object, "trials");
   spec.covariance = read_kind<CovarianceType>(object, "covariance");
   spec.rank = read_size(object, "rank");

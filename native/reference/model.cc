@@ -77,7 +77,7 @@ class Pass {
     const std::vector<Vector> of_heads =
         decode_rows(spec_, parameters_, joined(of_groups), batch_.condition, batch_.rows, L_, batch_.step);
     Vector total(R_, 0.0);
-    std::size_t column = 0, head = 0;
+    std::size_t column = 0, data_column = 0, head = 0;
     for (std::size_t i = 0; i < spec_.likelihoods.size(); ++i) {
       const LikelihoodSpec& part = spec_.likelihoods[i];
       const std::size_t D = spec_.likelihoods.size() == 1 ? spec_.input : part.columns;
@@ -85,13 +85,54 @@ class Pass {
       const Heads own(of_heads.begin() + static_cast<std::ptrdiff_t>(head),
                       of_heads.begin() + static_cast<std::ptrdiff_t>(end));
       const auto raw = parameters_.find(part_name(spec_, i) + log_dispersion_name(part));
-      const Vector loss = likelihood_loss(part, own, raw == parameters_.end() ? Vector{} : raw->second,
-                                          columns(batch_.target, batch_.rows, column, D), batch_.rows, L_, D);
+      const Vector dispersion = raw == parameters_.end() ? Vector{} : raw->second;
+      const Vector target = columns(batch_.target, batch_.rows, column, D);
+      const std::size_t cells = part.codes ? part.classes.size() : D;
+      const Vector loss = part.missing ? loss_of_present(part, own, dispersion, target,
+                                                         columns(batch_.present, batch_.rows, data_column, cells), D)
+                                       : likelihood_loss(part, own, dispersion, target, batch_.rows, L_, D);
+      data_column += cells;
       for (std::size_t r = 0; r < R_; ++r) total[r] += loss[r];
       column += D;
       head = end;
     }
     return total;
+  }
+
+  // Each row by itself, of the columns that are present alone.
+  Vector loss_of_present(const LikelihoodSpec& part, const Heads& of_part, const Vector& dispersion,
+                         const Vector& target, const Vector& present, std::size_t D) const {
+    const std::size_t cells = present.size() / batch_.rows;
+    Vector losses;
+    for (std::size_t row = 0; row < R_; ++row) {
+      const std::size_t datum = row / L_;
+      LikelihoodSpec own = part;
+      own.classes.clear();
+      std::vector<std::size_t> kept;
+      std::size_t column = 0;
+      for (std::size_t cell = 0; cell < cells; ++cell) {
+        const std::size_t width = part.codes ? part.classes[cell] : 1;
+        if (present[datum * cells + cell] != 0.0) {
+          if (part.codes) own.classes.push_back(width);
+          for (std::size_t k = 0; k < width; ++k) kept.push_back(column + k);
+        }
+        column += width;
+      }
+      if (kept.empty()) {
+        losses.push_back(0.0);
+        continue;
+      }
+      const auto chosen = [&](const Vector& all, std::size_t at) {
+        Vector values;
+        for (const std::size_t c : kept) values.push_back(all[at * D + c]);
+        return values;
+      };
+      Heads heads_of_row;
+      for (const Vector& head : of_part) heads_of_row.push_back(chosen(head, row));
+      const Vector shared = dispersion.size() == D && D > 1 ? chosen(dispersion, 0) : dispersion;
+      losses.push_back(likelihood_loss(own, heads_of_row, shared, chosen(target, datum), 1, 1, kept.size())[0]);
+    }
+    return losses;
   }
 
   // log q of these draws under this pass's heads. `of`: the noise that they were made of, if these heads made them.

@@ -13,6 +13,7 @@ namespace aevb::reference {
 
 // What one training step is given. B data, L draws of each, D features, C columns of condition, Z of z, N of noise.
 struct Batch {
+  Vector present;             // [rows, columns of the data]: 0 for a missing cell; empty if none is
   std::size_t rows = 0;       // B
   std::size_t data_rows = 0;  // of the data set that they come from
   Vector target;              // [B, D]

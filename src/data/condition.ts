@@ -185,7 +185,7 @@ export function conditionNow(
   if (found !== rows) throw new RangeError(expected(`${what}, ${rows} in all,`, name, condition))
   if (ArrayBuffer.isView(cells)) {
     const [{ type, classes } = { type: 'real' as const, classes: [] }] = domain
-    refuseBadCell(native.checkArray(cells, columns, type, classes, 0, columns), name, domain)
+    refuseBadCell(native.checkArray(cells, columns, type, classes, 0, columns, false), name, domain)
   }
   return cells
 }

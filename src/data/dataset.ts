@@ -20,6 +20,8 @@ export interface DomainPart {
   readonly type: DomainName
   readonly classes: readonly number[]
   readonly columns: number
+  /** Whether NaN is a missing cell. */
+  readonly missing?: boolean | undefined
   /** Which likelihood has the domain, for a message. */
   readonly likelihood?: LikelihoodSpec['type'] | undefined
 }
@@ -184,8 +186,8 @@ export async function checkedRows(
   const { native, checked } = heldBy(dataset)
   if (!checked.has(keyOf(domain))) {
     const bad: (BadCell | null)[] = []
-    for (const { type, classes, columns, first } of placed(domain)) {
-      bad.push(await run(() => native.check(type, classes, first, columns), signal))
+    for (const { type, classes, columns, first, missing = false } of placed(domain)) {
+      bad.push(await run(() => native.check(type, classes, first, columns, missing), signal))
     }
     refuseBadCell(firstOf(bad), name, domain)
     remember(checked, domain)
@@ -217,8 +219,8 @@ export function rowsNow(value: unknown, name: string, columns: number, domain: D
 export function checkedRowsNow(dataset: Dataset, name: string, domain: Domain): NativeDataset {
   const { native, checked } = heldBy(dataset)
   if (!checked.has(keyOf(domain))) {
-    const bad = placed(domain).map(({ type, classes, columns, first }) =>
-      translated(() => native.checkNow(type, classes, first, columns)),
+    const bad = placed(domain).map(({ type, classes, columns, first, missing = false }) =>
+      translated(() => native.checkNow(type, classes, first, columns, missing)),
     )
     refuseBadCell(firstOf(bad), name, domain)
     remember(checked, domain)
@@ -269,7 +271,9 @@ export function refuseBadCell(cell: BadCell | null, name: string, domain: Domain
 }
 
 function keyOf(domain: Domain): string {
-  return domain.map(({ type, classes, columns }) => `${type} ${columns} ${classes.join()}`).join(';')
+  return domain
+    .map(({ type, classes, columns, missing = false }) => `${type} ${columns} ${missing} ${classes.join()}`)
+    .join(';')
 }
 
 function remember(checked: Set<string>, domain: Domain): void {

@@ -1,7 +1,7 @@
 /** The checks of a model's config, field by field. What fields mean together is checked where they become a spec. */
 
 import { initializerNames } from '../names.js'
-import { integer, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
+import { boolean, integer, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
 import { conditionSchema } from './config/condition.js'
 import { corruptionSchema } from './config/corruption.js'
 import { latentSchema } from './config/latent.js'
@@ -27,6 +27,7 @@ export const configSchema = options<VAEConfig>('an object', {
   decoder: optional(decoder),
   activation: optional(activationSchema),
   likelihood: optional(likelihoodSchema),
+  missing: optional(boolean()),
   objective: optional(objectiveSchema),
   corruption: optional(corruptionSchema),
   condition: optional(conditionSchema),

@@ -18,6 +18,7 @@ import {
   type LikelihoodPart,
   likelihoodParts,
   likelihoodSpec,
+  mayMiss,
   type NamedLikelihood,
 } from './config/likelihood.js'
 import { type Mirrored, mirror } from './config/mirror.js'
@@ -122,6 +123,12 @@ export interface VAEConfig {
   readonly corruption?: Corruption | undefined
   /** What is known of each row beside its data, given to encoder and decoder. Default: nothing. */
   readonly condition?: Condition | undefined
+  /**
+   * Whether cells of the data may be missing, which NaN says. They are no part of the loss, whatever a model of them says;
+   * the encoder sees 0 in their place, and beside the row a column for each cell that says whether it is there (x ⊙ mask
+   * and mask, Mattei and Frellsen 2019). Not for multinomial and one-hot data and covariances. Default: false.
+   */
+  readonly missing?: boolean | undefined
   /** What happens to the columns of the data on their way to the network: see {@link Scale}. Default: 'auto'. */
   readonly scale?: Scale | undefined
   /**
@@ -162,7 +169,8 @@ export function parseConfig(passed: unknown): ParsedConfig {
   if (dataColumns >= 2 ** 31) throw new RangeError(expected('fewer than 2^31 features', 'input', config.input))
   const { activation = 'relu' } = config
   const parts = likelihoodParts(config.likelihood ?? 'bernoulli', dataColumns)
-  const likelihoods = parts.map(likelihoodSpec)
+  const missing = config.missing ?? false
+  const likelihoods = parts.map((part) => ({ ...likelihoodSpec(part), missing: missing && mayMiss(part) }))
   const alone = parts.length === 1 ? parts[0]?.likelihood : undefined
   const groups = latentGroups(config.latent ?? 10)
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
@@ -215,7 +223,7 @@ export function parseConfig(passed: unknown): ParsedConfig {
     dataColumns,
     domain: spec.likelihoods.map(({ classes, type: likelihood }, i) => {
       const { columns } = parts[i] as NamedLikelihood
-      return { type: layout.domains[i] as DomainName, classes, columns, likelihood }
+      return { type: layout.domains[i] as DomainName, classes, columns, missing, likelihood }
     }),
     spec,
     layout,

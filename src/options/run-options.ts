@@ -99,6 +99,13 @@ export interface LogLikelihoodOptions extends SeedOptions {
   readonly proposal?: Proposal | undefined
 }
 
+export interface ImputeOptions extends SeedOptions {
+  /** Importance samples for each row, a positive integer. Default: 100. */
+  readonly samples?: number | undefined
+  /** How many filled copies are drawn, a positive integer. Default: none, but the mean. */
+  readonly draws?: number | undefined
+}
+
 export type Proposal = 'posterior' | 'defensive' | 'refined'
 
 export const signalSchema = optional(instance<AbortSignal>('an AbortSignal', isSignal))
@@ -139,6 +146,7 @@ const refineSchema = options<RefineOptions>(what, {
   steps: optional(positiveInteger()),
   learningRate: optional(number('a finite number above 0', (n) => n > 0)),
 })
+const imputeSchema = options<ImputeOptions>(what, { ...run, seed, samples, draws: optional(positiveInteger()) })
 const samplesSchema = options<EvaluateOptions>(what, { ...run, seed, samples })
 const likelihoodSchema = options<LogLikelihoodOptions>(what, {
   ...run,
@@ -231,6 +239,13 @@ export function likelihoodOptions(
   }
   const mostSamples = maxSamples ?? 100_000
   return { ...filled(given), seed, exact, samples: Math.min(ADAPTIVE_START, mostSamples), mostSamples, proposal }
+}
+
+/** `draws` 0: the mean. */
+export function imputeOptions(passed: unknown = {}): Filled & { seed: number; samples: number; draws: number } {
+  const given = parse(imputeSchema, passed, 'impute')
+  const { seed = 0, samples = 100, draws = 0 } = given
+  return { ...filled(given), seed, samples, draws }
 }
 
 /** An option that would change nothing. */

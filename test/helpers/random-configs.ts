@@ -43,6 +43,7 @@ export function randomConfig(random: Random): VAEConfig {
     ...field(random, 'decoder', () => randomLayers(random), 0.8),
     ...field(random, 'activation', () => pick(random, ACTIVATIONS)),
     ...(likelihood === undefined ? {} : { likelihood }),
+    ...(mayMissCells(likelihood) && maybe(random, 0.3) ? { missing: true } : {}),
     ...rest,
     ...field(random, 'corruption', () => randomCorruption(random), 0.3),
     ...field(random, 'condition', () => randomCondition(random), 0.3),
@@ -50,6 +51,16 @@ export function randomConfig(random: Random): VAEConfig {
     ...field(random, 'initializer', () => pick(random, INITIALIZERS)),
     ...field(random, 'seed', () => integer(random, 0, 1000)),
   }
+}
+
+function mayMissCells(likelihood: VAEConfig['likelihood']): boolean {
+  const parts = Array.isArray(likelihood) ? (likelihood as LikelihoodPart[]) : [likelihood]
+  return parts.every((part) => {
+    const options = typeof part === 'object' ? (part as Likelihood) : { type: part ?? 'bernoulli' }
+    if (options.type === 'categorical') return options.coding === 'codes'
+    if (options.type === 'gaussian' && 'covariance' in options) return (options.covariance ?? 'diagonal') === 'diagonal'
+    return options.type !== 'multinomial'
+  })
 }
 
 function scalesOf(likelihood: VAEConfig['likelihood']): readonly Scale[] {
@@ -347,7 +358,11 @@ export function dataFor(config: VAEConfig, rows: number, random: Random): Random
         })
     }
   }
-  const row = () => domain.flatMap(part)
+  const hole =
+    (missing = false) =>
+    (value: number) =>
+      missing && maybe(random, 0.2) ? Number.NaN : value
+  const row = () => domain.flatMap((each) => part(each).map(hole(each.missing)))
   const x = { data: Float32Array.from(times(rows, row).flat()), shape: [rows, ...inputShape] }
   const { width, classes } = spec.condition
   if (width === 0) return { x }
@@ -754,6 +769,6 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
 function forbidden(random: Random): Invalid {
   const { field, put } = pick(random, forbiddenCombinations)
   // Groups that were drawn fit the default objective, which takes the place of the one drawn with them.
-  const { objective: _, ...rest } = randomConfig(random)
+  const { objective: _, missing: __, ...rest } = randomConfig(random)
   return { config: { ...rest, ...put }, field, way: 'forbidden' }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,7 +66,10 @@ inline ExampleData random_examples(const ModelSpec& spec, std::size_t rows, Rand
   ExampleData data;
   data.rows = rows;
   for (const LikelihoodPart& part : likelihood_parts(spec)) {
-    const Vector own = random_rows(part, rows, random);
+    Vector own = random_rows(part, rows, random);
+    for (double& cell : own) {
+      if (part.spec.missing && random->index(3) == 0) cell = std::numeric_limits<double>::quiet_NaN();
+    }
     data.x = data.x.empty() ? own : reference::beside(data.x, own, rows, 1);
   }
   if (spec.condition.classes) {
@@ -282,6 +286,7 @@ inline ModelSpec random_spec(Random* random) {
       set_covariance(&own, static_cast<CovarianceType>(random->index(3)), random);
     }
     part = likelihood;
+    part.missing = may_miss(part) && chance(3);
     part.columns = own.input;
     spec.input += own.input;
   }
@@ -371,8 +376,13 @@ inline ModelSpec random_spec(Random* random) {
 
 inline std::string description(const ModelSpec& spec) {
   const auto number = [](auto value) { return std::to_string(static_cast<int>(value)); };
-  std::string text = "likelihood " + number(spec.likelihoods[0].type) + "/covariance" +
-                     number(spec.likelihoods[0].covariance) + ", latents";
+  std::string text;
+  for (const LikelihoodSpec& part : spec.likelihoods) {
+    text += "likelihood " + number(part.type) + "/covariance" + number(part.covariance) + "/dispersion" +
+            number(part.dispersion) + "/binarize" + number(part.binarize) + "/columns" + std::to_string(part.columns) +
+            (part.codes ? "/codes" : "") + (part.missing ? "/missing" : "") + ", ";
+  }
+  text += "latents";
   for (const LatentSpec& latent : spec.latents) {
     text += " " + number(latent.type) + (latent.full_covariance ? "full" : "") + "/prior" + number(latent.prior.type) +
             (latent.prior.learned ? "learned" : "") + (latent.straight_through ? "/st" : "");

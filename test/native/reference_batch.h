@@ -1,6 +1,7 @@
 // A training step's data and place in training, as the plain objective takes them.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -32,7 +33,12 @@ inline reference::Batch batch_of(const Model& model, const ExampleData& data, co
   const auto epoch = static_cast<std::uint32_t>(model.epochs_trained);
   for (std::size_t i = 0; i < model.likelihoods().size(); ++i) {
     const LikelihoodPart& part = model.likelihoods()[i];
-    Vector own = reference::columns(data.x, rows, part.data_offset, part.data_columns);
+    Vector own = reference::columns(data.x, rows, part.data_offset, part.data_columns), here;
+    for (double& cell : own) {
+      here.push_back(std::isnan(cell) ? 0.0 : 1.0);
+      if (std::isnan(cell)) cell = 0.0;
+    }
+    batch.present = i == 0 ? here : reference::beside(batch.present, here, rows, 1);
     if (part.spec.codes) own = reference::one_hot(own, part.spec.classes, rows);
     if (part.spec.binarize != Binarize::none) {
       own = reference::binarize(own, part.spec.binarize, seed_of_part(spec.seed, i), epoch, index, part.columns);
@@ -42,6 +48,23 @@ inline reference::Batch batch_of(const Model& model, const ExampleData& data, co
   batch.input = spec.corruption.type == CorruptionType::none
                     ? batch.target
                     : as_floats(reference::corrupt(batch.target, spec.corruption, spec.seed, step, 0, rows, D));
+  // What is missing is 0 in the encoder's input, and a mask stands beside it.
+  for (const LikelihoodPart& part : model.likelihoods()) {
+    if (!part.spec.missing) continue;
+    const std::size_t cells = batch.present.size() / rows;
+    for (std::size_t r = 0; r < rows; ++r) {
+      std::size_t column = part.offset;
+      for (std::size_t c = 0; c < part.data_columns; ++c) {
+        const std::size_t width = part.spec.codes ? part.spec.classes[c] : 1;
+        for (std::size_t k = 0; k < width; ++k) {
+          batch.input[r * (batch.input.size() / rows) + column + k] *= batch.present[r * cells + part.data_offset + c];
+        }
+        column += width;
+      }
+    }
+    batch.input = reference::beside(
+        batch.input, reference::columns(batch.present, rows, part.data_offset, part.data_columns), rows, 1);
+  }
   if (spec.condition.width > 0) {
     batch.condition =
         spec.condition.classes ? reference::one_hot(data.condition, {spec.condition.width}, rows) : data.condition;

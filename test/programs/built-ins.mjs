@@ -61,7 +61,7 @@ try {
     [0, 1],
     [1, 0],
   ])
-  const vae = new VAE({ input: 2, latent: 2, encoder: [4], decoder: [4] })
+  const vae = new VAE({ input: 2, latent: 2, encoder: [4], decoder: [4], missing: true })
   await vae.fit(rows, { epochs: 2, verbose: true, validationSplit: 0.5 })
   const calls = {
     fit: [rows, { epochs: 1, verbose: false }],
@@ -72,6 +72,7 @@ try {
     reconstruct: [rows],
     sample: [3],
     logLikelihood: [rows, { samples: 8 }],
+    impute: [rows, { samples: 8 }],
     anomalyScore: [rows],
     refine: [rows, { steps: 2 }],
     save: [join(folder, 'model')],

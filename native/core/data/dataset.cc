@@ -32,21 +32,24 @@ int in_domain(float value) {
 // Integers and no call, so that the compiler vectorises the loop over a row; a bad cell is located only if there is
 // one.
 template <Domain DOMAIN, typename Value>
-std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns) {
+std::optional<std::size_t> first_outside(const Value* cells, std::size_t columns, bool missing) {
   int good = 1;
   for (std::size_t i = 0; i < columns; ++i) good &= in_domain<DOMAIN>(static_cast<float>(cells[i]));
   if (good != 0) return std::nullopt;
-  std::size_t i = 0;
-  while (in_domain<DOMAIN>(static_cast<float>(cells[i])) != 0) ++i;
-  return i;
+  for (std::size_t i = 0; i < columns; ++i) {
+    const auto value = static_cast<float>(cells[i]);
+    if (in_domain<DOMAIN>(value) == 0 && !(missing && std::isnan(value))) return i;
+  }
+  return std::nullopt;
 }
 
 template <typename Value>
 std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t columns, Domain domain,
-                                            std::span<const std::size_t> classes) {
+                                            std::span<const std::size_t> classes, bool missing) {
   if (domain == Domain::codes) {
     for (std::size_t i = 0; i < columns; ++i) {
       const auto value = static_cast<float>(cells[i]);
+      if (missing && std::isnan(value)) continue;
       if (!is_count(value) || !(static_cast<double>(value) < static_cast<double>(classes[i]))) return i;
     }
     return std::nullopt;
@@ -65,17 +68,18 @@ std::optional<std::size_t> first_bad_column(const Value* cells, std::size_t colu
     }
     return std::nullopt;
   }
-  if (domain == Domain::unit) return first_outside<Domain::unit>(cells, columns);
-  if (domain == Domain::counts) return first_outside<Domain::counts>(cells, columns);
-  return first_outside<Domain::real>(cells, columns);
+  if (domain == Domain::unit) return first_outside<Domain::unit>(cells, columns, missing);
+  if (domain == Domain::counts) return first_outside<Domain::counts>(cells, columns, missing);
+  return first_outside<Domain::real>(cells, columns, missing);
 }
 
 template <typename Value>
 std::optional<BadCell> first_bad_cell(const Value* values, std::size_t rows, std::size_t columns, std::size_t first,
-                                      std::size_t count, Domain domain, std::span<const std::size_t> classes) {
+                                      std::size_t count, Domain domain, std::span<const std::size_t> classes,
+                                      bool missing) {
   for (std::size_t row = 0; row < rows; ++row) {
     const Value* cells = values + row * columns + first;
-    const auto column = first_bad_column(cells, count, domain, classes);
+    const auto column = first_bad_column(cells, count, domain, classes, missing);
     if (column) return BadCell{row, first + *column, static_cast<double>(cells[*column])};
   }
   return std::nullopt;
@@ -163,7 +167,7 @@ std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t
 }
 
 std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t> classes, std::size_t first,
-                                      std::size_t count) const {
+                                      std::size_t count, bool missing) const {
   if (first > columns_ || count > columns_ - first) throw std::invalid_argument("columns beyond the last one");
   if (domain == Domain::oneHot || domain == Domain::codes) {
     const std::size_t expected =
@@ -171,9 +175,9 @@ std::optional<BadCell> Dataset::check(Domain domain, std::span<const std::size_t
     if (expected != count) throw std::invalid_argument("classes must fit the columns");
   }
   const std::size_t begin = first_ * columns_;
-  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, first, count, domain, classes);
+  if (floats_) return first_bad_cell(floats_.get() + begin, rows_, columns_, first, count, domain, classes, missing);
   if (domain == Domain::oneHot || domain == Domain::codes) {
-    return first_bad_cell(bytes_.get() + begin, rows_, columns_, first, count, domain, classes);
+    return first_bad_cell(bytes_.get() + begin, rows_, columns_, first, count, domain, classes, false);
   }
   return std::nullopt;  // every byte is valid in the other domains
 }

@@ -58,8 +58,9 @@ class Dataset {
   // or is a second 1; if the group has no 1, its first cell.
   std::optional<BadCell> check(Domain domain, std::span<const std::size_t> classes = {}) const;
   // The same for the columns [first, first + count) alone.
+  // missing: NaN is a cell that is missing, which any domain but oneHot may have.
   std::optional<BadCell> check(Domain domain, std::span<const std::size_t> classes, std::size_t first,
-                               std::size_t count) const;
+                               std::size_t count, bool missing = false) const;
 
   // out[count, columns] = the rows index[0, count). scale applies to bytes; see byte_scale.
   void gather(Panels out, const std::uint32_t* index, std::size_t count, Scale scale = Scale::unit) const;

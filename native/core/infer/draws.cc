@@ -3,7 +3,6 @@
 #include "latent/latent.h"
 #include "model/forward.h"
 #include "model/likelihood_rows.h"
-#include "model/scaling.h"
 
 namespace aevb {
 
@@ -16,7 +15,7 @@ void draw_noise(const Model& model, Workspace& workspace, std::size_t count, con
 
 void score_reconstruction(const Model& model, Workspace& workspace, std::size_t count) {
   likelihood_loss(model, workspace, 0, count);
-  add_log_volume(workspace.reconstruction.data(), model, count * workspace.draws());
+  add_log_volume(model, workspace, 0, count);
 }
 
 void score_draws(const Model& model, Workspace& workspace, std::size_t count, const DrawNumbers& numbers) {

@@ -206,7 +206,7 @@ Terms Inference::evaluate(const Examples& examples, std::size_t samples, std::ui
   for (std::size_t i = 0; i < of_parts.size(); ++i) {
     double sum = 0.0;
     for (const double loss : of_parts[i]) {
-      sum += infinite_unless_finite(loss / draws_of_row + model.log_volume(parts[i]));
+      sum += infinite_unless_finite(loss / draws_of_row);
     }
     terms.parts.push_back(sum / static_cast<double>(rows));
   }

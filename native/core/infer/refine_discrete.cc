@@ -25,6 +25,11 @@ void copy_data(const Model& model, Workspace& to, const Workspace& from, std::si
   const ModelSpec& spec = model.spec();
   place_columns(to.target, 0, from.target.from_row(first), count, spec.input);
   share_target(model, to, 0, count);
+  for (std::size_t i = 0; i < model.likelihoods().size(); ++i) {
+    const LikelihoodPart& part = model.likelihoods()[i];
+    if (!part.spec.missing) continue;
+    place_columns(to.likelihoods[i].present, 0, from.likelihoods[i].present.from_row(first), count, part.data_columns);
+  }
   if (spec.condition.width > 0) {
     place_columns(to.condition, 0, from.condition.from_row(first), count, spec.condition.width);
   }

@@ -88,6 +88,9 @@ const LikelihoodKind BERNOULLI_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::unit; },
     .given_total = false,
+    .may_miss = always,
+    .neutralize = neutral_head<-200>,
+    .missing_target = 0.0f,
     .forward = [](double* loss, const LikelihoodHeads& decoded,
                   ConstPanels x) { bernoulli_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D); },
     .forward_backward =

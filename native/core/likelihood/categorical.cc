@@ -271,6 +271,14 @@ const LikelihoodKind CATEGORICAL_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec& spec) { return spec.codes ? Domain::codes : Domain::oneHot; },
     .given_total = false,
+    .may_miss = [](const LikelihoodSpec& spec) { return spec.codes; },
+    .neutralize =
+        [](const LikelihoodHeads& decoded) {
+          // Σ e^l is 1, and the first class is the target's.
+          fill_missing_classes(decoded.heads[0], 0, decoded.present, decoded.spec.classes, 0.0f, -200.0f, decoded.B,
+                               decoded.L);
+        },
+    .missing_target = 0.0f,
     .forward =
         [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
           const std::vector<std::size_t>& classes = decoded.spec.classes;

@@ -94,6 +94,9 @@ const LikelihoodKind CONTINUOUS_BERNOULLI_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::unit; },
     .given_total = false,
+    .may_miss = always,
+    .neutralize = neutral_head<0>,
+    .missing_target = 0.5f,
     .forward =
         [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
           continuous_bernoulli_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D);

@@ -13,11 +13,18 @@ AEVB_BEFORE_KERNELS
 // Rows that share one computation of e^−log(dispersion), and whose sums are kept while the panels go by.
 constexpr std::size_t BLOCK_ROWS = 16;
 
+// The value of a cell that is present, 0 of another.
+template <bool MASKED>
+AEVB_INLINE F32 keep_present(F32 value, F32 present) {
+  if constexpr (MASKED) return select(less(zero(), present), value, zero());
+  return value;
+}
+
 // Columns i to i + lanes of every row of a block. `first` and `datum[r]` are rows of the decoder's output and of x.
-template <typename Family, bool BACKWARD, bool SPREAD, bool WHOLE>
+template <typename Family, bool BACKWARD, bool SPREAD, bool MASKED, bool WHOLE>
 AEVB_INLINE void shared_column(RowSum* row, Panels dmean, Panels dspread, ConstPanels mean, const float* log_dispersion,
-                               ConstPanels x, F32 scale, std::size_t panel, std::size_t first, const std::size_t* datum,
-                               std::size_t rows, std::size_t i, int lanes) {
+                               ConstPanels x, ConstPanels present, F32 scale, std::size_t panel, std::size_t first,
+                               const std::size_t* datum, std::size_t rows, std::size_t i, int lanes) {
   const F32 log_spread = load_lanes<WHOLE>(log_dispersion + panel * mean.width + i, lanes);
   const F32 inverse = exp(-log_spread);
   const F32 constant = Family::constant(log_spread);
@@ -25,21 +32,23 @@ AEVB_INLINE void shared_column(RowSum* row, Panels dmean, Panels dspread, ConstP
     const F32 difference = load_lanes<WHOLE>(row_of(mean, panel, first + r) + i, lanes) -
                            load_lanes<WHOLE>(row_of(x, panel, datum[r]) + i, lanes);
     const F32 slope = Family::slope(difference, inverse);
-    const F32 loss = Family::loss(difference, slope, inverse, constant);
+    const F32 here = MASKED ? load_lanes<WHOLE>(row_of(present, panel, datum[r]) + i, lanes) : zero();
+    const F32 loss = keep_present<MASKED>(Family::loss(difference, slope, inverse, constant), here);
     row[r].lanes = row[r].lanes + keep_lanes<WHOLE>(loss, zero(), lanes);
-    if constexpr (BACKWARD) store_lanes<WHOLE>(row_of(dmean, panel, first + r) + i, scale * slope, lanes);
+    if constexpr (BACKWARD)
+      store_lanes<WHOLE>(row_of(dmean, panel, first + r) + i, keep_present<MASKED>(scale * slope, here), lanes);
     if constexpr (SPREAD) {
-      store_lanes<WHOLE>(row_of(dspread, panel, first + r) + i, scale * Family::spread(difference, slope, inverse),
-                         lanes);
+      store_lanes<WHOLE>(row_of(dspread, panel, first + r) + i,
+                         keep_present<MASKED>(scale * Family::spread(difference, slope, inverse), here), lanes);
     }
   }
 }
 
 // The order in which a row is summed depends on nothing but D and the panels' width.
 // SPREAD: dspread[B L, D] becomes scale times ∂/∂log(dispersion) of each term.
-template <typename Family, bool BACKWARD, bool SPREAD>
-static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels mean, const float* log_dispersion,
-                        ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+template <typename Family, bool BACKWARD, bool SPREAD, bool MASKED>
+static void shared_terms(double* loss, Panels dmean, Panels dspread, ConstPanels mean, const float* log_dispersion,
+                         ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L, std::size_t D) {
   for (std::size_t first = 0; first < B * L; first += BLOCK_ROWS) {
     const std::size_t rows = B * L - first < BLOCK_ROWS ? B * L - first : BLOCK_ROWS;
     RowSum row[BLOCK_ROWS];
@@ -57,11 +66,12 @@ static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels 
           terms = 1;
         }
         if (i + F32::size <= cols) {
-          shared_column<Family, BACKWARD, SPREAD, true>(row, dmean, dspread, mean, log_dispersion, x, set(scale), p,
-                                                        first, datum, rows, i, F32::size);
+          shared_column<Family, BACKWARD, SPREAD, MASKED, true>(row, dmean, dspread, mean, log_dispersion, x, present,
+                                                                set(scale), p, first, datum, rows, i, F32::size);
         } else {
-          shared_column<Family, BACKWARD, SPREAD, false>(row, dmean, dspread, mean, log_dispersion, x, set(scale), p,
-                                                         first, datum, rows, i, static_cast<int>(cols - i));
+          shared_column<Family, BACKWARD, SPREAD, MASKED, false>(row, dmean, dspread, mean, log_dispersion, x, present,
+                                                                 set(scale), p, first, datum, rows, i,
+                                                                 static_cast<int>(cols - i));
         }
       }
       if constexpr (BACKWARD) {
@@ -73,6 +83,19 @@ static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels 
     }
     empty_lanes(row, rows);
     for (std::size_t r = 0; r < rows; ++r) loss[first + r] = row[r].total;
+  }
+}
+
+// present: see LikelihoodHeads in likelihood/kind.h.
+template <typename Family, bool BACKWARD, bool SPREAD>
+static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels mean, const float* log_dispersion,
+                        ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  if (present.data == nullptr) {
+    shared_terms<Family, BACKWARD, SPREAD, false>(loss, dmean, dspread, mean, log_dispersion, x, present, scale, B, L,
+                                                  D);
+  } else {
+    shared_terms<Family, BACKWARD, SPREAD, true>(loss, dmean, dspread, mean, log_dispersion, x, present, scale, B, L,
+                                                 D);
   }
 }
 
@@ -126,25 +149,28 @@ AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& b
 }
 
 // One vector of one row. dmean may be mean.
-template <typename Family, bool BACKWARD, bool WHOLE>
-AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const float* x, F32 log_spread,
-                             const F32* chain, F32 scale, int lanes) {
+template <typename Family, bool BACKWARD, bool MASKED, bool WHOLE>
+AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const float* x, const float* present,
+                             F32 log_spread, const F32* chain, F32 scale, int lanes) {
   const F32 difference = load_lanes<WHOLE>(mean, lanes) - load_lanes<WHOLE>(x, lanes);
   const F32 inverse = exp(-log_spread);
   const F32 slope = Family::slope(difference, inverse);
+  const F32 here = MASKED ? load_lanes<WHOLE>(present, lanes) : zero();
   if constexpr (BACKWARD) {
-    store_lanes<WHOLE>(dmean, scale * slope, lanes);
-    store_lanes<WHOLE>(draw, scale * (*chain * Family::spread(difference, slope, inverse)), lanes);
+    store_lanes<WHOLE>(dmean, keep_present<MASKED>(scale * slope, here), lanes);
+    store_lanes<WHOLE>(draw, keep_present<MASKED>(scale * (*chain * Family::spread(difference, slope, inverse)), here),
+                       lanes);
   }
-  return keep_lanes<WHOLE>(Family::loss(difference, slope, inverse, Family::constant(log_spread)), zero(), lanes);
+  const F32 loss = keep_present<MASKED>(Family::loss(difference, slope, inverse, Family::constant(log_spread)), here);
+  return keep_lanes<WHOLE>(loss, zero(), lanes);
 }
 
 // `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first row
 // and column, but x, whose rows are datum[r].
-template <typename Family, bool BACKWARD>
+template <typename Family, bool BACKWARD, bool MASKED>
 AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw,
-                             const Bounds& bounds, ConstPanels x, const std::size_t* datum, F32 scale, std::size_t rows,
-                             std::size_t cols) {
+                             const Bounds& bounds, ConstPanels x, ConstPanels present, const std::size_t* datum,
+                             F32 scale, std::size_t rows, std::size_t cols) {
   DatumChunk chunk;
   bound_chunk<BACKWARD>(&chunk, raw, bounds, rows, cols);
   std::size_t k = 0;
@@ -153,17 +179,19 @@ AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanel
     float* draw_row = BACKWARD ? draw.data + r * draw.width : nullptr;
     const float* mean_row = mean.data + r * mean.width;
     const float* x_row = x.data + datum[r] * x.width;
+    const float* present_row = MASKED ? present.data + datum[r] * present.width : nullptr;
     F32 sum = sums[r].lanes;
     std::size_t i = 0;
     for (; i + F32::size <= cols; i += F32::size, ++k) {
-      sum = sum + datum_vector<Family, BACKWARD, true>(BACKWARD ? dmean_row + i : nullptr,
-                                                       BACKWARD ? draw_row + i : nullptr, mean_row + i, x_row + i,
-                                                       chunk.log_spread[k], &chunk.chain[k], scale, F32::size);
+      sum = sum + datum_vector<Family, BACKWARD, MASKED, true>(
+                      BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr, mean_row + i, x_row + i,
+                      MASKED ? present_row + i : nullptr, chunk.log_spread[k], &chunk.chain[k], scale, F32::size);
     }
     if (i < cols) {
-      sum = sum + datum_vector<Family, BACKWARD, false>(
+      sum = sum + datum_vector<Family, BACKWARD, MASKED, false>(
                       BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr, mean_row + i, x_row + i,
-                      chunk.log_spread[k], &chunk.chain[k], scale, static_cast<int>(cols - i));
+                      MASKED ? present_row + i : nullptr, chunk.log_spread[k], &chunk.chain[k], scale,
+                      static_cast<int>(cols - i));
       ++k;
     }
     sums[r].lanes = sum;
@@ -177,9 +205,10 @@ AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_
   return {row_of(matrix, panel, row) + col, matrix.stride, matrix.width};
 }
 
-template <typename Family, bool BACKWARD>
-static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
-                       ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+template <typename Family, bool BACKWARD, bool MASKED>
+static void datum_terms(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min,
+                        float max, ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L,
+                        std::size_t D) {
   const Bounds bounds = bounds_of(min, max);
   constexpr std::size_t RUN = CHUNK * F32::size;
   for (std::size_t r = 0; r < B * L; ++r) loss[r] = 0.0;
@@ -197,11 +226,12 @@ static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean
       }
       for (std::size_t begin = 0; begin < cols; begin += RUN) {
         if (begin % (MOST_TERMS / CHUNK * RUN) == 0) empty_lanes(sums, rows);
-        datum_chunk<Family, BACKWARD>(sums, BACKWARD ? corner(dmean, p, first, begin) : Panels{},
-                                      BACKWARD ? corner(draw, p, first, begin) : Panels{},
-                                      corner(mean, p, first, begin), corner(raw, p, first, begin), bounds,
-                                      corner(x, p, 0, begin), datum, set(scale), rows,
-                                      cols - begin < RUN ? cols - begin : RUN);
+        datum_chunk<Family, BACKWARD, MASKED>(sums, BACKWARD ? corner(dmean, p, first, begin) : Panels{},
+                                              BACKWARD ? corner(draw, p, first, begin) : Panels{},
+                                              corner(mean, p, first, begin), corner(raw, p, first, begin), bounds,
+                                              corner(x, p, 0, begin),
+                                              MASKED ? corner(present, p, 0, begin) : ConstPanels{}, datum, set(scale),
+                                              rows, cols - begin < RUN ? cols - begin : RUN);
       }
       empty_lanes(sums, rows);
       for (std::size_t r = 0; r < rows; ++r) {
@@ -212,6 +242,16 @@ static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean
         }
       }
     }
+  }
+}
+
+template <typename Family, bool BACKWARD>
+static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
+                       ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L, std::size_t D) {
+  if (present.data == nullptr) {
+    datum_terms<Family, BACKWARD, false>(loss, dmean, draw, mean, raw, min, max, x, present, scale, B, L, D);
+  } else {
+    datum_terms<Family, BACKWARD, true>(loss, dmean, draw, mean, raw, min, max, x, present, scale, B, L, D);
   }
 }
 

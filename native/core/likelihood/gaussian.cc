@@ -33,13 +33,18 @@ struct Gaussian {
 };
 
 void gaussian_forward(double* loss, ConstPanels mean, const float* log_variance, ConstPanels x, std::size_t B,
-                      std::size_t L, std::size_t D) {
-  shared_loss<Gaussian, false, false>(loss, {}, {}, mean, log_variance, x, 1.0f, B, L, D);
+                      std::size_t L, std::size_t D, ConstPanels present) {
+  shared_loss<Gaussian, false, false>(loss, {}, {}, mean, log_variance, x, present, 1.0f, B, L, D);
 }
 
 void gaussian_forward_backward(double* loss, Panels dmean, ConstPanels mean, const float* log_variance, ConstPanels x,
-                               float scale, std::size_t B, std::size_t L, std::size_t D) {
-  shared_loss<Gaussian, true, false>(loss, dmean, {}, mean, log_variance, x, scale, B, L, D);
+                               float scale, std::size_t B, std::size_t L, std::size_t D, ConstPanels present,
+                               Panels dlog_variance) {
+  if (dlog_variance.data != nullptr) {
+    shared_loss<Gaussian, true, true>(loss, dmean, dlog_variance, mean, log_variance, x, present, scale, B, L, D);
+  } else {
+    shared_loss<Gaussian, true, false>(loss, dmean, {}, mean, log_variance, x, present, scale, B, L, D);
+  }
 }
 
 // Σ_r scale/2 (1 − (x − mean)²/σ²) = ½ (scale R − σ²/scale Σ_r dmean²).
@@ -75,14 +80,15 @@ void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
 }
 
 void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_variance, float min, float max,
-                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  datum_loss<Gaussian, false>(loss, {}, {}, mean, raw_log_variance, min, max, x, 1.0f, B, L, D);
+                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  datum_loss<Gaussian, false>(loss, {}, {}, mean, raw_log_variance, min, max, x, present, 1.0f, B, L, D);
 }
 
 void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_variance, ConstPanels mean,
                                      ConstPanels raw_log_variance, float min, float max, ConstPanels x, float scale,
-                                     std::size_t B, std::size_t L, std::size_t D) {
-  datum_loss<Gaussian, true>(loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D);
+                                     std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  datum_loss<Gaussian, true>(loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, present, scale, B, L,
+                             D);
 }
 
 AEVB_AFTER_KERNELS
@@ -91,13 +97,15 @@ AEVB_AFTER_KERNELS
 namespace aevb {
 
 void gaussian_forward(double* loss, ConstPanels mean, const float* log_variance, ConstPanels x, std::size_t B,
-                      std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(gaussian_forward)(loss, mean, log_variance, x, B, L, D);
+                      std::size_t L, std::size_t D, ConstPanels present) {
+  AEVB_DISPATCH(gaussian_forward)(loss, mean, log_variance, x, B, L, D, present);
 }
 
 void gaussian_forward_backward(double* loss, Panels dmean, ConstPanels mean, const float* log_variance, ConstPanels x,
-                               float scale, std::size_t B, std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(gaussian_forward_backward)(loss, dmean, mean, log_variance, x, scale, B, L, D);
+                               float scale, std::size_t B, std::size_t L, std::size_t D, ConstPanels present,
+                               Panels dlog_variance) {
+  AEVB_DISPATCH(gaussian_forward_backward)
+  (loss, dmean, mean, log_variance, x, scale, B, L, D, present, dlog_variance);
 }
 
 void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, const float* log_variance, float scale,
@@ -106,15 +114,15 @@ void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
 }
 
 void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_variance, float min, float max,
-                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(gaussian_datum_forward)(loss, mean, raw_log_variance, min, max, x, B, L, D);
+                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  AEVB_DISPATCH(gaussian_datum_forward)(loss, mean, raw_log_variance, min, max, x, B, L, D, present);
 }
 
 void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_variance, ConstPanels mean,
                                      ConstPanels raw_log_variance, float min, float max, ConstPanels x, float scale,
-                                     std::size_t B, std::size_t L, std::size_t D) {
+                                     std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
   AEVB_DISPATCH(gaussian_datum_forward_backward)
-  (loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D);
+  (loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D, present);
 }
 
 namespace {
@@ -125,21 +133,21 @@ bool has_covariance(const LikelihoodSpec& spec) { return spec.covariance != Cova
 std::size_t covariance_head(const LikelihoodSpec& spec) { return is_per_datum(spec) ? 2 : 1; }
 
 void forward(double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
-  const auto [spec, heads, shared, B, L, D] = decoded;
+  const auto [spec, heads, shared, B, L, D, present] = decoded;
   if (spec.covariance == CovarianceType::full) {
     full_covariance_forward(loss, heads[0], log_dispersion_of(decoded), heads[covariance_head(spec)], x, B, L, D);
   } else if (spec.covariance == CovarianceType::lowRank) {
     low_rank_forward(loss, heads[0], log_dispersion_of(decoded), heads[covariance_head(spec)], x, B, L, D, spec.rank);
   } else if (is_per_datum(spec)) {
     gaussian_datum_forward(loss, heads[0], heads[1], static_cast<float>(spec.log_dispersion_min),
-                           static_cast<float>(spec.log_dispersion_max), x, B, L, D);
+                           static_cast<float>(spec.log_dispersion_max), x, B, L, D, present);
   } else {
-    gaussian_forward(loss, heads[0], shared, x, B, L, D);
+    gaussian_forward(loss, heads[0], shared, x, B, L, D, present);
   }
 }
 
 void forward_backward(double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale) {
-  const auto [spec, heads, shared, B, L, D] = decoded;
+  const auto [spec, heads, shared, B, L, D, present] = decoded;
   if (has_covariance(spec)) {
     const std::size_t own_head = covariance_head(spec);
     const Panels own = heads[own_head];
@@ -157,14 +165,16 @@ void forward_backward(double* loss, const LikelihoodHeads& decoded, ConstPanels 
   } else if (is_per_datum(spec)) {
     gaussian_datum_forward_backward(loss, heads[0], heads[1], heads[0], heads[1],
                                     static_cast<float>(spec.log_dispersion_min),
-                                    static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D);
+                                    static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D, present);
   } else {
-    gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D);
+    // Behind the mean, if each row's gradient of the variance is kept.
+    const Panels dlog_variance = spec.missing && is_learned_and_shared(spec) ? heads[1] : Panels{};
+    gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D, present, dlog_variance);
   }
 }
 
 void draw(Panels out, const LikelihoodHeads& decoded, const double*, std::uint64_t seed, std::uint32_t first_row) {
-  const auto [spec, heads, shared, R, L, D] = decoded;
+  const auto [spec, heads, shared, R, L, D, present] = decoded;
   const LogDispersion log_variance = log_dispersion_of(decoded);
   if (spec.covariance == CovarianceType::full) {
     full_covariance_draw(out, heads[0], log_variance, heads[covariance_head(spec)], R, D, seed, first_row);
@@ -192,7 +202,7 @@ void weighted_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
 
 void dispersion_backward(float* dlog_variance, const LikelihoodSpec& spec, const float* shared, ConstPanels last,
                          float scale, const float* weight, std::size_t R, std::size_t C) {
-  if (has_covariance(spec)) {
+  if (has_covariance(spec) || spec.missing) {
     log_dispersion_backward(dlog_variance, last, R, C);
   } else if (scale == 0.0f) {
     std::fill_n(dlog_variance, C, 0.0f);  // the kernel would divide by it
@@ -225,9 +235,12 @@ const LikelihoodKind GAUSSIAN_LIKELIHOOD{
     .log_dispersion = "logVariance",
     .covariance = &COVARIANCE,
     .dispersion_power = 2,
-    .keeps_dispersion_gradient = has_covariance,
+    .keeps_dispersion_gradient = [](const LikelihoodSpec& spec) { return has_covariance(spec) || spec.missing; },
     .domain = [](const LikelihoodSpec&) { return Domain::real; },
     .given_total = false,
+    .may_miss = [](const LikelihoodSpec& spec) { return !has_covariance(spec); },
+    .neutralize = nullptr,
+    .missing_target = 0.0f,
     .forward = forward,
     .forward_backward = forward_backward,
     .dispersion_backward = dispersion_backward,

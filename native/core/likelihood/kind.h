@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "likelihood/log_dispersion.h"
+#include "math/missing.h"
 #include "spec/spec.h"
 #include "tensor/panels.h"
 
@@ -17,6 +18,7 @@ struct LikelihoodHeads {
   const Panels* heads;
   const float* shared;  // bounded log-dispersions [D]
   std::size_t B, L, D;
+  ConstPanels present{};  // [B, D], or [B, variables] of codes: 0 for a cell that is missing; data null: none is
 };
 
 // The head of a covariance that is not diagonal, the last one of the decoder.
@@ -40,6 +42,12 @@ struct LikelihoodKind {
   Domain (*domain)(const LikelihoodSpec& spec);
   // Whether the sum of a row is given (the number of trials), so that heads matter up to a constant.
   bool given_total;
+  // Whether cells may be missing.
+  bool (*may_miss)(const LikelihoodSpec& spec);
+  // Gives the heads of a missing cell values whose loss and gradient are 0 beside the target `missing_target`; null for
+  // kinds whose forward and forward_backward look at `present` themselves.
+  void (*neutralize)(const LikelihoodHeads& of_rows);
+  float missing_target;
   void (*forward)(double* loss, const LikelihoodHeads& decoded, ConstPanels x);
   void (*forward_backward)(double* loss, const LikelihoodHeads& decoded, ConstPanels x, float scale);
   // dlog_dispersion[C]: the gradient of C shared and bounded log-dispersions, from what forward_backward left in the
@@ -70,6 +78,12 @@ inline bool is_learned_and_shared(const LikelihoodSpec& spec) {
   return spec.dispersion == DispersionType::learned || spec.dispersion == DispersionType::perFeature;
 }
 inline bool never(const LikelihoodSpec&) { return false; }
+inline bool always(const LikelihoodSpec&) { return true; }
+// The first head of each missing cell becomes `value`.
+template <int VALUE>
+void neutral_head(const LikelihoodHeads& decoded) {
+  fill_missing(decoded.heads[0], 0, decoded.present, static_cast<float>(VALUE), decoded.B, decoded.D, decoded.L);
+}
 
 // The log-dispersion of a kind that has one.
 inline LogDispersion log_dispersion_of(const LikelihoodHeads& decoded) {

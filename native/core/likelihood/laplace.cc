@@ -32,28 +32,29 @@ struct Laplace {
 };
 
 void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
-                     std::size_t L, std::size_t D) {
-  shared_loss<Laplace, false, false>(loss, {}, {}, mean, log_scale, x, 1.0f, B, L, D);
+                     std::size_t L, std::size_t D, ConstPanels present) {
+  shared_loss<Laplace, false, false>(loss, {}, {}, mean, log_scale, x, present, 1.0f, B, L, D);
 }
 
 void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
-                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
+                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D,
+                              ConstPanels present) {
   if (dlog_scale.data != nullptr) {
-    shared_loss<Laplace, true, true>(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D);
+    shared_loss<Laplace, true, true>(loss, dmean, dlog_scale, mean, log_scale, x, present, scale, B, L, D);
   } else {
-    shared_loss<Laplace, true, false>(loss, dmean, {}, mean, log_scale, x, scale, B, L, D);
+    shared_loss<Laplace, true, false>(loss, dmean, {}, mean, log_scale, x, present, scale, B, L, D);
   }
 }
 
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
-                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  datum_loss<Laplace, false>(loss, {}, {}, mean, raw_log_scale, min, max, x, 1.0f, B, L, D);
+                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  datum_loss<Laplace, false>(loss, {}, {}, mean, raw_log_scale, min, max, x, present, 1.0f, B, L, D);
 }
 
 void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
                                     ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
-                                    std::size_t B, std::size_t L, std::size_t D) {
-  datum_loss<Laplace, true>(loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D);
+                                    std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  datum_loss<Laplace, true>(loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, present, scale, B, L, D);
 }
 
 AEVB_AFTER_KERNELS
@@ -62,25 +63,26 @@ AEVB_AFTER_KERNELS
 namespace aevb {
 
 void laplace_forward(double* loss, ConstPanels mean, const float* log_scale, ConstPanels x, std::size_t B,
-                     std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(laplace_forward)(loss, mean, log_scale, x, B, L, D);
+                     std::size_t L, std::size_t D, ConstPanels present) {
+  AEVB_DISPATCH(laplace_forward)(loss, mean, log_scale, x, B, L, D, present);
 }
 
 void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, ConstPanels mean, const float* log_scale,
-                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(laplace_forward_backward)(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D);
+                              ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D,
+                              ConstPanels present) {
+  AEVB_DISPATCH(laplace_forward_backward)(loss, dmean, dlog_scale, mean, log_scale, x, scale, B, L, D, present);
 }
 
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
-                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  AEVB_DISPATCH(laplace_datum_forward)(loss, mean, raw_log_scale, min, max, x, B, L, D);
+                           ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  AEVB_DISPATCH(laplace_datum_forward)(loss, mean, raw_log_scale, min, max, x, B, L, D, present);
 }
 
 void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
                                     ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
-                                    std::size_t B, std::size_t L, std::size_t D) {
+                                    std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
   AEVB_DISPATCH(laplace_datum_forward_backward)
-  (loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D);
+  (loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D, present);
 }
 
 const LikelihoodKind LAPLACE_LIKELIHOOD{
@@ -91,14 +93,19 @@ const LikelihoodKind LAPLACE_LIKELIHOOD{
     .keeps_dispersion_gradient = [](const LikelihoodSpec&) { return true; },
     .domain = [](const LikelihoodSpec&) { return Domain::real; },
     .given_total = false,
+    .may_miss = always,
+    .neutralize = nullptr,
+    .missing_target = 0.0f,
     .forward =
         [](double* loss, const LikelihoodHeads& decoded, ConstPanels x) {
           if (is_per_datum(decoded.spec)) {
-            laplace_datum_forward(
-                loss, decoded.heads[0], decoded.heads[1], static_cast<float>(decoded.spec.log_dispersion_min),
-                static_cast<float>(decoded.spec.log_dispersion_max), x, decoded.B, decoded.L, decoded.D);
+            laplace_datum_forward(loss, decoded.heads[0], decoded.heads[1],
+                                  static_cast<float>(decoded.spec.log_dispersion_min),
+                                  static_cast<float>(decoded.spec.log_dispersion_max), x, decoded.B, decoded.L,
+                                  decoded.D, decoded.present);
           } else {
-            laplace_forward(loss, decoded.heads[0], decoded.shared, x, decoded.B, decoded.L, decoded.D);
+            laplace_forward(loss, decoded.heads[0], decoded.shared, x, decoded.B, decoded.L, decoded.D,
+                            decoded.present);
           }
         },
     .forward_backward =
@@ -107,11 +114,11 @@ const LikelihoodKind LAPLACE_LIKELIHOOD{
             laplace_datum_forward_backward(loss, decoded.heads[0], decoded.heads[1], decoded.heads[0], decoded.heads[1],
                                            static_cast<float>(decoded.spec.log_dispersion_min),
                                            static_cast<float>(decoded.spec.log_dispersion_max), x, scale, decoded.B,
-                                           decoded.L, decoded.D);
+                                           decoded.L, decoded.D, decoded.present);
           } else {
             const Panels dlog_scale = is_learned_and_shared(decoded.spec) ? decoded.heads[1] : Panels{};
             laplace_forward_backward(loss, decoded.heads[0], dlog_scale, decoded.heads[0], decoded.shared, x, scale,
-                                     decoded.B, decoded.L, decoded.D);
+                                     decoded.B, decoded.L, decoded.D, decoded.present);
           }
         },
     .dispersion_backward = [](float* dlog_scale, const LikelihoodSpec&, const float*, ConstPanels last, float,

@@ -85,14 +85,24 @@ void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const
   }
 }
 
+bool may_miss(const LikelihoodSpec& spec) { return row_of(spec).may_miss(spec); }
+
+float missing_target(const LikelihoodSpec& spec) { return row_of(spec).missing_target; }
+
+void neutralize_missing(const LikelihoodSpec& spec, const Panels* heads, ConstPanels present, std::size_t B,
+                        std::size_t L, std::size_t D) {
+  if (row_of(spec).neutralize != nullptr) row_of(spec).neutralize({spec, heads, nullptr, B, L, D, present});
+}
+
 void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D) {
-  row_of(spec).forward(loss, {spec, heads, shared, B, L, D}, x);
+                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
+  row_of(spec).forward(loss, {spec, heads, shared, B, L, D, present}, x);
 }
 
 void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D) {
-  row_of(spec).forward_backward(loss, {spec, heads, shared, B, L, D}, x, scale);
+                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D,
+                                 ConstPanels present) {
+  row_of(spec).forward_backward(loss, {spec, heads, shared, B, L, D, present}, x, scale);
 }
 
 void shared_log_dispersion_backward(float* dlog_dispersion, const LikelihoodSpec& spec, const float* raw,
@@ -124,12 +134,12 @@ void shared_log_dispersion_backward(float* dlog_dispersion, const LikelihoodSpec
 }
 
 void likelihood_mean(const LikelihoodSpec& spec, const Panels* heads, std::size_t B, std::size_t D) {
-  if (row_of(spec).mean != nullptr) row_of(spec).mean({spec, heads, nullptr, B, 1, D});
+  if (row_of(spec).mean != nullptr) row_of(spec).mean({spec, heads, nullptr, B, 1, D, {}});
 }
 
 void likelihood_draw(Panels out, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
                      const double* trials, std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
-  row_of(spec).draw(out, {spec, heads, shared, R, 1, D}, trials, seed, first_row);
+  row_of(spec).draw(out, {spec, heads, shared, R, 1, D, {}}, trials, seed, first_row);
 }
 
 }  // namespace aevb

@@ -46,18 +46,29 @@ bool has_fixed_dispersion(const LikelihoodSpec& spec);
 std::size_t likelihood_panels(const LikelihoodSpec& spec);
 inline constexpr std::size_t MOST_LIKELIHOOD_PANELS = 3;
 
+// Whether cells of such data may be missing. Not those of a covariance, of counts with a given total and of one-hot
+// columns.
+bool may_miss(const LikelihoodSpec& spec);
+// What a missing cell of the target holds.
+float missing_target(const LikelihoodSpec& spec);
+// For data with missing cells, before likelihood_forward and likelihood_forward_backward: heads of missing cells get
+// values whose loss and gradient are 0, if the likelihood has such. present[B, D], or [B, variables] of codes.
+void neutralize_missing(const LikelihoodSpec& spec, const Panels* heads, ConstPanels present, std::size_t B,
+                        std::size_t L, std::size_t D);
+
 // shared[D]: the log-dispersion of each feature, from the `count` raw parameters or from the constant. Nothing is
 // written if the likelihood has no use for it.
 void fill_shared_log_dispersion(float* shared, const LikelihoodSpec& spec, const float* raw, std::size_t D);
 
-// loss[B L] = −log p(x|z), nats; overwrites.
+// loss[B L] = −log p(x|z) of the cells that are present, nats; overwrites. present: as above; data null: all are.
 void likelihood_forward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D);
+                        ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});
 
 // The same, and each head becomes scale times the gradient with respect to it. heads[likelihood_panels(spec)]: one
 // behind the heads' is written only.
 void likelihood_forward_backward(double* loss, const LikelihoodSpec& spec, const Panels* heads, const float* shared,
-                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D);
+                                 ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D,
+                                 ConstPanels present = {});
 
 // The gradient of the raw shared log-dispersions, from what likelihood_forward_backward has left in the last of its
 // panels over R rows: the mean's gradient, or that of the log-scale; overwrites. weight[R]: what each row of that

@@ -155,6 +155,9 @@ const LikelihoodKind MULTINOMIAL_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::counts; },
     .given_total = true,
+    .may_miss = never,
+    .neutralize = nullptr,
+    .missing_target = 0.0f,
     .forward = [](double* loss, const LikelihoodHeads& decoded,
                   ConstPanels x) { multinomial_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D); },
     .forward_backward =

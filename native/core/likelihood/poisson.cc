@@ -80,6 +80,9 @@ const LikelihoodKind POISSON_LIKELIHOOD{
     .keeps_dispersion_gradient = never,
     .domain = [](const LikelihoodSpec&) { return Domain::counts; },
     .given_total = false,
+    .may_miss = always,
+    .neutralize = neutral_head<-200>,
+    .missing_target = 0.0f,
     .forward = [](double* loss, const LikelihoodHeads& decoded,
                   ConstPanels x) { poisson_forward(loss, decoded.heads[0], x, decoded.B, decoded.L, decoded.D); },
     .forward_backward =

@@ -37,7 +37,10 @@ LayerSpec usual_head(const ImageSpec& image) {
 
 }  // namespace
 
-std::size_t data_columns(const LikelihoodSpec& part) { return part.codes ? part.classes.size() : part.columns; }
+std::size_t data_columns(const LikelihoodSpec& part) {
+  if (!part.codes) return part.columns;
+  return part.classes.empty() ? part.variables : part.classes.size();
+}
 
 std::size_t data_columns(const std::vector<LikelihoodPart>& parts) {
   return parts.back().data_offset + parts.back().data_columns;
@@ -65,6 +68,9 @@ std::vector<LikelihoodPart> likelihood_parts(const ModelSpec& spec) {
     if (!covariance_fits(likelihood, columns)) {
       throw std::invalid_argument("too many features for that covariance, or too few");
     }
+    if (likelihood.missing && !may_miss(likelihood)) {
+      throw std::invalid_argument("cells of that likelihood cannot be missing");
+    }
     part.offset = offset;
     part.columns = columns;
     part.data_offset = data_offset;
@@ -84,9 +90,16 @@ ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
     throw std::invalid_argument("input, latents and objective.samples must be at least 1");
   }
   likelihoods = likelihood_parts(spec);
-  encoder = Network({spec.input + spec.condition.width}, false);
+  for (LikelihoodPart& part : likelihoods) {
+    if (!part.spec.missing) continue;
+    part.present_offset = mask_columns;
+    mask_columns += part.data_columns;
+  }
+  encoder = Network({spec.input + mask_columns + spec.condition.width}, false);
   StackEnd data{0, spec.condition.width};
   if (spec.image.dimensions > 0 && begins_with_image(spec.encoder)) {
+    if (mask_columns > 0)
+      throw std::invalid_argument("data with missing cells are no images: the encoder begins dense");
     auto image =
         std::make_unique<ReshapeLayer>(encoder.values()[0].shape, image_shape(spec.image), spec.condition.width,
                                        spec.image.dimensions, spec.image.positions_first, false);

@@ -38,6 +38,7 @@ struct LikelihoodPart {
   std::size_t offset = 0, columns = 0;            // columns of x
   std::size_t data_offset = 0, data_columns = 0;  // columns of the data, which may hold class numbers
   std::size_t log_dispersion_offset = 0;          // of its own log-dispersions, in the arena
+  std::size_t present_offset = 0;                 // of its columns of the encoder's mask, if cells may be missing
   std::size_t shared_log_dispersions = 0;         // and how many there are
 };
 
@@ -53,6 +54,9 @@ struct ModelLayout {
 
   // The columns' transform (scaling.h): its tensors in the arena, and their length, 0 if the model has none.
   std::size_t shift_offset = 0, factor_offset = 0, scaled_columns = 0;
+
+  // Columns of the encoder's input that say which cells are present, behind those of x.
+  std::size_t mask_columns = 0;
 
   std::size_t latent_width = 0, noise_width = 0;  // Z and N: columns of z and epsilon, all groups together
 

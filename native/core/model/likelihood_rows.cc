@@ -20,6 +20,15 @@ struct HeadRows {
   }
 };
 
+// Which cells of the rows are present, once the heads of the others are neutral.
+ConstPanels present_rows(const LikelihoodPart& part, const LikelihoodMemory& memory, const HeadRows& rows,
+                         std::size_t first, std::size_t count, std::size_t L) {
+  if (!part.spec.missing) return {};
+  const ConstPanels present = memory.present.from_row(first);
+  neutralize_missing(part.spec, rows.heads, present, count, L, part.columns);
+  return present;
+}
+
 // Calls body(part, its memory, where its losses go) and adds the losses of several parts.
 template <typename Body>
 void each_loss(const Model& model, Workspace& workspace, std::size_t first, std::size_t count, Body body) {
@@ -38,7 +47,7 @@ void each_loss(const Model& model, Workspace& workspace, std::size_t first, std:
 // From the parts' first heads to rows of the data's columns and units.
 Panels joined(const Model& model, Workspace& workspace, std::size_t count) {
   const std::vector<LikelihoodPart>& parts = model.likelihoods();
-  const Panels all = parts.size() == 1 ? workspace.likelihoods[0].heads[0] : workspace.target;
+  const Panels all = parts.size() == 1 ? workspace.likelihoods[0].heads[0] : workspace.decoded;
   for (std::size_t i = 0; parts.size() > 1 && i < parts.size(); ++i) {
     place_columns(all, parts[i].offset, workspace.likelihoods[i].heads[0], count, parts[i].columns);
   }
@@ -61,17 +70,49 @@ void likelihood_loss(const Model& model, Workspace& workspace, std::size_t first
   const std::size_t L = workspace.draws();
   each_loss(model, workspace, first, count, [&](const LikelihoodPart& part, LikelihoodMemory& memory, double* loss) {
     const HeadRows rows(memory, first * L);
+    const ConstPanels present = present_rows(part, memory, rows, first, count, L);
     likelihood_forward(loss, part.spec, rows.heads, memory.shared_log_dispersion, memory.target.from_row(first), count,
-                       L, part.columns);
+                       L, part.columns, present);
   });
+}
+
+double log_volume_of_row(const Model& model, const Workspace& workspace, std::size_t part, std::size_t row) {
+  const LikelihoodPart& own = model.likelihoods()[part];
+  if (!own.spec.missing || own.spec.codes) return model.log_volume(own);
+  double sum = 0.0;
+  for (std::size_t d = 0; d < own.columns; ++d) {
+    if (workspace.likelihoods[part].present.at(row, d) != 0.0f) sum += model.log_volume(own.offset + d);
+  }
+  return sum;
+}
+
+double log_volume_of_row(const Model& model, const Workspace& workspace, std::size_t row) {
+  if (model.layout().mask_columns == 0) return model.log_volume();
+  double sum = 0.0;
+  for (std::size_t i = 0; i < model.likelihoods().size(); ++i) sum += log_volume_of_row(model, workspace, i, row);
+  return sum;
+}
+
+void add_log_volume(const Model& model, Workspace& workspace, std::size_t first, std::size_t count) {
+  if (!model.scales_target()) return;
+  const std::size_t L = workspace.draws();
+  for (std::size_t row = first; row < first + count; ++row) {
+    const double all = log_volume_of_row(model, workspace, row);
+    for (std::size_t r = row * L; r < (row + 1) * L; ++r) workspace.reconstruction[r] += all;
+    for (std::size_t i = 0; model.likelihoods().size() > 1 && i < model.likelihoods().size(); ++i) {
+      const double own = log_volume_of_row(model, workspace, i, row);
+      for (std::size_t r = row * L; r < (row + 1) * L; ++r) workspace.likelihoods[i].loss[r] += own;
+    }
+  }
 }
 
 void likelihood_gradient(const Model& model, Workspace& workspace, float scale, std::size_t first, std::size_t count) {
   const std::size_t L = workspace.draws();
   each_loss(model, workspace, first, count, [&](const LikelihoodPart& part, LikelihoodMemory& memory, double* loss) {
     const HeadRows rows(memory, first * L);
+    const ConstPanels present = present_rows(part, memory, rows, first, count, L);
     likelihood_forward_backward(loss, part.spec, rows.heads, memory.shared_log_dispersion,
-                                memory.target.from_row(first), scale, count, L, part.columns);
+                                memory.target.from_row(first), scale, count, L, part.columns, present);
   });
 }
 

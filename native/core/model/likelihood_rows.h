@@ -18,7 +18,15 @@ std::uint64_t seed_of_part(std::uint64_t seed, std::size_t part);
 // the model scales them; each part's in its loss.
 void likelihood_loss(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
 
-// The same, and each head becomes scale times the gradient with respect to it.
+// What the loss of x has beside that of scaled columns, nats: Σ log factor of the cells of a row that are present, in
+// one part or in all. 0 unless the model scales what the likelihood is about.
+double log_volume_of_row(const Model& model, const Workspace& workspace, std::size_t part, std::size_t row);
+double log_volume_of_row(const Model& model, const Workspace& workspace, std::size_t row);
+
+// Adds it to what likelihood_loss has left.
+void add_log_volume(const Model& model, Workspace& workspace, std::size_t first, std::size_t count);
+
+// The same as likelihood_loss, and each head becomes scale times the gradient with respect to it.
 void likelihood_gradient(const Model& model, Workspace& workspace, float scale, std::size_t first, std::size_t count);
 
 // Row r of these gradients is multiplied by weight[r] · scale.
@@ -29,8 +37,8 @@ void scale_likelihood_gradient(const Model& model, Workspace& workspace, const f
 using Trials = std::vector<std::vector<double>>;
 Trials trials_of(const Model& model, const Workspace& workspace, std::size_t count);
 
-// The mean of p(x|z) for the decoded rows [0, count), one draw each, in the data's units: [count, D]. It takes the
-// heads' memory or the target's. trials: what a mean whose total is given is multiplied with; empty: that of one trial.
+// The mean of p(x|z) for the first `count` rows of the decoder, in the data's units: [count, D]. It takes the heads'
+// memory. trials: what a mean whose total is given is multiplied with; empty: that of one trial.
 Panels likelihood_means(const Model& model, Workspace& workspace, const Trials& trials, std::size_t count);
 
 // The same, draws of p(x|z) instead of means. row: the number of the first one among all draws with this seed.

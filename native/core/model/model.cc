@@ -65,14 +65,16 @@ void Model::refresh_scale() {
   scales_target_ = scale_learned_ && !log && !identity;
   scales_counts_ = scale_learned_ && log;
   log_volume_ = 0.0;
-  for (std::size_t d = 0; scales_target_ && d < columns; ++d) log_volume_ += std::log(static_cast<double>(factors[d]));
+  log_factor_.assign(scales_target_ ? columns : 0, 0.0);
+  for (std::size_t d = 0; d < log_factor_.size(); ++d) {
+    log_factor_[d] = std::log(static_cast<double>(factors[d]));
+    log_volume_ += log_factor_[d];
+  }
 }
 
 double Model::log_volume(const LikelihoodPart& part) const {
   double sum = 0.0;
-  for (std::size_t d = 0; scales_target_ && d < part.columns; ++d) {
-    sum += std::log(static_cast<double>(factor()[part.offset + d]));
-  }
+  for (std::size_t d = 0; d < part.columns; ++d) sum += log_volume(part.offset + d);
   return sum;
 }
 

@@ -68,18 +68,22 @@ void moments_of_columns(ColumnMoments* columns, const Dataset& rows, bool log, s
     for (std::size_t r = 0; r < block; ++r) rows.cells(cells[r], row + r, first, count, bytes);
     for (std::size_t c = 0; c < count; ++c) {
       ColumnMoments& column = columns[c];
+      std::size_t present = 0;
       for (std::size_t r = 0; r < block; ++r) {
         const auto x = static_cast<double>(cells[r][c]);
+        if (std::isnan(x)) continue;  // missing
         column.smallest = std::min(column.smallest, x);
         column.largest = std::max(column.largest, x);
         column.sum += x;
         if (x == 0.0) column.zeros += 1.0;
-        values[r] = !log ? x : x == 0.0 ? 0.0 : std::log1p(x);
+        values[present++] = !log ? x : x == 0.0 ? 0.0 : std::log1p(x);
       }
-      moments[c].add_block(values, block);
+      column.count += static_cast<double>(present);
+      if (present > 0) moments[c].add_block(values, present);
     }
   }
   for (std::size_t c = 0; c < count; ++c) {
+    if (columns[c].count == 0.0) continue;
     columns[c].mean = moments[c].mean();
     columns[c].deviation = moments[c].deviation();
   }
@@ -94,7 +98,8 @@ bool scales_part(const LikelihoodPart& part, ScaleType type) {
 void check_columns(const std::vector<ColumnMoments>& columns, const Dataset& rows, const LikelihoodPart& part) {
   using Reason = UnsuitableColumn::Reason;
   for (std::size_t d = part.data_offset; d < part.data_offset + part.data_columns; ++d) {
-    const auto [mean, deviation, smallest, largest, zeros, sum] = columns[d];
+    const auto& [mean, deviation, smallest, largest, zeros, sum, count] = columns[d];
+    if (count == 0.0) continue;
     const double magnitude = std::max(std::abs(smallest), std::abs(largest));
     if (magnitude > LARGEST_MAGNITUDE) throw UnsuitableColumn(Reason::magnitude, d, smallest, largest);
     if (const auto range = rows.rounded_range(d)) {
@@ -113,33 +118,31 @@ double standard_factor(const ColumnMoments& column) {
 }
 
 // A column that is 0 in most rows keeps its zeros, whose products are left out (math/zeros.h).
-double log_shift(const ColumnMoments& column, std::size_t rows) {
-  return 2.0 * column.zeros > static_cast<double>(rows) ? 0.0 : column.mean;
-}
+double log_shift(const ColumnMoments& column) { return 2.0 * column.zeros > column.count ? 0.0 : column.mean; }
 
 // A deviation is not brought up to 1: a column whose counts hardly differ, or differ in a few rows, would speak as loud
 // as the others, and models of counts train worse for it, and with 1 in place of 2.
 constexpr double LEAST_LOG_FACTOR = 2.0;
 double log_factor(const ColumnMoments& column) { return std::max(LEAST_LOG_FACTOR, column.deviation); }
 
+double mean_count(const ColumnMoments& column) { return std::max(column.sum, 0.5) / std::max(column.count, 1.0); }
+
 // The logarithm of each column's mean, in place of the head's biases. Only differences count in a multinomial, and
 // these are its mean proportions' but for a constant. A column without counts has that of half a count in all rows
 // together.
-void replace_bias(BeforeScaling& before, Model& model, std::size_t index, const std::vector<ColumnMoments>& columns,
-                  std::size_t rows) {
+void replace_bias(BeforeScaling& before, Model& model, std::size_t index, const std::vector<ColumnMoments>& columns) {
   const LikelihoodPart& part = model.likelihoods()[index];
   const Head& head = part.heads[0];
   // A convolution has no number for each column.
   if (!head.bias_offset) return;
   float* bias = model.parameters().data() + *head.bias_offset;
   before.biases.push_back({index, {bias, bias + part.columns}});
-  const auto n = static_cast<double>(rows);
   const ColumnMoments* column = columns.data() + part.data_offset;
   double total = 0.0;
-  for (std::size_t d = 0; d < part.columns; ++d) total += std::max(column[d].sum, 0.5) / n;
+  for (std::size_t d = 0; d < part.columns; ++d) total += mean_count(column[d]);
   const double center = has_given_total(part.spec) ? std::log(total) : 0.0;
   for (std::size_t d = 0; d < part.columns; ++d) {
-    bias[d] = static_cast<float>(std::log(std::max(column[d].sum, 0.5) / n) - center);
+    bias[d] = static_cast<float>(std::log(mean_count(column[d])) - center);
   }
 }
 
@@ -191,14 +194,14 @@ BeforeScaling learn_scale(Model& model, const Dataset& rows, ThreadPool& pool, c
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const LikelihoodPart& part = parts[i];
     const bool scaled = !leave && scales_part(part, type);
-    if (scaled && log) replace_bias(before, model, i, columns, rows.rows());
+    if (scaled && log) replace_bias(before, model, i, columns);
     for (std::size_t d = 0; d < part.columns; ++d) {
       const std::size_t to = part.offset + d;
       shift[to] = 0.0f;
       factor[to] = 1.0f;
-      if (!scaled) continue;
+      if (!scaled || columns[part.data_offset + d].count == 0.0) continue;
       const ColumnMoments& column = columns[part.data_offset + d];
-      shift[to] = static_cast<float>(log ? log_shift(column, rows.rows()) : column.mean);
+      shift[to] = static_cast<float>(log ? log_shift(column) : column.mean);
       factor[to] = static_cast<float>(log ? log_factor(column) : standard_factor(column));
     }
   }
@@ -247,11 +250,6 @@ void scale_target(const Model& model, Panels x, std::size_t count) {
 
 void scale_counts(const Model& model, Panels out, ConstPanels x, std::size_t count) {
   standardize_log(out, x, model.shift(), model.factor(), count, model.layout().scaled_columns);
-}
-
-void add_log_volume(double* loss, const Model& model, std::size_t rows) {
-  if (!model.scales_target()) return;
-  for (std::size_t r = 0; r < rows; ++r) loss[r] += model.log_volume();
 }
 
 void unscale(const Model& model, Panels x, std::size_t count) {

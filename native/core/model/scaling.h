@@ -83,6 +83,7 @@ struct ColumnMoments {
   double smallest = 0.0, largest = 0.0;
   double zeros = 0.0;  // how many values are 0
   double sum = 0.0;    // of the values themselves
+  double count = 0.0;  // how many are not missing; 0: nothing else is known
 };
 std::vector<ColumnMoments> column_moments(const Dataset& rows, bool log, ThreadPool& pool,
                                           const std::atomic<bool>& cancelled);
@@ -94,8 +95,6 @@ bool look_like_pixels(const std::vector<ColumnMoments>& columns);
 void scale_target(const Model& model, Panels x, std::size_t count);
 // out[count, D]: the counts as the encoder sees them, if the likelihood sees them otherwise.
 void scale_counts(const Model& model, Panels out, ConstPanels x, std::size_t count);
-// loss[rows] of x̃, each −log p̃(x̃|z) in nats, becomes that of x.
-void add_log_volume(double* loss, const Model& model, std::size_t rows);
 // x̃[count, D], means or draws, becomes x.
 void unscale(const Model& model, Panels x, std::size_t count);
 

@@ -21,17 +21,20 @@ void Workspace::carve(const Model& model, Carver& carver) {
   carver.elements(log_weight, rows * draws);
   if (gradients && spec.objective.estimator == Estimator::scoreFunction) carver.elements(draw_loss, rows * draws);
   carver.elements(bound, rows);
-  input = matrix(rows, D + C);
+  const std::size_t M = model.layout().mask_columns;
+  input = matrix(rows, D + M + C);
   // As wide as the input, for panels of the same width.
   const bool corrupts = gradients && spec.corruption.type != CorruptionType::none;
   const bool scales_counts = spec.scale == ScaleType::log;
-  target = corrupts || scales_counts ? matrix(rows, D + C) : input;
-  if (corrupts && scales_counts) scaled = matrix(rows, D + C);
+  target = corrupts || scales_counts || M > 0 ? matrix(rows, D + M + C) : input;
+  if (corrupts && scales_counts) scaled = matrix(rows, D + M + C);
   const std::vector<LikelihoodPart>& parts = model.likelihoods();
-  if (parts.size() > 1 || parts[0].spec.codes) codes = matrix(rows, data_columns(parts));
+  if (parts.size() > 1 || parts[0].spec.codes || M > 0) codes = matrix(rows, data_columns(parts));
   part_codes.clear();
   for (const LikelihoodPart& part : parts) {
-    part_codes.push_back(parts.size() == 1 ? codes : part.spec.codes ? matrix(rows, part.data_columns) : Panels{});
+    part_codes.push_back(parts.size() == 1 && M == 0 ? codes
+                         : part.spec.codes           ? matrix(rows, part.data_columns)
+                                                     : Panels{});
   }
   if (C > 0) condition = matrix(rows, C);
   if (spec.condition.classes) condition_code = matrix(rows, 1);
@@ -70,9 +73,11 @@ void Workspace::carve(const Model& model, Carver& carver) {
     while (gradients && memory.heads.size() < likelihood_panels(part.spec)) {
       memory.heads.push_back(matrix(rows * draws, part.columns));
     }
-    memory.target = parts.size() == 1 ? target : matrix(rows, part.columns);
+    memory.target = parts.size() == 1 && M == 0 ? target : matrix(rows, part.columns);
+    memory.present = part.spec.missing ? matrix(rows, part.data_columns) : Panels{};
     if (parts.size() > 1) carver.elements(memory.loss, rows * draws);
   }
+  if (parts.size() > 1 && !gradients) decoded = matrix(rows * draws, D);
   if (gradients) draw_weight = carver.floats(rows * draws);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::size_t width = matrix_width(parts[i].columns);

@@ -38,6 +38,7 @@ struct LikelihoodMemory {
   std::vector<Panels> heads;
   Panels target;                           // [rows, columns]: its columns of the workspace's, that itself if alone
   float* shared_log_dispersion = nullptr;  // [columns], bounded; see likelihood.h
+  Panels present;                          // [rows, columns of the data]: 0 for a missing cell; null if none may be
   std::vector<double> loss;                // [rows · draws], −log p(x|z), nats; empty if it is the only part
 };
 
@@ -69,15 +70,16 @@ class Workspace {
   Panels codes;  // [rows, columns of the data], if some of them are class numbers or there are several parts
   std::vector<Panels> part_codes;  // [rows, variables]: those of each part that has any, if there are several parts
   Panels target;                   // [rows, D]: what the likelihood is about
-  Panels input;                    // [rows, D + C]: what the encoder sees; `target` too if nothing is corrupted
-  Panels scaled;                   // [rows, D]: counts as the encoder sees them, on their way to being corrupted
-  Panels condition;                // [rows, C]
-  Panels condition_code;           // [rows, 1]: if it comes as a class number
+  Panels input;           // [rows, D + M + C]: what the encoder sees, M: mask_columns; `target` too if that is the same
+  Panels scaled;          // [rows, D]: counts as the encoder sees them, on their way to being corrupted
+  Panels condition;       // [rows, C]
+  Panels condition_code;  // [rows, 1]: if it comes as a class number
   std::vector<std::size_t> condition_classes;  // and of how many classes
   NetworkMemory encoder, decoder;
   std::vector<LatentMemory> latents;
   Panels z, dz;  // [rows · draws, Z + C]
   std::vector<LikelihoodMemory> likelihoods;
+  Panels decoded;  // [rows · draws, D]: means or draws of all parts side by side, if there are several
 
   std::vector<double> reconstruction;  // [rows · draws], −log p(x|z), nats
   std::vector<double> kl;              // [rows], nats: analytic, or the mean over draws of log q(z|x) − log p(z)

@@ -88,6 +88,8 @@ struct LikelihoodSpec {
   Binarize binarize = Binarize::none;  // bernoulli
   std::vector<std::size_t> classes;    // categorical: of each variable, which add up to the features
   bool codes = false;                  // categorical: a row of data holds a class number for each variable
+  std::size_t variables = 0;           // of codes, if `classes` is not known yet
+  bool missing = false;                // a cell of the data may be missing: NaN
   std::size_t trials = 1;              // multinomial: of a draw that belongs to no datum
   CovarianceType covariance = CovarianceType::diagonal;  // gaussian
   std::size_t rank = 0;                                  // lowRank

@@ -9,6 +9,7 @@
 #include "math/panel_ops.h"
 #include "math/random.h"
 #include "model/forward.h"
+#include "model/likelihood_rows.h"
 #include "model/scaling.h"
 #include "objective/score_function.h"
 #include "optimizer/update.h"
@@ -297,7 +298,10 @@ void TrainingStep::add_parts(std::vector<double>& sums) const {
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const std::vector<double>& loss = workspace_->likelihoods[i].loss;
     const double sum = std::accumulate(loss.begin(), loss.begin() + static_cast<std::ptrdiff_t>(rows_ * L), 0.0);
-    sums[i] += sum / static_cast<double>(L) + static_cast<double>(rows_) * model_.log_volume(model_.likelihoods()[i]);
+    sums[i] += sum / static_cast<double>(L);
+    for (std::size_t row = 0; model_.scales_target() && row < rows_; ++row) {
+      sums[i] += log_volume_of_row(model_, *workspace_, i, row);
+    }
   }
 }
 
@@ -308,8 +312,14 @@ Terms TrainingStep::terms() const {
   if (coupling_ != nullptr) terms.loss += coupling_->addition();
   // What no gradient depends on is left to the end.
   if (model_.scales_target()) {
-    terms.reconstruction += model_.log_volume();
-    terms.loss += weights_.reconstruction * model_.log_volume();
+    double volume = model_.log_volume();
+    if (model_.layout().mask_columns > 0) {
+      volume = 0.0;
+      for (std::size_t row = 0; row < rows_; ++row) volume += log_volume_of_row(model_, *workspace_, row);
+      volume /= static_cast<double>(rows_);
+    }
+    terms.reconstruction += volume;
+    terms.loss += weights_.reconstruction * volume;
   }
   return terms;
 }

@@ -211,6 +211,8 @@ const usual = {
   binarize: 'none',
   classes: [],
   codes: false,
+  variables: 0,
+  missing: false,
   trials: 1,
   covariance: 'diagonal',
   rank: 0,
@@ -239,7 +241,9 @@ export function likelihoodSpec({ likelihood, columns: features, path }: NamedLik
         ...dispersionSpec('scale', likelihood.scale ?? 'learned', likelihood.logScaleBounds, path),
       }
     case 'categorical':
-      return { ...defaults, type, codes: likelihood.coding === 'codes' }
+      return likelihood.coding === 'codes'
+        ? { ...defaults, type, codes: true, variables: features }
+        : { ...defaults, type }
     case 'multinomial':
       return { ...defaults, type, trials: likelihood.trials ?? 1 }
     default:
@@ -319,4 +323,16 @@ export function classesOfVariables(likelihood: Likelihood, features: number): re
   if (likelihood.type !== 'categorical') return []
   const { classes } = likelihood
   return typeof classes === 'number' ? new Array<number>(features / classes).fill(classes) : classes
+}
+
+/** True; throws if cells of such data cannot be missing. */
+export function mayMiss({ likelihood, path }: NamedLikelihood): boolean {
+  const cannot = (why: string) =>
+    new RangeError(expected(`a likelihood whose cells may be missing, unlike ${why},`, path, likelihood))
+  if (likelihood.type === 'multinomial') throw cannot('counts with a given total')
+  if (likelihood.type === 'categorical' && likelihood.coding !== 'codes')
+    throw cannot("one-hot columns (coding: 'codes' may)")
+  if (likelihood.type === 'gaussian' && (likelihood.covariance ?? 'diagonal') !== 'diagonal')
+    throw cannot('a covariance')
+  return true
 }
