@@ -5,5 +5,5 @@ import requireBuilt from './built.cjs'
 
 requireBuilt('index.js')
 
-export const { AbortError, backend, Dataset, imageGrid, lossChart, mnist, reconstructionGrid, VAE, VAEError } =
+export const { AbortError, backend, Dataset, imageGrid, lossChart, mnist, reconstructionGrid, Table, VAE, VAEError } =
   await import('../dist/index.js')

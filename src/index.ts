@@ -90,6 +90,7 @@ export type {
   DrawOptions,
   EncodeOptions,
   EvaluateOptions,
+  GenerateOptions,
   ImputeOptions,
   LogLikelihoodOptions,
   Proposal,
@@ -109,6 +110,10 @@ export type {
 } from './options/schedule.js'
 export { lossChart } from './plot/chart.js'
 export { type GridOptions, imageGrid, reconstructionGrid } from './plot/png.js'
+export type { Cell } from './table/cells.js'
+export type { TableRecord } from './table/plan.js'
+export type { Column, ColumnType, TableSchema } from './table/schema.js'
+export { type ReadOptions, Table, type TableOptions } from './table/table.js'
 export type { FlatArray, Tensor } from './tensor.js'
 export type { ConfigOf, Evaluation, Refinement, Samples, VAEConstructor } from './vae.js'
 

@@ -26,13 +26,15 @@ import { type LatentConfig, type ParsedConfig, parseConfig, type VAEConfig } fro
 import { type FitOptions, type FitPlan, fitPlan } from './options/fit-options.js'
 import {
   type ConditionOptions,
-  count,
+  count as countOf,
   type DrawOptions,
   drawOptions,
   type EncodeOptions,
   type EvaluateOptions,
   encodeOptions,
   encodeSyncOptions,
+  type GenerateOptions,
+  generateOptions,
   type ImputeOptions,
   imputeOptions,
   type LogLikelihoodOptions,
@@ -48,6 +50,9 @@ import {
 } from './options/run-options.js'
 import { inThisRealm } from './realm.js'
 import { SUMMARY_BATCH, summarise } from './summary.js'
+import type { Cell } from './table/cells.js'
+import type { TablePlan, TableRecord } from './table/plan.js'
+import { isRecord, Table, usualCells } from './table/table.js'
 import type { Tensor } from './tensor.js'
 import { Gate } from './training/gate.js'
 import { type Examples, train } from './training/training.js'
@@ -246,7 +251,7 @@ export class VAE<Of extends Encoding = Encoding> {
     this.#gate.checkReadable('encodeSync')
     const { dataColumns, spec } = this.#parsed
     const domain = this.#domain
-    const { native, rows } = rowsNow(x, 'x', dataColumns, domain)
+    const { native, rows } = rowsNow(recordsOf(x) ? this.#dataset(x) : x, 'x', dataColumns, domain)
     const given = options === undefined ? undefined : encodeSyncOptions(options)
     const condition = conditionNow(spec.condition, given?.condition, rows)
     if (given?.draw) this.#refuseDeterministic('a draw of z')
@@ -305,7 +310,7 @@ export class VAE<Of extends Encoding = Encoding> {
   ): Promise<Tensor<Float32Array<ArrayBuffer>>>
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples>
   async sample(n: number, options?: SampleOptions): Promise<Tensor<Float32Array<ArrayBuffer>> | Samples> {
-    const rows = count('n', n)
+    const rows = countOf('n', n)
     const { signal, condition: rawCondition, latent, ...own } = sampleOptions(options)
     throwIfAborted(signal)
     const condition = await checkedCondition(conditionRows(this.#parsed.spec.condition, rawCondition, rows), signal)
@@ -368,7 +373,19 @@ export class VAE<Of extends Encoding = Encoding> {
    *
    * @throws TypeError for a model without `missing: true`, whose rows have no missing cells, and for a deterministic one.
    */
-  async impute(x: MatrixLike, options?: ImputeOptions): Promise<Tensor<Float32Array<ArrayBuffer>>> {
+  async impute(
+    x: Table | TableRecord | readonly TableRecord[],
+    options?: ImputeOptions & { readonly draws?: undefined },
+  ): Promise<Record<string, Cell>[]>
+  async impute(
+    x: Table | TableRecord | readonly TableRecord[],
+    options: ImputeOptions & { readonly draws: number },
+  ): Promise<Record<string, Cell>[][]>
+  async impute(x: MatrixLike, options?: ImputeOptions): Promise<Tensor<Float32Array<ArrayBuffer>>>
+  async impute(
+    x: MatrixLike,
+    options?: ImputeOptions,
+  ): Promise<Tensor<Float32Array<ArrayBuffer>> | Record<string, Cell>[] | Record<string, Cell>[][]> {
     const { signal, condition: rawCondition, ...own } = imputeOptions(options)
     this.#refuseDeterministic('impute')
     const { spec, inputShape } = this.#parsed
@@ -378,7 +395,46 @@ export class VAE<Of extends Encoding = Encoding> {
     const { data, condition } = await this.#examples(x, rawCondition, signal)
     const filled = await this.#run((model) => model.impute(data, { ...own, condition }), signal)
     const shape = [data.rows, ...inputShape]
+    const records = recordsOf(x)
+    if (records) {
+      const table = this.#table('x', x)
+      const each = data.rows * inputShape.reduce((product, size) => product * size)
+      const copies = Array.from({ length: Math.max(own.draws, 1) }, (_, i) =>
+        table
+          .decode(filled.subarray(i * each, (i + 1) * each), data.rows)
+          // Cells that were given stay as they were written.
+          .map((record, row) =>
+            table.withGiven(record, records[row] as TableRecord, x instanceof Table ? x.cells : usualCells),
+          ),
+      )
+      return own.draws === 0 ? (copies[0] as Record<string, Cell>[]) : copies
+    }
     return { data: filled, shape: own.draws === 0 ? shape : [own.draws, ...shape] }
+  }
+
+  /**
+   * `count` new records of a table: draws from the prior, decoded, with the columns, categories and ranges of the schema;
+   * columns that were left out are null. With `where` they are draws given these cells, by importance sampling as in
+   * {@link VAE.impute}.
+   *
+   * @throws TypeError for a model whose `input` is no table's schema.
+   */
+  async generate(count: number, options?: GenerateOptions): Promise<Record<string, Cell>[]> {
+    const { where, seed, samples, signal, threads } = generateOptions(options)
+    const rows = countOf('n', count)
+    const table = this.#table('input', this.#parsed.config.input)
+    if (where !== undefined) {
+      const unknown = Object.keys(where).find((name) => !table.columns.some((column) => column.name === name))
+      if (unknown !== undefined) {
+        throw new RangeError(
+          expected(`a column of the model: ${table.columns.map(({ name }) => name).join(', ')}`, 'where', unknown),
+        )
+      }
+      const [copies] = [await this.impute([where], { draws: rows, samples, seed, signal, threads })]
+      return copies.map(([record]) => record as Record<string, Cell>)
+    }
+    const { data } = await this.sample(rows, { draw: true, seed, signal, threads })
+    return table.decode(table.codes(data, rows), rows)
   }
 
   /**
@@ -470,7 +526,17 @@ export class VAE<Of extends Encoding = Encoding> {
   }
 
   #dataset(x: unknown, name = 'x'): Dataset {
-    return asDataset(x, name, this.#parsed.dataColumns)
+    const records = recordsOf(x)
+    if (!records) return asDataset(x, name, this.#parsed.dataColumns)
+    const data = this.#table(name, x).encode(records, x instanceof Table ? x.cells : usualCells, name)
+    return asDataset({ data, shape: [records.length, this.#parsed.dataColumns] }, name, this.#parsed.dataColumns)
+  }
+
+  #table(name: string, value: unknown): TablePlan {
+    const { tablePlan } = this.#parsed
+    if (!tablePlan)
+      throw new TypeError(expected("rows of numbers, unless the model's `input` is a table's schema,", name, value))
+    return tablePlan
   }
 
   /** Rows and their condition, every cell checked. */
@@ -530,6 +596,13 @@ export class VAE<Of extends Encoding = Encoding> {
     // Class numbers come back as the probabilities of all classes.
     return { data, shape: [rows, ...(spec.likelihoods.some(({ codes }) => codes) ? [spec.input] : inputShape)] }
   }
+}
+
+/** The records of a table, of an array of them, or the one. */
+function recordsOf(x: unknown): readonly TableRecord[] | undefined {
+  if (x instanceof Table) return x.records
+  if (Array.isArray(x) && x.length > 0 && x.every(isRecord)) return x
+  return isRecord(x) && Object.getPrototypeOf(x) === Object.prototype ? [x] : undefined
 }
 
 /** Not for `fitPlan` to say, which knows no machine. */

@@ -7,13 +7,15 @@ import { run, translated } from '../jobs.js'
 import type { DomainName } from '../names.js'
 import { type BadCell, type LikelihoodSpec, type NativeDataset, native } from '../native.js'
 import { integer, optional, options, parse, positiveInteger } from '../schema.js'
+import type { TableRecord } from '../table/plan.js'
+import type { Table } from '../table/table.js'
 import type { FlatArray } from '../tensor.js'
 import { refuseCloning } from '../uncloneable.js'
 import { refuseTooLarge } from './float32.js'
 import { flatten, isByteArray, type Matrix } from './matrix.js'
 
-/** Whatever a method takes as rows of data. */
-export type MatrixLike = Matrix | Dataset
+/** Whatever a method takes as rows of data; tables and records by a model whose `input` is a table's schema. */
+export type MatrixLike = Matrix | Dataset | Table | TableRecord | readonly TableRecord[]
 
 /** What the cells of some columns may be; 'oneHot' and 'codes' go by the classes of each variable. */
 export interface DomainPart {

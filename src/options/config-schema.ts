@@ -2,6 +2,7 @@
 
 import { initializerNames } from '../names.js'
 import { boolean, integer, list, oneOf, optional, options, pick, type Schema } from '../schema.js'
+import { isTableSchema, type TableSchema, tableSchema } from '../table/schema.js'
 import { conditionSchema } from './config/condition.js'
 import { corruptionSchema } from './config/corruption.js'
 import { latentSchema } from './config/latent.js'
@@ -13,7 +14,10 @@ import { scaleSchema } from './config/scale.js'
 import type { VAEConfig } from './config.js'
 
 const shape = list('a number of features or a shape [channels, ...spatial]', positive)
-const input = pick((value) => (typeof value === 'number' ? positive : shape)) as Schema<number | readonly number[]>
+const input = pick((value) => {
+  if (isTableSchema(value)) return tableSchema
+  return typeof value === 'number' ? positive : shape
+}) as Schema<number | readonly number[] | TableSchema>
 
 const mirrored = oneOf(['mirror'])
 const decoder = pick((value) => (typeof value === 'string' ? mirrored : layersSchema)) as Schema<

@@ -5,6 +5,8 @@ import { expected } from '../errors.js'
 import type { ActivationName, DomainName, InitializerName } from '../names.js'
 import type { LatentSpec, LikelihoodSpec, ModelSpec } from '../native.js'
 import { parse } from '../schema.js'
+import { TablePlan } from '../table/plan.js'
+import { isTableSchema, type TableSchema } from '../table/schema.js'
 import { type Condition, conditionSpec } from './config/condition.js'
 import { type Corruption, corruptionSpec } from './config/corruption.js'
 import { imageSpec } from './config/image.js'
@@ -99,8 +101,11 @@ export type { Scale } from './config/scale.js'
  * Plain JSON: what is passed is what `config.json` holds.
  */
 export interface VAEConfig {
-  /** Columns of a row of data, or its shape [channels, ...spatial] such as [1, 28, 28]. Default: 784. */
-  readonly input?: number | readonly number[] | undefined
+  /**
+   * Columns of a row of data, or its shape [channels, ...spatial] such as [1, 28, 28]; or the schema of a table, from which
+   * `likelihood`, `missing: true` and `scale: 'standard'` follow. Default: 784.
+   */
+  readonly input?: number | readonly number[] | TableSchema | undefined
   /** Layers from the data towards the latent space; may be empty. Default: [200]. */
   readonly encoder?: readonly Layer[] | undefined
   /**
@@ -156,25 +161,29 @@ export interface ParsedConfig {
   readonly spec: ModelSpec
   /** What follows from it: tensors, layers, the width of z. */
   readonly layout: Layout
+  /** How records become rows, if `input` is the schema of a table. */
+  readonly tablePlan: TablePlan | undefined
 }
 
 /** Throws a TypeError or RangeError that names the field which is wrong. */
 export function parseConfig(passed: unknown): ParsedConfig {
   const config = parse(configSchema, passed, 'the config of VAE')
-  const inputShape = typeof config.input === 'object' ? config.input : [config.input ?? 784]
+  const table = isTableSchema(config.input) ? planOf(config.input, config.likelihood) : undefined
+  const input = isTableSchema(config.input) ? table?.columns.length : config.input
+  const inputShape = typeof input === 'object' ? input : [input ?? 784]
   if (inputShape.length === 0) {
     throw new RangeError(expected('a shape of at least one dimension', 'input', config.input))
   }
   const dataColumns = inputShape.reduce((product, size) => product * size, 1)
   if (dataColumns >= 2 ** 31) throw new RangeError(expected('fewer than 2^31 features', 'input', config.input))
   const { activation = 'relu' } = config
-  const parts = likelihoodParts(config.likelihood ?? 'bernoulli', dataColumns)
-  const missing = config.missing ?? false
+  const parts = likelihoodParts(config.likelihood ?? table?.likelihood ?? 'bernoulli', dataColumns)
+  const missing = config.missing ?? table !== undefined
   const likelihoods = parts.map((part) => ({ ...likelihoodSpec(part), missing: missing && mayMiss(part) }))
   const alone = parts.length === 1 ? parts[0]?.likelihood : undefined
   const groups = latentGroups(config.latent ?? 10)
   const latents = groups.map((named) => ({ ...named, spec: latentSpec(named) }))
-  const image = imageSpec(config.input, alone)
+  const image = imageSpec(input, alone)
   const context = { dimensions: image.dimensions, activation, codes: image.positionsFirst ? image.channels : 0 }
   const encoderLayers = config.encoder ?? [200]
   const withoutDecoder: ModelSpec = {
@@ -188,8 +197,9 @@ export function parseConfig(passed: unknown): ParsedConfig {
     objective: objectiveSpec(config.objective ?? {}, latents),
     corruption: corruptionSpec(config.corruption),
     condition: conditionSpec(config.condition),
+    // The columns of a table are no pixels.
     scale: scaleSpec(
-      config.scale,
+      config.scale ?? (table && likelihoods.some(({ type }) => type === 'gaussian') ? 'standard' : 'auto'),
       likelihoods.map(({ type }) => type),
     ),
     initializer: config.initializer ?? 'pytorch',
@@ -227,7 +237,16 @@ export function parseConfig(passed: unknown): ParsedConfig {
     }),
     spec,
     layout,
+    tablePlan: table,
   }
+}
+
+/** The likelihoods of a table follow from its columns. */
+function planOf(schema: TableSchema, likelihood: VAEConfig['likelihood']): TablePlan {
+  if (likelihood !== undefined) {
+    throw new RangeError(expected("nothing beside a table's schema, which says it,", 'likelihood', likelihood))
+  }
+  return new TablePlan(JSON.parse(JSON.stringify(schema)) as TableSchema)
 }
 
 function decoderOf(

@@ -6,6 +6,7 @@ import {
   boolean,
   instance,
   integer,
+  isPlain,
   number,
   oneOf,
   optional,
@@ -16,6 +17,7 @@ import {
   type Schema,
 } from '../schema.js'
 import { isSignal } from '../signals.js'
+import type { Cell } from '../table/cells.js'
 
 export interface RunOptions {
   /** Gives the work up, which then rejects with an AbortError within 100 ms. */
@@ -106,6 +108,13 @@ export interface ImputeOptions extends SeedOptions {
   readonly draws?: number | undefined
 }
 
+export interface GenerateOptions extends Pick<SeedOptions, 'seed' | 'signal' | 'threads'> {
+  /** Cells that every record has, by the names of their columns. */
+  readonly where?: Readonly<Record<string, Cell>> | undefined
+  /** Importance samples with `where`, a positive integer. Default: 1000. */
+  readonly samples?: number | undefined
+}
+
 export type Proposal = 'posterior' | 'defensive' | 'refined'
 
 export const signalSchema = optional(instance<AbortSignal>('an AbortSignal', isSignal))
@@ -145,6 +154,13 @@ const refineSchema = options<RefineOptions>(what, {
   samples,
   steps: optional(positiveInteger()),
   learningRate: optional(number('a finite number above 0', (n) => n > 0)),
+})
+const generateSchema = options<GenerateOptions>(what, {
+  signal: signalSchema,
+  threads: threadsSchema,
+  seed,
+  samples,
+  where: optional(instance<Readonly<Record<string, Cell>>>('an object of cells', isPlain)),
 })
 const imputeSchema = options<ImputeOptions>(what, { ...run, seed, samples, draws: optional(positiveInteger()) })
 const samplesSchema = options<EvaluateOptions>(what, { ...run, seed, samples })
@@ -246,6 +262,11 @@ export function imputeOptions(passed: unknown = {}): Filled & { seed: number; sa
   const given = parse(imputeSchema, passed, 'impute')
   const { seed = 0, samples = 100, draws = 0 } = given
   return { ...filled(given), seed, samples, draws }
+}
+
+export function generateOptions(passed: unknown = {}) {
+  const { where, seed = 0, samples = 1000, signal, threads } = parse(generateSchema, passed, 'generate')
+  return { where, seed, samples, signal, threads }
 }
 
 /** An option that would change nothing. */

@@ -1,7 +1,7 @@
 // Calls everything that the package exports, and prints which of the built-in objects have changed by that: none should.
 // Programs may freeze them (--frozen-intrinsics) and may forbid eval (--disallow-code-generation-from-strings).
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 // Loaded here, so that what Node itself adds with them is not counted.
@@ -56,7 +56,7 @@ const use = (object, name) => {
   return typeof value === 'function' ? value.bind(object) : value
 }
 try {
-  const { Dataset, VAE, VAEError, AbortError, ...functions } = aevb
+  const { Dataset, Table, VAE, VAEError, AbortError, ...functions } = aevb
   const rows = new Dataset([
     [0, 1],
     [1, 0],
@@ -80,6 +80,9 @@ try {
   for (const [name, args] of Object.entries(calls)) await use(vae, name)(...args)
   for (const name of ['config', 'history', 'inspect']) void vae[name]
   await VAE.load(join(folder, 'model'))
+  writeFileSync(join(folder, 'table.csv'), 'a,b\n1.5,x\n2.5,y\n3,x\n')
+  const table = await Table.read(join(folder, 'table.csv'))
+  await use(new VAE({ input: table.schema, latent: 1 }), 'generate')(2, { where: { b: 'x' } })
   rows.slice(0, 1)
   for (const misuse of [() => new VAE({ inptu: 2 }), () => new Dataset('x'), () => vae.decode([[1]])]) {
     try {
