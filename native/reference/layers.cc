@@ -406,7 +406,7 @@ std::vector<Vector> likelihood_backward(const ModelSpec& spec, const Parameters&
                                         std::size_t L, Parameters* gradient) {
   const Vector raw = likelihood_parameters(spec, parameters);
   LikelihoodGradient d = likelihood_gradient(spec.likelihoods[0], outputs(heads), raw, x, scale, B, L, spec.input);
-  if (!raw.empty()) (*gradient)["likelihood." + log_dispersion_name(spec.likelihoods[0])] = std::move(d.draw);
+  if (!raw.empty()) (*gradient)["likelihood." + log_dispersion_name(spec.likelihoods[0])] = std::move(d.d_raw);
   return std::move(d.dheads);
 }
 

@@ -79,7 +79,7 @@ GaussianGradient gaussian_likelihood_backward(const Vector& mean, const Vector& 
 // raw_log_variance[B L, D] is the decoder's, bounded by soft_bound.
 Vector gaussian_datum_forward(const Vector& mean, const Vector& raw_log_variance, double min, double max,
                               const Vector& x, std::size_t B, std::size_t L, std::size_t D);
-// dmean and draw_log_variance, both [B L, D], of  scale · Σ loss
+// dmean and d_raw_log_variance, both [B L, D], of  scale · Σ loss
 GaussianGradient gaussian_datum_backward(const Vector& mean, const Vector& raw_log_variance, double min, double max,
                                          const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D);
 

@@ -523,9 +523,9 @@ LikelihoodGradient likelihood_gradient(const LikelihoodSpec& spec, const std::ve
       break;
   }
   if (!raw.empty()) {
-    gradient.draw.assign(raw.size(), 0.0);
+    gradient.d_raw.assign(raw.size(), 0.0);
     for (std::size_t d = 0; d < D; ++d) {
-      gradient.draw[d % raw.size()] += dshared[d] * soft_bound_derivative(raw[d % raw.size()], min, max);
+      gradient.d_raw[d % raw.size()] += dshared[d] * soft_bound_derivative(raw[d % raw.size()], min, max);
     }
   }
   return gradient;

@@ -81,7 +81,7 @@ Vector likelihood_loss(const LikelihoodSpec& spec, const std::vector<Vector>& he
 
 struct LikelihoodGradient {
   std::vector<Vector> dheads;
-  Vector draw;  // of raw
+  Vector d_raw;  // of raw
 };
 LikelihoodGradient likelihood_gradient(const LikelihoodSpec& spec, const std::vector<Vector>& heads, const Vector& raw,
                                        const Vector& x, double scale, std::size_t B, std::size_t L, std::size_t D);

@@ -52,8 +52,8 @@ MeanAndDispersion kernels_of(std::size_t B, std::size_t L, std::size_t D, float 
           [=](double* loss, ConstPanels mean, ConstPanels raw, ConstPanels x) {
             laplace_datum_forward(loss, mean, raw, min, max, x, B, L, D);
           },
-          [=](double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, ConstPanels x) {
-            laplace_datum_forward_backward(loss, dmean, draw, mean, raw, min, max, x, SCALE, B, L, D);
+          [=](double* loss, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw, ConstPanels x) {
+            laplace_datum_forward_backward(loss, dmean, d_raw, mean, raw, min, max, x, SCALE, B, L, D);
           }};
 }
 
@@ -129,14 +129,14 @@ TEST_P(LaplaceKernels, DatumScaleIsItsTwin) {
         expected.loss = reference::laplace_datum_forward(mean, raw, min, max, x, B, L, D);
         expected.loss_magnitude.resize(B * L);
         expected.dmean = gradient.dmean;
-        expected.draw = gradient.dlog_scale;
+        expected.d_raw = gradient.dlog_scale;
         for (std::size_t i = 0; i < B * L * D; ++i) {
           const double ratio =
               std::abs(x[i / (L * D) * D + i % D] - mean[i]) * std::exp(-reference::soft_bound(raw[i], min, max));
           const double bound = bound_magnitude(raw[i], min, max);
           expected.loss_magnitude[i / D] += LOG_2 + bound + ratio * (1.0 + bound);
           expected.dmean_magnitude.push_back(std::abs(gradient.dmean[i]) * (1.0 + bound));
-          expected.draw_magnitude.push_back(SCALE * (1.0 + ratio * (1.0 + bound)));
+          expected.d_raw_magnitude.push_back(SCALE * (1.0 + ratio * (1.0 + bound)));
         }
         expect_datum_dispersion(kernels_of(B, L, D, min, max), expected, mean, raw, x, B, L, D, width);
       }

@@ -100,14 +100,15 @@ struct MeanAndDispersion {
   std::function<void(double*, ConstPanels mean, const float* shared, ConstPanels x)> forward;
   std::function<void(double*, Panels dmean, ConstPanels mean, const float* shared, ConstPanels x)> fused;  // with SCALE
   std::function<void(double*, ConstPanels mean, ConstPanels raw, ConstPanels x)> datum_forward;
-  std::function<void(double*, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, ConstPanels x)> datum_fused;
+  std::function<void(double*, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw, ConstPanels x)>
+      datum_fused;
 };
 
 struct ExpectedOfMean {
   Vector loss, loss_magnitude, dmean, dmean_magnitude;
 };
 struct ExpectedOfBoth : ExpectedOfMean {
-  Vector draw, draw_magnitude;
+  Vector d_raw, d_raw_magnitude;
 };
 
 // Holds the two kernels of a shared dispersion to what is expected, forward, fused and in place, and their writes to
@@ -160,16 +161,16 @@ inline void expect_datum_dispersion(const MeanAndDispersion& kernels, const Expe
                                     const Vector& mean, const Vector& raw, const Vector& x, std::size_t B,
                                     std::size_t L, std::size_t D, std::size_t width) {
   Matrix m(mean, B * L, D, width), v(raw, B * L, D, width), xs(x, B, D, width);
-  Matrix dmean(B * L, D, width), draw(B * L, D, width);
+  Matrix dmean(B * L, D, width), d_raw(B * L, D, width);
   Losses forward(B * L), fused(B * L), in_place(B * L);
   kernels.datum_forward(forward.data(), m, v, xs);
   EXPECT_TRUE(close(forward.values(), expected.loss, expected.loss_magnitude, 4.0));
-  kernels.datum_fused(fused.data(), dmean, draw, m, v, xs);
+  kernels.datum_fused(fused.data(), dmean, d_raw, m, v, xs);
   EXPECT_EQ(fused.values(), forward.values());
   EXPECT_TRUE(close(dmean.values(), expected.dmean, expected.dmean_magnitude, 8.0));
-  EXPECT_TRUE(close(draw.values(), expected.draw, expected.draw_magnitude, 8.0));
-  EXPECT_TRUE(all_zero(dmean.padding()) && all_zero(draw.padding()));
-  EXPECT_TRUE(dmean.guards_intact() && draw.guards_intact());
+  EXPECT_TRUE(close(d_raw.values(), expected.d_raw, expected.d_raw_magnitude, 8.0));
+  EXPECT_TRUE(all_zero(dmean.padding()) && all_zero(d_raw.padding()));
+  EXPECT_TRUE(dmean.guards_intact() && d_raw.guards_intact());
   EXPECT_TRUE(forward.guard_intact() && fused.guard_intact());
   EXPECT_EQ(m.values(), mean);
   EXPECT_EQ(v.values(), raw);
@@ -177,7 +178,7 @@ inline void expect_datum_dispersion(const MeanAndDispersion& kernels, const Expe
   kernels.datum_fused(in_place.data(), m, v, m, v, xs);
   EXPECT_EQ(in_place.values(), fused.values());
   EXPECT_EQ(m.values(), dmean.values());
-  EXPECT_EQ(v.values(), draw.values());
+  EXPECT_EQ(v.values(), d_raw.values());
   EXPECT_TRUE(all_zero(m.padding()) && all_zero(v.padding()));
   EXPECT_TRUE(m.guards_intact() && v.guards_intact());
 }

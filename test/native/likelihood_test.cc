@@ -153,7 +153,7 @@ TEST(Likelihood, IsItsPlainForm) {
       if (!raw.empty()) {
         shared_log_dispersion_backward(draw.data(), spec, parameters.data(), shared.data(), panels.back(), SCALE,
                                        nullptr, B * L, D);
-        near(draw.values(), gradient.draw);
+        near(draw.values(), gradient.d_raw);
       }
       EXPECT_TRUE(draw.guards_intact() && shared.guards_intact() && means.guards_intact());
       for (const Matrix& matrix : matrices) EXPECT_TRUE(matrix.guards_intact());

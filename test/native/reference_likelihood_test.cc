@@ -122,7 +122,7 @@ TEST(ReferenceLikelihood, GradientsAreDifferencesOfTheLoss) {
     const LikelihoodGradient gradient = likelihood_gradient(spec, heads, raw, x, 0.3, B, L, D);
     ASSERT_EQ(gradient.dheads.size(), heads.size());
     for (std::size_t i = 0; i < heads.size(); ++i) expect_gradient(f, &heads[i], gradient.dheads[i]);
-    expect_gradient(f, &raw, gradient.draw);
+    expect_gradient(f, &raw, gradient.d_raw);
   }
 }
 

@@ -150,7 +150,7 @@ AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& b
 
 // One vector of one row. dmean may be mean.
 template <typename Family, bool BACKWARD, bool MASKED, bool WHOLE>
-AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const float* x, const float* present,
+AEVB_INLINE F32 datum_vector(float* dmean, float* d_raw, const float* mean, const float* x, const float* present,
                              F32 log_spread, const F32* chain, F32 scale, int lanes) {
   const F32 difference = load_lanes<WHOLE>(mean, lanes) - load_lanes<WHOLE>(x, lanes);
   const F32 inverse = exp(-log_spread);
@@ -158,7 +158,7 @@ AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const
   const F32 here = MASKED ? load_lanes<WHOLE>(present, lanes) : zero();
   if constexpr (BACKWARD) {
     store_lanes<WHOLE>(dmean, keep_present<MASKED>(scale * slope, here), lanes);
-    store_lanes<WHOLE>(draw, keep_present<MASKED>(scale * (*chain * Family::spread(difference, slope, inverse)), here),
+    store_lanes<WHOLE>(d_raw, keep_present<MASKED>(scale * (*chain * Family::spread(difference, slope, inverse)), here),
                        lanes);
   }
   const F32 loss = keep_present<MASKED>(Family::loss(difference, slope, inverse, Family::constant(log_spread)), here);
@@ -168,7 +168,7 @@ AEVB_INLINE F32 datum_vector(float* dmean, float* draw, const float* mean, const
 // `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first row
 // and column, but x, whose rows are datum[r].
 template <typename Family, bool BACKWARD, bool MASKED>
-AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw,
+AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw,
                              const Bounds& bounds, ConstPanels x, ConstPanels present, const std::size_t* datum,
                              F32 scale, std::size_t rows, std::size_t cols) {
   DatumChunk chunk;
@@ -176,7 +176,7 @@ AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanel
   std::size_t k = 0;
   for (std::size_t r = 0; r < rows; ++r) {
     float* dmean_row = BACKWARD ? dmean.data + r * dmean.width : nullptr;
-    float* draw_row = BACKWARD ? draw.data + r * draw.width : nullptr;
+    float* d_raw_row = BACKWARD ? d_raw.data + r * d_raw.width : nullptr;
     const float* mean_row = mean.data + r * mean.width;
     const float* x_row = x.data + datum[r] * x.width;
     const float* present_row = MASKED ? present.data + datum[r] * present.width : nullptr;
@@ -184,12 +184,12 @@ AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels draw, ConstPanel
     std::size_t i = 0;
     for (; i + F32::size <= cols; i += F32::size, ++k) {
       sum = sum + datum_vector<Family, BACKWARD, MASKED, true>(
-                      BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr, mean_row + i, x_row + i,
+                      BACKWARD ? dmean_row + i : nullptr, BACKWARD ? d_raw_row + i : nullptr, mean_row + i, x_row + i,
                       MASKED ? present_row + i : nullptr, chunk.log_spread[k], &chunk.chain[k], scale, F32::size);
     }
     if (i < cols) {
       sum = sum + datum_vector<Family, BACKWARD, MASKED, false>(
-                      BACKWARD ? dmean_row + i : nullptr, BACKWARD ? draw_row + i : nullptr, mean_row + i, x_row + i,
+                      BACKWARD ? dmean_row + i : nullptr, BACKWARD ? d_raw_row + i : nullptr, mean_row + i, x_row + i,
                       MASKED ? present_row + i : nullptr, chunk.log_spread[k], &chunk.chain[k], scale,
                       static_cast<int>(cols - i));
       ++k;
@@ -206,7 +206,7 @@ AEVB_INLINE ConstPanels corner(ConstPanels matrix, std::size_t panel, std::size_
 }
 
 template <typename Family, bool BACKWARD, bool MASKED>
-static void datum_terms(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min,
+static void datum_terms(double* loss, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw, float min,
                         float max, ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L,
                         std::size_t D) {
   const Bounds bounds = bounds_of(min, max);
@@ -227,7 +227,7 @@ static void datum_terms(double* loss, Panels dmean, Panels draw, ConstPanels mea
       for (std::size_t begin = 0; begin < cols; begin += RUN) {
         if (begin % (MOST_TERMS / CHUNK * RUN) == 0) empty_lanes(sums, rows);
         datum_chunk<Family, BACKWARD, MASKED>(sums, BACKWARD ? corner(dmean, p, first, begin) : Panels{},
-                                              BACKWARD ? corner(draw, p, first, begin) : Panels{},
+                                              BACKWARD ? corner(d_raw, p, first, begin) : Panels{},
                                               corner(mean, p, first, begin), corner(raw, p, first, begin), bounds,
                                               corner(x, p, 0, begin),
                                               MASKED ? corner(present, p, 0, begin) : ConstPanels{}, datum, set(scale),
@@ -238,7 +238,7 @@ static void datum_terms(double* loss, Panels dmean, Panels draw, ConstPanels mea
         loss[first + r] += sums[r].total;
         if constexpr (BACKWARD) {
           zero_padding(row_of(dmean, p, first + r), cols, dmean.width);
-          zero_padding(row_of(draw, p, first + r), cols, draw.width);
+          zero_padding(row_of(d_raw, p, first + r), cols, d_raw.width);
         }
       }
     }
@@ -246,12 +246,13 @@ static void datum_terms(double* loss, Panels dmean, Panels draw, ConstPanels mea
 }
 
 template <typename Family, bool BACKWARD>
-static void datum_loss(double* loss, Panels dmean, Panels draw, ConstPanels mean, ConstPanels raw, float min, float max,
-                       ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L, std::size_t D) {
+static void datum_loss(double* loss, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw, float min,
+                       float max, ConstPanels x, ConstPanels present, float scale, std::size_t B, std::size_t L,
+                       std::size_t D) {
   if (present.data == nullptr) {
-    datum_terms<Family, BACKWARD, false>(loss, dmean, draw, mean, raw, min, max, x, present, scale, B, L, D);
+    datum_terms<Family, BACKWARD, false>(loss, dmean, d_raw, mean, raw, min, max, x, present, scale, B, L, D);
   } else {
-    datum_terms<Family, BACKWARD, true>(loss, dmean, draw, mean, raw, min, max, x, present, scale, B, L, D);
+    datum_terms<Family, BACKWARD, true>(loss, dmean, d_raw, mean, raw, min, max, x, present, scale, B, L, D);
   }
 }
 

@@ -84,10 +84,10 @@ void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_
   datum_loss<Gaussian, false>(loss, {}, {}, mean, raw_log_variance, min, max, x, present, 1.0f, B, L, D);
 }
 
-void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_variance, ConstPanels mean,
+void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_variance, ConstPanels mean,
                                      ConstPanels raw_log_variance, float min, float max, ConstPanels x, float scale,
                                      std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
-  datum_loss<Gaussian, true>(loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, present, scale, B, L,
+  datum_loss<Gaussian, true>(loss, dmean, d_raw_log_variance, mean, raw_log_variance, min, max, x, present, scale, B, L,
                              D);
 }
 
@@ -118,11 +118,11 @@ void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_
   AEVB_DISPATCH(gaussian_datum_forward)(loss, mean, raw_log_variance, min, max, x, B, L, D, present);
 }
 
-void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_variance, ConstPanels mean,
+void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_variance, ConstPanels mean,
                                      ConstPanels raw_log_variance, float min, float max, ConstPanels x, float scale,
                                      std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
   AEVB_DISPATCH(gaussian_datum_forward_backward)
-  (loss, dmean, draw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D, present);
+  (loss, dmean, d_raw_log_variance, mean, raw_log_variance, min, max, x, scale, B, L, D, present);
 }
 
 namespace {

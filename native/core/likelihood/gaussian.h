@@ -35,9 +35,9 @@ void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, con
 void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_variance, float min, float max,
                             ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});
 
-// Overwrites dmean and draw_log_variance [B L, D], which may be mean and raw_log_variance themselves; their padding is
+// Overwrites dmean and d_raw_log_variance [B L, D], which may be mean and raw_log_variance themselves; their padding is
 // left zero.
-void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_variance, ConstPanels mean,
+void gaussian_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_variance, ConstPanels mean,
                                      ConstPanels raw_log_variance, float min, float max, ConstPanels x, float scale,
                                      std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});
 

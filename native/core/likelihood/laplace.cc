@@ -51,10 +51,10 @@ void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_s
   datum_loss<Laplace, false>(loss, {}, {}, mean, raw_log_scale, min, max, x, present, 1.0f, B, L, D);
 }
 
-void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_scale, ConstPanels mean,
                                     ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
                                     std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
-  datum_loss<Laplace, true>(loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, present, scale, B, L, D);
+  datum_loss<Laplace, true>(loss, dmean, d_raw_log_scale, mean, raw_log_scale, min, max, x, present, scale, B, L, D);
 }
 
 AEVB_AFTER_KERNELS
@@ -78,11 +78,11 @@ void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_s
   AEVB_DISPATCH(laplace_datum_forward)(loss, mean, raw_log_scale, min, max, x, B, L, D, present);
 }
 
-void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_scale, ConstPanels mean,
                                     ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
                                     std::size_t B, std::size_t L, std::size_t D, ConstPanels present) {
   AEVB_DISPATCH(laplace_datum_forward_backward)
-  (loss, dmean, draw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D, present);
+  (loss, dmean, d_raw_log_scale, mean, raw_log_scale, min, max, x, scale, B, L, D, present);
 }
 
 const LikelihoodKind LAPLACE_LIKELIHOOD{

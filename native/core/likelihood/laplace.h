@@ -32,9 +32,9 @@ void laplace_forward_backward(double* loss, Panels dmean, Panels dlog_scale, Con
 void laplace_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_scale, float min, float max,
                            ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});
 
-// Overwrites dmean and draw_log_scale [B L, D], which may be mean and raw_log_scale themselves; their padding is left
+// Overwrites dmean and d_raw_log_scale [B L, D], which may be mean and raw_log_scale themselves; their padding is left
 // zero.
-void laplace_datum_forward_backward(double* loss, Panels dmean, Panels draw_log_scale, ConstPanels mean,
+void laplace_datum_forward_backward(double* loss, Panels dmean, Panels d_raw_log_scale, ConstPanels mean,
                                     ConstPanels raw_log_scale, float min, float max, ConstPanels x, float scale,
                                     std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});
 
