@@ -64,7 +64,7 @@ class ConvolutionLayer final : public Layer {
   bool embeds_, transposed_, has_bias_, input_gradient_, folds_, winograd_ = false;
   std::size_t groups_, group_inputs_, group_outputs_, taps_, pitch_;
   std::vector<std::size_t> kernel_shape_;
-  Correlation way_, back_;                         // of one group: the forward and the backward pass
+  Correlation way_, back_;                         // the forward and the backward pass of one group
   std::vector<std::vector<std::size_t>> sums_of_;  // for each tap: the matrices that it is a part of
   std::size_t weight_offset_ = 0, bias_offset_ = 0, prepared_offset_ = 0, back_offset_ = 0;
   std::size_t weight_tensor_ = 0;
