@@ -11,8 +11,8 @@
 
 AEVB_BEFORE_KERNELS
 
-// value(x), and gradient(dout, v) where v is the input or the output of the activation. Comparisons are written so that
-// NaN takes the branch that keeps it.
+// Each activation has value(x) and gradient(dout, v), where v is its input or its output (activation_reads_input).
+// Comparisons are written so that NaN takes the branch that keeps it.
 struct Identity {
   AEVB_INLINE F32 value(F32 x) { return x; }
   AEVB_INLINE F32 gradient(F32 dout, F32) { return dout; }

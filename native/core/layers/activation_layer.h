@@ -1,4 +1,4 @@
-// An elementwise activation on its own.
+// A layer that applies an elementwise activation.
 #pragma once
 
 #include "layers/layer.h"

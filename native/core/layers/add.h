@@ -1,4 +1,4 @@
-// The sum of two values of the same shape, with which a residual block ends (He et al. 2016).
+// The sum of two values of the same shape, at the end of a residual block (He et al. 2016).
 #pragma once
 
 #include "layers/layer.h"

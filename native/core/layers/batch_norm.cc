@@ -13,19 +13,19 @@ namespace {
 
 // The buffers, in the order of buffers().
 enum Buffer : std::size_t {
-  STATISTICS,  // of the batch, and what follows from the gradient: STATISTIC rows of channels
-  RUNNING,     // of each task: scale of the running statistics
-  PARTS,       // of each task; only in passes that go back
-  CHOSEN,      // what a pooling has chosen, for each of its windows; only in passes that go back
+  STATISTICS,  // the batch's statistics and the terms of its gradient: STATISTICS_COUNT rows of channels
+  RUNNING,     // for each task: the scale of the running statistics
+  PARTS,       // for each task: its Part; only in passes with gradients
+  CHOSEN,      // the x that a pooling has chosen in each window; only in passes with gradients
 };
 
 enum Statistic : std::size_t {
   MEAN,
   SCALE,     // weight / σ
   INVERSE,   // 1 / σ
-  UNBIASED,  // variance
-  CONSTANT,  // of the way back
-  SLOPE,
+  UNBIASED,  // the variance with n − 1
+  CONSTANT,  // as in normalize_backward
+  SLOPE,     // as in normalize_backward
   DWEIGHT,
   DBIAS,
   ZERO,  // zeros
@@ -76,12 +76,12 @@ std::vector<std::size_t> BatchNormLayer::buffers(const Capacity& capacity) const
 
 Panels BatchNormLayer::chosen(const LayerPass& pass) const {
   if (!fusion_.pool || !pass.training) return {};
-  // In panels like the output's, which has as many rows.
+  // Its panels are like the output's, which has as many rows.
   return {pass.buffers[CHOSEN], pass.output->out.stride, pass.output->out.width};
 }
 
 BatchNormLayer::Part BatchNormLayer::part(const LayerPass& pass, std::size_t task) const {
-  // The memory of parts holds nothing but doubles.
+  // The memory of parts holds only doubles.
   auto* memory = reinterpret_cast<double*>(pass.buffers[PARTS] + task * part_floats());
   return {memory, memory + 1, memory + 1 + channels_, memory + 1 + 2 * channels_};
 }
@@ -142,7 +142,7 @@ void BatchNormLayer::partial(const LayerPass& pass, Rows rows, Direction directi
     *part.count = 0.0;
     std::fill_n(part.first, C, 0.0);
     std::fill_n(part.second, C, 0.0);
-    // Deviations from a value of the channel are as large as its spread, however far from 0 that is.
+    // Deviations from a value of the channel are as large as the channel's spread, however far its values are from 0.
     for (std::size_t c = 0; c < C; ++c) part.shift[c] = static_cast<double>(x.at(0, c));
   }
   *part.count += static_cast<double>(R);
@@ -152,7 +152,7 @@ void BatchNormLayer::partial(const LayerPass& pass, Rows rows, Direction directi
     return add_moments(part.first, part.second, x, shift, R, C);
   }
   const ChannelNormal normal = this->normal(pass, rows);
-  // Behind a pooling, dy is 0 at all positions but those that were chosen.
+  // After a pooling, dy is 0 at all positions except the chosen ones.
   const std::size_t from = fusion_.pool ? rows.first * fusion_.pool->output.positions() : first;
   const std::size_t count = fusion_.pool ? rows.count * fusion_.pool->output.positions() : R;
   const ConstPanels source = fusion_.pool ? ConstPanels(chosen(pass)).from_row(from) : x;
@@ -168,7 +168,7 @@ void BatchNormLayer::finish(const LayerPass& pass, std::size_t tasks, std::size_
   finish_forward(pass, tasks);
 }
 
-// Means and sums of squares of all tasks, one joined to the other (Chan, Golub and LeVeque 1983).
+// Merges the means and the sums of squares of all tasks, one after the other (Chan, Golub and LeVeque 1983).
 void BatchNormLayer::finish_forward(const LayerPass& pass, std::size_t tasks) const {
   float* statistics = pass.buffers[STATISTICS];
   for (std::size_t c = 0; c < shape_.channels; ++c) {
@@ -221,11 +221,11 @@ std::vector<Span> BatchNormLayer::tile_spans(std::size_t) const {
 
 void BatchNormLayer::tile_updated(float*, float* parameters, const LayerPass& pass, std::size_t) const {
   const float* statistics = pass.buffers[STATISTICS];
-  const auto follow = [&](std::size_t offset, const float* of_batch) {
+  const auto follow = [&](std::size_t offset, const float* batch_statistic) {
     for (std::size_t c = 0; c < shape_.channels; ++c) {
       float& running = parameters[offset + c];
       running = static_cast<float>((1.0 - momentum_) * static_cast<double>(running) +
-                                   momentum_ * static_cast<double>(of_batch[c]));
+                                   momentum_ * static_cast<double>(batch_statistic[c]));
     }
   };
   follow(mean_offset_, statistics + MEAN * channels_);

@@ -1,5 +1,5 @@
-// Batch normalisation of channels (Ioffe and Szegedy 2015), as torch.nn.BatchNorm1d to 3d define it: in training with
-// the mean and variance of the batch's positions, elsewhere with running ones. A ReLU and then a max pooling that
+// Batch normalisation of channels (Ioffe and Szegedy 2015), as torch.nn.BatchNorm1d to 3d define it. Training uses
+// the mean and variance of the batch's positions; other passes use the running ones. A ReLU and then a max pooling that
 // follow it are computed in the same pass.
 #pragma once
 
@@ -14,12 +14,12 @@
 
 namespace aevb {
 
-// What a batch normalisation computes beside itself.
+// The layers after a batch normalisation that it computes in the same pass.
 struct NormFusion {
   bool relu = false;
   std::optional<PoolingPlan> pool;  // after the ReLU; can_fuse_pool(pool)
 };
-// Whether the windows are of 2 along one, two or three axes and cover the image.
+// Whether the windows have size 2 along one, two or three axes and cover the image.
 bool can_fuse_pool(const PoolingPlan& plan);
 
 class BatchNormLayer final : public Layer {
@@ -29,8 +29,8 @@ class BatchNormLayer final : public Layer {
   Shape output_shape() const override { return fusion_.pool ? fusion_.pool->output : shape_; }
   LayerType type() const override { return LayerType::batchNorm; }
 
-  // weight, bias [C]; running_mean, running_var [C], which no optimiser changes: they follow the batch of each step
-  // that is taken, new = (1 − momentum) · old + momentum · batch, with the variance's n − 1.
+  // weight, bias [C]; running_mean, running_var [C]. No optimiser changes the running statistics. Each step that is
+  // taken updates them with its batch: new = (1 − momentum) · old + momentum · batch, with the variance's n − 1.
   void declare(ParameterTable& table, const std::string& name) override;
   void initialize(float* parameters, const ParameterTable& table, Initializer initializer,
                   std::uint64_t seed) const override;
@@ -56,14 +56,14 @@ class BatchNormLayer final : public Layer {
 
  private:
   ChannelNormal normal(const LayerPass& pass, Rows rows) const;
-  // A task's part: how many values each sum has, and the sums.
+  // A task's part: the number of values in each sum, and the sums.
   struct Part {
     double* count;
     double *shift, *first, *second;  // [C]
   };
   Part part(const LayerPass& pass, std::size_t task) const;
   std::size_t part_floats() const;
-  // The x that each window of a pooling has chosen, of all rows of the pass; null if it is not kept.
+  // The x that each window of a pooling has chosen, for all rows of the pass; its data is null if x is not kept.
   Panels chosen(const LayerPass& pass) const;
   void finish_forward(const LayerPass& pass, std::size_t tasks) const;
   void finish_backward(const LayerPass& pass, std::size_t tasks) const;
@@ -72,7 +72,7 @@ class BatchNormLayer final : public Layer {
   double momentum_, epsilon_;
   NormFusion fusion_;
   bool input_gradient_;
-  std::size_t channels_;  // in whole cache lines
+  std::size_t channels_;  // padded to whole cache lines
   std::size_t weight_offset_ = 0, bias_offset_ = 0, mean_offset_ = 0, variance_offset_ = 0;
 };
 

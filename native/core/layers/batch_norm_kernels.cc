@@ -10,13 +10,13 @@
 
 AEVB_BEFORE_KERNELS
 
-// Rows that a sum in float takes before it goes on in double.
+// Rows that are summed in float before the sum is added to a double.
 constexpr std::size_t SHORT_SUM = 64;
 
 AEVB_INLINE std::size_t shorter(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
-// Numbers of a vector of channels, which is `lanes` wide.
-AEVB_INLINE F32 of_channels(const float* values, int lanes) { return load_partial(values, lanes); }
+// Loads the numbers of a vector of channels, which is `lanes` wide.
+AEVB_INLINE F32 load_channels(const float* values, int lanes) { return load_partial(values, lanes); }
 
 AEVB_INLINE void add_double(double* to, F32 sum, int lanes) {
   double values[F32::size];
@@ -27,10 +27,10 @@ AEVB_INLINE void add_double(double* to, F32 sum, int lanes) {
 template <bool WHOLE>
 static void add_moments_of(double* sums, double* squares, const float* x, std::size_t step, const float* shift,
                            std::size_t R, int lanes) {
-  const F32 around = of_channels(shift, lanes);
+  const F32 around = load_channels(shift, lanes);
   for (std::size_t first = 0; first < R; first += SHORT_SUM) {
     const std::size_t rows = shorter(SHORT_SUM, R - first);
-    // Four chains of additions, so that one need not wait for the other.
+    // Four independent sums, so that an addition need not wait for the one before it.
     F32 sum[4] = {zero(), zero(), zero(), zero()}, square[4] = {zero(), zero(), zero(), zero()};
     std::size_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * step) {
@@ -64,12 +64,12 @@ void add_moments(double* sums, double* squares, ConstPanels x, const float* shif
   }
 }
 
-// What a vector of channels is normalised with.
+// The numbers that a vector of channels is normalised with.
 struct Normal {
   F32 mean, scale, bias;
 };
 AEVB_INLINE Normal normal_of(const float* mean, const float* scale, const float* bias, int lanes) {
-  return {of_channels(mean, lanes), of_channels(scale, lanes), of_channels(bias, lanes)};
+  return {load_channels(mean, lanes), load_channels(scale, lanes), load_channels(bias, lanes)};
 }
 AEVB_INLINE F32 normalized(const Normal& by, F32 x) { return fma(x - by.mean, by.scale, by.bias); }
 
@@ -196,7 +196,7 @@ void normalize_backward(Panels dx, ConstPanels dout, ConstPanels x, const float*
     float* to = dx.data + panel * dx.stride + in_panel;
     const int lanes = lanes_from(column_at(c, x.width), C - c, x.width);
     const Normal by = normal_of(mean + c, scale + c, bias + c, lanes);
-    const Slope terms{of_channels(constant + c, lanes), of_channels(slope + c, lanes)};
+    const Slope terms{load_channels(constant + c, lanes), load_channels(slope + c, lanes)};
     if (lanes == F32::size) {
       if (relu) {
         normalize_backward_of<true, true>(to, gradient, value, x.width, by, terms, accumulate, R, lanes, space);

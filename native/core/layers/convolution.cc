@@ -20,13 +20,14 @@ namespace {
 // Input channels in a tile of the gradient.
 constexpr std::size_t TILE_CHANNELS = 16;
 
-// The buffers, in the order of buffers(). All but the first are of passes that go back.
+// The buffers, in the order of buffers(), each with a part for every task. The last two are only in passes with
+// gradients.
 enum Buffer : std::size_t {
-  FORWARD_IMAGES,   // of each task
-  GROUP_INPUT,      // of each task, if there are several groups: an image's channels of one group
-  GROUP_OUTPUT,     //
-  BACKWARD_IMAGES,  // of each task
-  GRADIENTS,        // of each task: of all matrices, and of the bias
+  FORWARD_IMAGES,   // scratch memory of the forward correlation
+  GROUP_INPUT,      // if there are several groups: the input's channels of one group, for one image
+  GROUP_OUTPUT,     // the same for the output
+  BACKWARD_IMAGES,  // scratch memory of the backward correlation
+  GRADIENTS,        // the gradients of all matrices and of the bias
 };
 
 AxisWindow axis_window(const WindowSpec& window, std::size_t Extent::*axis) {
@@ -34,6 +35,7 @@ AxisWindow axis_window(const WindowSpec& window, std::size_t Extent::*axis) {
           window.padding_after.*axis};
 }
 
+// An axis of the forward and of the backward correlation.
 struct Ways {
   Axis way, back;
   std::size_t output = 0;  // positions; 0 if the window does not fit
@@ -46,13 +48,14 @@ Ways conv_axis(std::size_t n, const AxisWindow& window, std::size_t enlarge) {
   return {enlarge_axis(n, enlarge, window), reduce_axis(n, enlarge, window), output};
 }
 
-// A transposed convolution is the way back of a convolution from its output to its input.
+// A transposed convolution goes from the output of a convolution to its input, as that convolution's backward pass
+// does.
 Ways transposed_axis(std::size_t n, const AxisWindow& window, std::size_t output_padding) {
   const std::size_t reach = (n - 1) * window.stride + window.dilation * (window.kernel - 1) + 1 + output_padding;
   const std::size_t padding = window.before + window.after;
   if (reach <= padding) return {};
   const std::size_t output = reach - padding;
-  // With an output padding beyond the stride the convolution would lead to more positions than the input has.
+  // With an output padding beyond the stride, the convolution would have more output positions than the input has.
   if (window.output(output) != n) return {};
   return {spread_axis(output, window), correlate_axis(output, window), output};
 }
@@ -138,7 +141,7 @@ void ConvolutionLayer::declare(ParameterTable& table, const std::string& name) {
   shape.insert(shape.end(), kernel_shape_.begin(), kernel_shape_.end());
   weight_offset_ = table.add_convolution(name + ".weight", std::move(shape),
                                          transposed_ ? Layout::transposedConvolution : Layout::convolution, groups_);
-  // Each group's biases begin where its matrices' columns do.
+  // The biases are in the order of the output's channels, one group after the other.
   if (has_bias_) bias_offset_ = table.add_vector(name + ".bias", output_.channels);
   if (folds_ || winograd_) prepared_offset_ = table.add_derived(groups_ * way_.matrices_floats());
   if (input_gradient_) back_offset_ = table.add_derived(groups_ * group_back());
@@ -148,7 +151,7 @@ void ConvolutionLayer::initialize(float* parameters, const ParameterTable& table
                                   std::uint64_t seed) const {
   const ParameterInfo& info = table.tensors()[weight_tensor_];
   std::vector<float> weight(info.elements()), bias(has_bias_ ? output_.channels : 0);
-  // As PyTorch counts: a transposed convolution's weight has its outputs second.
+  // The fans as PyTorch computes them: the outputs are the second dimension of a transposed convolution's weight.
   const std::size_t first = taps_ * group_inputs_, second = taps_ * group_outputs_;
   const Fan fan = transposed_ ? Fan{second, first} : Fan{first, second};
   initialize_weight(weight.data(), weight.size(), bias.data(), bias.size(), fan, initializer, seed,
@@ -188,7 +191,7 @@ void ConvolutionLayer::derive_channels(float* derived, const float* parameters, 
         row = sum;
       }
       if (!input_gradient_) continue;
-      // Both ways number their matrices alike.
+      // Both correlations number their matrices in the same order.
       float* column = back + m * group_outputs_ * back_pitch + i;
       for (std::size_t o = 0; o < group_outputs_; ++o) column[o * back_pitch] = row[o];
     }
@@ -273,7 +276,7 @@ void ConvolutionLayer::backward(const LayerPass& pass, Rows rows) const {
       }
       if (!goes_back) continue;
       const Panels to = dinp.from_row(image * P);
-      // The group's columns hold what others have left, or nothing of meaning.
+      // The group's columns hold the gradient of other layers, or unspecified values.
       if (pass.adds[0]) take_columns(part_in, to, g * group_inputs_, P, group_inputs_);
       back_.forward(part_in, part_out, back + g * group_back(), nullptr, back_images, 1, pass.adds[0]);
       place_columns(to, g * group_inputs_, part_in, P, group_inputs_);
@@ -292,9 +295,9 @@ void ConvolutionLayer::tile_gradient(float* gradients, const LayerPass& pass, st
     float* to = weight + (tap * group_inputs_ + first) * pitch_;
     std::fill_n(to, count * pitch_, 0.0f);
     for (std::size_t task = 0; task < pass.tasks; ++task) {
-      const float* of_task = pass.buffers[GRADIENTS] + task * slot + group * way_.matrices_floats();
+      const float* task_gradients = pass.buffers[GRADIENTS] + task * slot + group * way_.matrices_floats();
       for (const std::size_t matrix : sums_of_[tap]) {
-        const float* from = of_task + (matrix * group_inputs_ + first) * pitch_;
+        const float* from = task_gradients + (matrix * group_inputs_ + first) * pitch_;
         for (std::size_t i = 0; i < count * pitch_; ++i) to[i] += from[i];
       }
     }

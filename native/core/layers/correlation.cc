@@ -11,14 +11,14 @@ namespace aevb {
 
 namespace {
 
-// Positions that the sums of a gradient take before they are added to memory.
+// Positions that a gradient is summed over before it is added to memory.
 constexpr std::size_t POSITIONS_OF_A_SUM = 64;
 
-// Input channels that kernels load as a vector; fewer are loaded one by one.
+// The fewest input channels that kernels load as a vector; fewer are loaded one by one.
 constexpr std::size_t FEWEST_CHANNELS_OF_A_VECTOR = 4;
 
-// Positions of a line from which on a tile takes them one after another; and else the images that it takes one position
-// of.
+// If a line has at least SHORT_LINE positions, a tile takes them one after another. Otherwise it takes the same
+// position of several images, and the scratch memory holds at least IMAGES_ACROSS of them.
 constexpr std::size_t SHORT_LINE = 5;
 constexpr std::size_t IMAGES_ACROSS = 8;
 
@@ -48,7 +48,7 @@ Overhang overhang(const Axis& axis) {
   return result;
 }
 
-// Whether the axis has three taps beside each other at every position; if so, whether they are in falling order.
+// Whether three adjacent taps are in falling order; nothing if the axis does not have these at every position.
 std::optional<bool> three_in_a_row(const Axis& axis) {
   if (axis.phases.size() != 1) return std::nullopt;
   const AxisPhase& phase = axis.phases[0];
@@ -113,31 +113,32 @@ Axis enlarge_axis(std::size_t n, std::size_t factor, const AxisWindow& window) {
 }
 
 Axis reduce_axis(std::size_t n, std::size_t factor, const AxisWindow& window) {
-  const Axis way = enlarge_axis(n, factor, window);
+  const Axis enlarged = enlarge_axis(n, factor, window);
   AxisPhase phase{0, 1, n, factor, {}};
-  for (const AxisPhase& of_way : way.phases) {
-    for (const AxisTap& tap : of_way.taps) {
+  for (const AxisPhase& source : enlarged.phases) {
+    for (const AxisTap& tap : source.taps) {
       phase.taps.push_back(
-          {static_cast<std::ptrdiff_t>(of_way.out_begin) - static_cast<std::ptrdiff_t>(factor) * tap.offset, tap.key});
+          {static_cast<std::ptrdiff_t>(source.out_begin) - static_cast<std::ptrdiff_t>(factor) * tap.offset, tap.key});
     }
   }
-  return {way.output, n, way.keys, {phase}, way.members};
+  return {enlarged.output, n, enlarged.keys, {phase}, enlarged.members};
 }
 
 Correlation::Correlation(std::size_t input_channels, std::size_t output_channels, const Axis& depth, const Axis& height,
                          const Axis& width) {
-  const Overhang of_depth = overhang(depth), of_height = overhang(height), of_width = overhang(width);
+  const Overhang depth_overhang = overhang(depth), height_overhang = overhang(height), width_overhang = overhang(width);
   plan_.input = {input_channels, depth.input, height.input, width.input};
   plan_.output = {output_channels, depth.output, height.output, width.output};
-  plan_.padded = {depth.input + of_depth.before + of_depth.after, height.input + of_height.before + of_height.after,
-                  width.input + of_width.before + of_width.after};
-  // Kernels that load neighbouring channels as a vector take inputs of several channels.
+  plan_.padded = {depth.input + depth_overhang.before + depth_overhang.after,
+                  height.input + height_overhang.before + height_overhang.after,
+                  width.input + width_overhang.before + width_overhang.after};
+  // Kernels load adjacent channels as a vector if the input has several channels.
   const std::size_t position =
                         input_channels < FEWEST_CHANNELS_OF_A_VECTOR ? input_channels : cache_lines(input_channels),
                     row = plan_.padded.width * position, plane = plan_.padded.height * row;
   plan_.padded_pitch = position;
   plan_.padded_floats = plan_.padded.depth * plane;
-  plan_.padded_begin = of_depth.before * plane + of_height.before * row + of_width.before * position;
+  plan_.padded_offset = depth_overhang.before * plane + height_overhang.before * row + width_overhang.before * position;
   plan_.matrix_pitch = cache_lines(output_channels);
   plan_.matrix_floats = input_channels * plan_.matrix_pitch;
   images_ = std::max<std::size_t>(1, POSITIONS_OF_A_SUM / std::max<std::size_t>(1, plan_.output.positions()));
@@ -149,11 +150,11 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
     for (const AxisPhase& y : height.phases) {
       for (const AxisPhase& x : width.phases) {
         first_tap.push_back(taps_.size());
-        for (const AxisTap& of_z : z.taps) {
-          for (const AxisTap& of_y : y.taps) {
-            for (const AxisTap& of_x : x.taps) {
-              taps_.push_back({floats(of_z.offset, plane) + floats(of_y.offset, row) + floats(of_x.offset, position),
-                               (of_z.key * height.keys + of_y.key) * width.keys + of_x.key});
+        for (const AxisTap& z_tap : z.taps) {
+          for (const AxisTap& y_tap : y.taps) {
+            for (const AxisTap& x_tap : x.taps) {
+              taps_.push_back({floats(z_tap.offset, plane) + floats(y_tap.offset, row) + floats(x_tap.offset, position),
+                               (z_tap.key * height.keys + y_tap.key) * width.keys + x_tap.key});
             }
           }
         }
@@ -182,13 +183,13 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
     return most;
   };
   const std::size_t height_elements = elements(height), width_elements = elements(width);
-  for (const auto& of_z : depth.members) {
-    for (const auto& of_y : height.members) {
-      for (const auto& of_x : width.members) {
+  for (const auto& z_members : depth.members) {
+    for (const auto& y_members : height.members) {
+      for (const auto& x_members : width.members) {
         std::vector<std::size_t>& all = members_.emplace_back();
-        for (const std::size_t z : of_z) {
-          for (const std::size_t y : of_y) {
-            for (const std::size_t x : of_x) all.push_back((z * height_elements + y) * width_elements + x);
+        for (const std::size_t z : z_members) {
+          for (const std::size_t y : y_members) {
+            for (const std::size_t x : x_members) all.push_back((z * height_elements + y) * width_elements + x);
           }
         }
       }
@@ -199,24 +200,24 @@ Correlation::Correlation(std::size_t input_channels, std::size_t output_channels
 }
 
 void Correlation::find_winograd(const Axis& depth, const Axis& height, const Axis& width) {
-  const std::optional<bool> of_height = three_in_a_row(height), of_width = three_in_a_row(width);
+  const std::optional<bool> height_falls = three_in_a_row(height), width_falls = three_in_a_row(width);
   const bool is_flat = depth.input == 1 && depth.output == 1 && depth.phases.size() == 1 &&
                        depth.phases[0].taps.size() == 1 && depth.phases[0].taps[0].offset == 0;
   const std::size_t C = plan_.input.channels, K = plan_.output.channels;
-  if (!is_flat || !of_height || of_height != of_width) return;
+  if (!is_flat || !height_falls || height_falls != width_falls) return;
   if (C == 0 || K == 0 || C != cache_lines(C) || K != cache_lines(K)) return;
   if (height.output % 2 != 0 || width.output % 2 != 0) return;
   // The tap with the least offset, which is the last one of a turned kernel.
-  const CorrelationTap& first = *of_height ? taps_.back() : taps_.front();
-  const auto begin = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(plan_.padded_begin) + first.offset);
+  const CorrelationTap& first = *height_falls ? taps_.back() : taps_.front();
+  const auto piece_offset = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(plan_.padded_offset) + first.offset);
   suitable_ = WinogradPlan{C,
                            K,
                            height.output / 2,
                            width.output / 2,
-                           begin,
+                           piece_offset,
                            plan_.padded.width * plan_.padded_pitch,
                            plan_.padded_floats,
-                           *of_height};
+                           *height_falls};
 }
 
 std::size_t Correlation::scratch_floats() const {
@@ -232,8 +233,8 @@ double Correlation::operations() const {
   return 2.0 * taps * static_cast<double>(plan_.input.channels) * static_cast<double>(plan_.output.channels);
 }
 
-// Calls visit(values, sums, first image, first piece, pieces) for the pieces of all images, whose padded forms are made
-// in `scratch` before.
+// Pads the images in `scratch` and calls visit(values, sums, first image, first piece, pieces) for the pieces of all
+// images.
 template <typename Visit>
 void Correlation::for_each_pieces(ConstPanels inp, float* scratch, std::size_t count, Visit visit) const {
   const WinogradPlan& plan = *winograd_;

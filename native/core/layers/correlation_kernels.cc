@@ -7,7 +7,7 @@
 #include "math/foreach_target.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
-// After the vectors of the instruction set.
+// Included after math/simd_lanes.h, whose vectors it uses.
 #include "layers/correlation_tile.h"
 
 AEVB_BEFORE_KERNELS
@@ -21,9 +21,9 @@ static void pad_image_kernel(float* padded, ConstPanels inp, const CorrelationPl
     const float* from = inp.data + p * inp.stride;
     for (std::size_t z = 0; z < shape.depth; ++z) {
       for (std::size_t y = 0; y < shape.height; ++y) {
-        float* to = padded + plan.padded_begin + (z * around.height + y) * around.width * pitch + p * inp.width;
+        float* to = padded + plan.padded_offset + (z * around.height + y) * around.width * pitch + p * inp.width;
         if (inp.width == pitch) {
-          // A line of positions is one piece on both sides. Its padding, finite numbers, meets no weight.
+          // A line of positions is contiguous in both images. Its padding holds finite numbers, which meet no weight.
           const std::size_t line = shape.width * pitch;
           std::size_t i = 0;
 #pragma GCC unroll 4
@@ -70,7 +70,7 @@ static void correlate_lines(const Tile& tile, float* out, std::size_t width, con
   }
 }
 
-// Positions of one place in several images: for lines shorter than a tile.
+// The same position of several images: for lines shorter than a tile.
 template <int NV>
 static void correlate_places(Tile tile, float* out, std::size_t width, const float* padded,
                              const CorrelationPhase& phase, const CorrelationPlan& plan, std::size_t images) {
@@ -92,7 +92,7 @@ static void correlate_places(Tile tile, float* out, std::size_t width, const flo
 template <int NV>
 static void correlate_panel(Tile tile, Panels out, const float* padded, const CorrelationPlan& plan,
                             std::size_t images) {
-  const float* begin = padded + plan.padded_begin;
+  const float* begin = padded + plan.padded_offset;
   for (std::size_t i = 0; i < plan.phase_count; ++i) {
     const CorrelationPhase& phase = plan.phases[i];
     tile.taps = phase.taps;
@@ -228,7 +228,7 @@ AEVB_INLINE void gradient_rows(Sums sums, const CorrelationPhase& phase, const S
   }
 }
 
-// The same for one input channel and TAPS taps: for inputs of few channels.
+// The same for one input channel and TAPS taps: for inputs with few channels.
 template <int TAPS, int NV>
 AEVB_INLINE void gradient_taps(const Sums& sums, const CorrelationTap* taps, const CorrelationPhase& phase,
                                const CorrelationPlan& plan, std::size_t width) {
@@ -272,7 +272,8 @@ template <int TAPS, int NV>
 AEVB_INLINE void gradient_all_taps(const Sums& sums, const CorrelationTap* taps, std::size_t count,
                                    const CorrelationPhase& phase, const CorrelationPlan& plan, std::size_t width) {
   if constexpr (NV == 1) {
-    // The kernels of most networks at once, so that dout is read once: 3 × 3 × 3 if the registers hold as many sums.
+    // All taps of the kernels of most networks together, so that dout is read once. 3 × 3 × 3 only if the registers
+    // hold as many sums.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
     if (count == 27) return gradient_taps<27, NV>(sums, taps, phase, plan, width);
 #endif
@@ -284,7 +285,7 @@ AEVB_INLINE void gradient_all_taps(const Sums& sums, const CorrelationTap* taps,
   }
 }
 
-// Input channels from which on their number fills a tile well enough.
+// The fewest input channels that fill a tile well enough.
 constexpr std::size_t CHANNELS_OF_A_TILE = 4;
 
 template <int NV>
@@ -295,19 +296,19 @@ static void gradient_panel(Sums sums, const float* padded, float* dmatrices, std
     const CorrelationPhase& phase = plan.phases[i];
     if (K < CHANNELS_OF_A_TILE) {
       for (std::size_t c = 0; c < K; ++c) {
-        Sums of_channel = sums;
-        of_channel.to = dmatrices + c * sums.to_pitch;
-        of_channel.padded = padded + plan.padded_begin + c;
-        gradient_all_taps<TILE_ROWS<NV>, NV>(of_channel, phase.taps, phase.tap_count, phase, plan, width);
+        Sums channel_sums = sums;
+        channel_sums.to = dmatrices + c * sums.to_pitch;
+        channel_sums.padded = padded + plan.padded_offset + c;
+        gradient_all_taps<TILE_ROWS<NV>, NV>(channel_sums, phase.taps, phase.tap_count, phase, plan, width);
       }
       continue;
     }
     for (std::size_t t = 0; t < phase.tap_count; ++t) {
       const CorrelationTap& tap = phase.taps[t];
-      Sums of_tap = sums;
-      of_tap.to = dmatrices + tap.matrix * plan.matrix_floats;
-      of_tap.padded = padded + plan.padded_begin + tap.offset;
-      gradient_rows<TILE_ROWS<NV>, NV>(of_tap, phase, plan.output, width, K);
+      Sums tap_sums = sums;
+      tap_sums.to = dmatrices + tap.matrix * plan.matrix_floats;
+      tap_sums.padded = padded + plan.padded_offset + tap.offset;
+      gradient_rows<TILE_ROWS<NV>, NV>(tap_sums, phase, plan.output, width, K);
     }
   }
 }
@@ -339,11 +340,11 @@ static void correlate_gradient_kernel(float* dmatrices, const float* padded, Con
   }
 }
 
-// --- Few output channels: a vector holds neighbouring input channels instead ---
+// --- Few output channels: a vector holds adjacent input channels instead ---
 
 constexpr std::size_t MOST_NARROW_CHANNELS = 2;
-constexpr std::size_t MOST_NARROW_FLOATS = 4096;  // of one output channel's weights, on the stack
-constexpr std::size_t LEAST_NARROW_CHANNELS = 4;  // of the input
+constexpr std::size_t MOST_NARROW_FLOATS = 4096;  // the weights of one output channel, on the stack
+constexpr std::size_t LEAST_NARROW_CHANNELS = 4;  // input channels
 constexpr int NARROW_ROWS = 4;
 
 AEVB_INLINE std::size_t whole_vectors(std::size_t channels) {
@@ -398,7 +399,7 @@ static void correlate_narrow(Panels out, const float* padded, const float* matri
       for (std::size_t z = 0; z < phase.count.depth; ++z) {
         for (std::size_t y = 0; y < phase.count.height; ++y) {
           float* to = first + out_position(phase, shape, z, y) * out.width;
-          const float* from = padded + plan.padded_begin + z * phase.step_depth + y * phase.step_height;
+          const float* from = padded + plan.padded_offset + z * phase.step_depth + y * phase.step_height;
           std::size_t x = 0;
           for (; x + NARROW_ROWS <= phase.count.width; x += NARROW_ROWS) {
             narrow_tile<NARROW_ROWS>(to + x * step, step, from + x * phase.step_width, phase.step_width, phase, columns,
@@ -414,7 +415,7 @@ static void correlate_narrow(Panels out, const float* padded, const float* matri
   }
 }
 
-// Some taps of a phase, and a vector of input channels.
+// The gradient of TAPS taps of a phase, for a vector of input channels.
 template <int TAPS>
 AEVB_INLINE void narrow_gradient_tile(float* dmatrices, const CorrelationTap* taps, const CorrelationPhase& phase,
                                       const CorrelationPlan& plan, const float* padded, const float* dout,
@@ -453,7 +454,7 @@ static void narrow_gradient(float* dmatrices, const float* padded, ConstPanels d
       const int lanes = static_cast<int>(left < F32::size ? left : F32::size);
       for (std::size_t i = 0; i < plan.phase_count; ++i) {
         const CorrelationPhase& phase = plan.phases[i];
-        const float* from = padded + plan.padded_begin + c;
+        const float* from = padded + plan.padded_offset + c;
         float* to = dmatrices + c * plan.matrix_pitch + n;
         std::size_t t = 0;
         for (; t + 4 <= phase.tap_count; t += 4) {
@@ -471,7 +472,8 @@ void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan) { pa
 
 void correlate_images(Panels out, const float* padded, const float* matrices, const float* bias,
                       const CorrelationPlan& plan, bool accumulate, std::size_t images) {
-  // Lines as long as a tile give the same sums image by image, and find the image in the first-level cache.
+  // If lines are as long as a tile, the images are computed one by one: the sums are the same, and the image is in the
+  // first-level cache.
   const bool narrow = is_narrow(plan), together = images > 1 && plan.across_images && !narrow;
   for (std::size_t i = 0; i < (together ? 1 : images); ++i) {
     const Panels image{out.data + i * positions_of(plan.output) * out.width, out.stride, out.width};

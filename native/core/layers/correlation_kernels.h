@@ -8,7 +8,7 @@
 
 namespace aevb {
 
-// The image's positions, into the middle of a padded image; what lies around it is not touched.
+// Copies the image's positions into the middle of a padded image. The positions around them do not change.
 void pad_image(float* padded, ConstPanels inp, const CorrelationPlan& plan);
 
 // out[images · positions, output channels] = bias + Σ padded · M; overwrites, or adds without the bias if `accumulate`.

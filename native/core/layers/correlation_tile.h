@@ -1,9 +1,9 @@
 // A tile of a correlation: some positions of the output by some vectors of its channels, in registers, summed over taps
-// and input channels. Included after math/simd_lanes.h, once for each target, hence no include guard here.
+// and input channels. Included after math/simd_lanes.h, once for each target, so it has no include guard.
 
 AEVB_BEFORE_KERNELS
 
-// Registers for sums: rows of a tile, by the vectors of a panel that it covers.
+// Registers for sums: TILE_ROWS<NV> rows of a tile by NV vectors of a panel, at most MOST_VECTORS.
 #if AEVB_TARGET == AEVB_TARGET_AVX512
 constexpr int MOST_VECTORS = 3;
 template <int NV>
@@ -35,11 +35,11 @@ struct Tile {
   std::size_t channels;
   const float* bias;
   bool accumulate;
-  int last_lanes;     // of the last vector
-  std::size_t space;  // floats from the last vector's begin to the panel's end
+  int last_lanes;     // lanes of the last vector
+  std::size_t space;  // floats from the last vector's start to the panel's end
 };
 
-// A vector of a panel, or as many floats as the panel is wide: less than a vector if it holds a single one.
+// Loads a vector of a panel. If the panel is narrower than a vector, loads as many floats as it is wide.
 template <int NV>
 AEVB_INLINE F32 load_of_panel(const float* from, std::size_t space) {
   if constexpr (NV == 1) {
@@ -48,8 +48,8 @@ AEVB_INLINE F32 load_of_panel(const float* from, std::size_t space) {
   return load(from);
 }
 
-// STEP: floats from one row of the input to the next if that is known beforehand, which leaves the registers to sums;
-// else 0.
+// STEP: floats from one row of the input to the next if that is known at compile time, else 0. A known step leaves more
+// registers for sums.
 template <int ROWS, int NV, std::size_t STEP>
 AEVB_INLINE void correlate_tile(const Tile& tile) {
   const std::size_t inp_step = STEP == 0 ? tile.inp_step : STEP;

@@ -10,8 +10,9 @@ namespace aevb {
 
 void dense_forward(Panels out, Panels pre, ConstPanels inp, ConstPanels weight, const float* bias, std::size_t B,
                    std::size_t C, std::size_t OC, Activation activation, Zeros zeros, Precision precision) {
-  // Panel by panel, so that the activation finds the sums in the first-level cache. A single row is there as a whole,
-  // and its product is faster over many panels; rows that are rounded had better be rounded once.
+  // Panel by panel, so that the sums are in the first-level cache when the activation reads them. A single row fits
+  // into that cache as a whole, and its product is faster over many panels. If rows are rounded to a shorter format,
+  // all panels are multiplied at once, so that the rows are rounded only once.
   const bool whole = B == 1 || precision != Precision::float32;
   const std::size_t panels = whole ? panel_count(OC, out.width) : 1;
   for (std::size_t panel = 0; panel * out.width < OC; panel += panels) {

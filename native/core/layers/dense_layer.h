@@ -1,4 +1,4 @@
-// A fully connected layer in a network: one position, and the activation with it.
+// A fully connected layer in a network, with its activation. Its values have one position.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@ namespace aevb {
 
 class DenseLayer final : public Layer {
  public:
-  // input_gradient: whether what the layer reads has a gradient; data have none.
+  // input_gradient: whether the layer's input has a gradient; data have none.
   DenseLayer(std::size_t inputs, std::size_t units, Activation activation, bool input_gradient);
 
   Shape output_shape() const override { return {units_}; }
   LayerType type() const override { return LayerType::dense; }
 
-  // weight [units, inputs], bias [units]; derived: the weight's transpose, if the backward pass wants it.
+  // weight [units, inputs], bias [units]; derived: the weight's transpose, if the backward pass reads it.
   void declare(ParameterTable& table, const std::string& name) override;
   void initialize(float* parameters, const ParameterTable& table, Initializer initializer,
                   std::uint64_t seed) const override;
@@ -26,7 +26,7 @@ class DenseLayer final : public Layer {
   void forward(const LayerPass& pass, Rows rows) const override;
   void backward(const LayerPass& pass, Rows rows) const override;
 
-  // A tile is some rows of the weight in one panel, and that panel's bias with the first of them.
+  // A tile is some rows of the weight in one panel. The tile with the first rows also has that panel's bias.
   std::size_t tiles() const override;
   void tile_gradient(float* gradients, const LayerPass& pass, std::size_t tile, std::size_t rows) const override;
   std::vector<Span> tile_spans(std::size_t tile) const override;
@@ -44,9 +44,9 @@ class DenseLayer final : public Layer {
   };
   Tile tile_at(std::size_t tile) const;
   std::size_t tile_rows() const;
-  // What reads the data stays exact: its zeros are left out, which saves more than a shorter format.
+  // A layer that reads the data computes in float32: it skips the data's zeros, which saves more than a shorter format.
   Precision precision(const LayerPass& pass) const { return input_gradient_ ? pass.precision : Precision::float32; }
-  // What the activation was applied to, if its derivative needs that.
+  // The activation's input, if its derivative needs that.
   Panels before_activation(const LayerPass& pass) const;
 
   std::size_t inputs_, units_;
@@ -54,7 +54,7 @@ class DenseLayer final : public Layer {
   bool input_gradient_;
   bool has_transposed_ = false;  // whether the backward pass reads the weight's transpose
   std::size_t weight_offset_ = 0, bias_offset_ = 0, transposed_offset_ = 0;
-  std::size_t weight_tensor_ = 0;  // its place in the table; the bias comes next
+  std::size_t weight_tensor_ = 0;  // its index in the table; the bias comes next
 };
 
 }  // namespace aevb

@@ -9,7 +9,7 @@ namespace aevb {
 
 namespace {
 
-// Blocks of four elements that belong to one layer among those of a row. All places together have 2³².
+// Blocks of four elements that one place has in a row. All places together have 2³².
 constexpr std::uint32_t BLOCKS_PER_PLACE = 1u << 24;
 static_assert(BLOCKS_PER_PLACE * std::uint64_t{DropoutLayer::PLACES} == std::uint64_t{1} << 32);
 

@@ -1,6 +1,6 @@
-// Dropout (Srivastava et al. 2014), as torch.nn.Dropout, or Dropout1d to 3d of whole channels: in training a number is
-// 0 with a probability and else divided by what is left of 1. The mask follows from the step, the row and the place, so
-// it is drawn again on the way back and kept nowhere.
+// Dropout (Srivastava et al. 2014), as torch.nn.Dropout, or as Dropout1d to 3d for whole channels. In training a number
+// becomes 0 with probability `rate`, and is divided by 1 − rate otherwise. The mask depends only on the seed, the step,
+// the row and the place, so the backward pass draws it again and it is not stored.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@ namespace aevb {
 
 class DropoutLayer final : public Layer {
  public:
-  // Places that masks are drawn for, each with numbers of its own.
+  // The number of places that masks are drawn for. Each place has its own random numbers.
   static constexpr std::uint32_t PLACES = 256;
-  // place: of the layer among the dropout layers of the model, below PLACES.
+  // place: the layer's index among the dropout layers of the model, below PLACES.
   DropoutLayer(const Shape& shape, const LayerSpec& spec, std::uint32_t place, bool input_gradient);
 
   Shape output_shape() const override { return shape_; }
@@ -24,7 +24,7 @@ class DropoutLayer final : public Layer {
   double operations() const override { return static_cast<double>(shape_.elements()); }
 
  private:
-  // What each element of the row is multiplied with: [positions or 1, channels in whole cache lines].
+  // The factor of each element of the row: [positions or 1, channels in whole cache lines].
   float* factors(const LayerPass& pass, std::size_t row, std::size_t task) const;
 
   Shape shape_;

@@ -1,4 +1,5 @@
-// Limits of a layer, checked before its tables are made: those have an entry for each position or kernel element.
+// Size limits of a layer. They are checked before its tables are made, because a table has an entry for each position
+// or kernel element.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Sums of an image's positions, the same for all channels.
+// Weighted sums of an image's positions, with the same weights for all channels.
 #pragma once
 
 #include <cstddef>

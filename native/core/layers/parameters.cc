@@ -16,7 +16,7 @@ namespace aevb {
 
 namespace {
 
-// The sizes of a convolution's weight, of one group.
+// The sizes of one group of a convolution's weight.
 struct Taps {
   explicit Taps(const ParameterInfo& info) {
     const bool transposed = info.layout == Layout::transposedConvolution;
@@ -31,19 +31,19 @@ struct Taps {
   std::size_t inputs, outputs, taps, pitch;
 };
 
-// Calls visit(place in a file, place here) for every element.
+// Calls visit(file_offset, tensor_offset) for every element: floats from the tensor's start in a file and in the arena.
 template <typename Visit>
 void for_each_tap(const ParameterInfo& info, Visit visit) {
   const Taps size(info);
   for (std::size_t g = 0; g < info.groups; ++g) {
     for (std::size_t t = 0; t < size.taps; ++t) {
       for (std::size_t i = 0; i < size.inputs; ++i) {
-        const std::size_t here = ((g * size.taps + t) * size.inputs + i) * size.pitch;
+        const std::size_t tensor_offset = ((g * size.taps + t) * size.inputs + i) * size.pitch;
         for (std::size_t o = 0; o < size.outputs; ++o) {
-          const std::size_t file = info.layout != Layout::transposedConvolution
-                                       ? ((g * size.outputs + o) * size.inputs + i) * size.taps + t
-                                       : ((g * size.inputs + i) * size.outputs + o) * size.taps + t;
-          visit(file, here + o);
+          const std::size_t file_offset = info.layout != Layout::transposedConvolution
+                                              ? ((g * size.outputs + o) * size.inputs + i) * size.taps + t
+                                              : ((g * size.inputs + i) * size.outputs + o) * size.taps + t;
+          visit(file_offset, tensor_offset + o);
         }
       }
     }
@@ -69,7 +69,7 @@ std::size_t value_width(const Shape& shape) {
 }
 
 std::size_t value_floats(std::size_t rows, const Shape& shape) {
-  // Throws if even panels of whole vectors cannot be counted.
+  // Throws if the floats in panels of whole vectors are too many to count.
   const std::size_t most = matrix_floats(rows * shape.positions(), shape.channels);
   const std::size_t width = value_width(shape);
   return std::min(most, cache_lines(rows * shape.positions() * panel_count(shape.channels, width) * width));
@@ -116,14 +116,14 @@ std::size_t ParameterTable::add_convolution(std::string name, std::vector<std::s
 }
 
 std::size_t ParameterTable::add_parts(const std::string& prefix, const std::vector<Part>& parts) {
-  const std::size_t begin = size_;
-  std::size_t offset = begin;
+  const std::size_t first_offset = size_;
+  std::size_t offset = first_offset;
   for (const Part& part : parts) {
     tensors_.push_back({prefix + part.name, part.shape, offset, Layout::rowMajor});
     offset += tensors_.back().elements();
   }
-  size_ += cache_lines(offset - begin);
-  return begin;
+  size_ += cache_lines(offset - first_offset);
+  return first_offset;
 }
 
 std::size_t ParameterTable::add_derived(std::size_t floats) {
@@ -139,7 +139,8 @@ void read_tensor(float* values, const float* arena, const ParameterInfo& info) {
     return;
   }
   if (info.layout != Layout::outputInput) {
-    return for_each_tap(info, [&](std::size_t file, std::size_t here) { values[file] = from[here]; });
+    return for_each_tap(
+        info, [&](std::size_t file_offset, std::size_t tensor_offset) { values[file_offset] = from[tensor_offset]; });
   }
   const std::size_t out = info.shape[0], in = info.shape[1];
   transpose(Panels{values, in * out, in}, matrix_at(from, in, out), in, out);
@@ -152,7 +153,8 @@ void write_tensor(float* arena, const float* values, const ParameterInfo& info) 
     return;
   }
   if (info.layout != Layout::outputInput) {
-    return for_each_tap(info, [&](std::size_t file, std::size_t here) { to[here] = values[file]; });
+    return for_each_tap(
+        info, [&](std::size_t file_offset, std::size_t tensor_offset) { to[tensor_offset] = values[file_offset]; });
   }
   const std::size_t out = info.shape[0], in = info.shape[1];
   transpose(matrix_at(to, in, out), ConstPanels{values, in * out, in}, out, in);

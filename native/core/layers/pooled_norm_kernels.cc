@@ -10,8 +10,8 @@
 
 AEVB_BEFORE_KERNELS
 
-// The positions of a window, from its first one on, and the steps from one window to the next: floats of an image in
-// panels.
+// The offsets of a window's positions from its first one, and the steps from one window to the next, in floats of an
+// image in panels.
 template <int COUNT>
 struct Windows {
   std::size_t offsets[COUNT];
@@ -33,7 +33,7 @@ AEVB_INLINE Windows<COUNT> windows_of(const PoolingPlan& plan, std::size_t row) 
   return windows;
 }
 
-// A vector of channels.
+// The numbers that a vector of channels is normalised with.
 struct Channels {
   F32 mean, scale, bias;
   I32 flip;  // the sign bit of a negative scale
@@ -47,7 +47,7 @@ AEVB_INLINE Channels channels_at(const ChannelNormal& normal, std::size_t c, int
 AEVB_INLINE F32 flipped(const Channels& by, F32 x) { return float_of(bits_of(x) ^ by.flip); }
 AEVB_INLINE F32 normalized(const Channels& by, F32 x) { return fma(x - by.mean, by.scale, by.bias); }
 
-// NaN if one of them is.
+// The larger number, NaN if one of them is NaN.
 AEVB_INLINE F32 larger(F32 largest, F32 x) { return select(is_nan(x), x, max(x, largest)); }
 
 // Loads a window, and returns the largest of its numbers after `flipped`.

@@ -1,6 +1,6 @@
-// The kernels of batch normalisation followed by max pooling in windows of 2, for one image: x[positions, channels] in
-// panels, everything else one number a channel. The normalised image is never stored: the largest normalised number of
-// a window is that of the largest x, or of the smallest x if the channel's scale is negative.
+// The kernels of batch normalisation followed by max pooling in windows of 2, for one image. x[positions, channels] is
+// in panels; everything else has one number for each channel. The normalised image is never stored: the largest
+// normalised number of a window comes from the largest x, or from the smallest x if the channel's scale is negative.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +10,14 @@
 
 namespace aevb {
 
-// What each channel is normalised with: (x − mean) · scale + bias, and the larger of that and 0 if `relu`.
+// The normalisation of each channel: (x − mean) · scale + bias, or the larger of that and 0 if `relu`.
 struct ChannelNormal {
   const float *mean, *scale, *bias;
   bool relu;
 };
 
-// out[windows, C] = the largest normalised number of each window, NaN if there is one; chosen[windows, C] = the x that
-// it comes from, unless chosen.data is null. Overwrites, and leaves zeros in the padding of out.
+// out[windows, C] = the largest normalised number of each window, NaN if the window has one; chosen[windows, C] = the x
+// that it comes from, unless chosen.data is null. Overwrites, and leaves zeros in the padding of out.
 void normalize_pool(Panels out, Panels chosen, ConstPanels x, const ChannelNormal& normal, const PoolingPlan& plan);
 
 // dy is dout at the first position of its window that holds the chosen x (0 everywhere if `relu` and the window's

@@ -19,26 +19,26 @@ PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec) {
   check_size(window.kernel, window.dimensions);
   bool covers = window.kernel == window.stride && window.dilation == Extent{};
   const auto output = [&](std::size_t n, std::size_t Extent::*axis) {
-    const AxisWindow of_axis{window.kernel.*axis, window.stride.*axis, window.dilation.*axis,
-                             window.padding_before.*axis, window.padding_after.*axis};
-    const std::size_t positions = of_axis.kernel == 0 || of_axis.stride == 0 ? 0 : of_axis.output(n);
+    const AxisWindow axis_window{window.kernel.*axis, window.stride.*axis, window.dilation.*axis,
+                                 window.padding_before.*axis, window.padding_after.*axis};
+    const std::size_t positions = axis_window.kernel == 0 || axis_window.stride == 0 ? 0 : axis_window.output(n);
     if (positions == 0) {
       throw std::invalid_argument("a window of " + extent_text(window.kernel, window.dimensions) +
                                   " does not fit an input of " + shape_text(input, window.dimensions));
     }
-    // A window beyond the edges alone would have no largest number.
+    // A window that is entirely beyond the edges would have no largest number.
     for (std::size_t p = 0; p < positions; ++p) {
       bool reaches = false;
-      for (std::size_t k = 0; k < of_axis.kernel && !reaches; ++k) {
-        const std::size_t at = p * of_axis.stride + k * of_axis.dilation;
-        reaches = reaches || (at >= of_axis.before && at - of_axis.before < n);
+      for (std::size_t k = 0; k < axis_window.kernel && !reaches; ++k) {
+        const std::size_t at = p * axis_window.stride + k * axis_window.dilation;
+        reaches = reaches || (at >= axis_window.before && at - axis_window.before < n);
       }
       if (!reaches) {
         throw std::invalid_argument("with its padding, a window of " + extent_text(window.kernel, window.dimensions) +
                                     " lies beyond the edges of an input of " + shape_text(input, window.dimensions));
       }
     }
-    covers = covers && of_axis.before == 0 && positions * of_axis.kernel == n;
+    covers = covers && axis_window.before == 0 && positions * axis_window.kernel == n;
     return positions;
   };
   PoolingPlan plan{};

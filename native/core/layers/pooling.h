@@ -9,12 +9,12 @@ namespace aevb {
 
 // Throws std::invalid_argument, with both shapes, if the window does not fit.
 PoolingPlan pooling_plan(const Shape& input, const LayerSpec& spec);
-// Numbers that are looked at for one row.
+// The count of numbers that are read for one row.
 double pooling_operations(const PoolingPlan& plan);
 
 class PoolingLayer final : public Layer {
  public:
-  // spec: maxPool or avgPool. Throws as pooling_plan.
+  // spec: maxPool or avgPool. Throws like pooling_plan.
   PoolingLayer(const Shape& input, const LayerSpec& spec, bool input_gradient);
 
   Shape output_shape() const override { return plan_.output; }

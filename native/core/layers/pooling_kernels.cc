@@ -13,7 +13,7 @@ AEVB_BEFORE_KERNELS
 
 constexpr float MINUS_INFINITY = -std::numeric_limits<float>::infinity();
 
-// The largest number of a window, NaN if one is.
+// The largest number of a window, NaN if one is NaN.
 struct Maximum {
   AEVB_INLINE F32 begin() { return set(MINUS_INFINITY); }
   AEVB_INLINE F32 join(F32 largest, F32 x) { return select(is_nan(x), x, max(x, largest)); }
@@ -24,7 +24,7 @@ struct Total {
   AEVB_INLINE F32 join(F32 sum, F32 x) { return sum + x; }
 };
 
-// Elements of a window that lie within the image along one axis: from `first` to `end`, the first at position `at`.
+// The elements of a window that are within the image along one axis: from `first` to `end`, the first at position `at`.
 struct Reach {
   std::size_t first, end, at;
 };
@@ -39,7 +39,7 @@ AEVB_INLINE Reach reach(std::size_t position, std::size_t stride, std::size_t be
   return result;
 }
 
-// The windows of an image, one after another.
+// A window of an image, along each axis.
 struct Window {
   Reach z, y, x;
 };
@@ -97,7 +97,8 @@ AEVB_INLINE void clear_image(Panels x, const Shape& shape) {
   }
 }
 
-// Windows of 2 in each dimension but the depth of pictures that cover the image, which most networks have.
+// Whether the windows cover the image and have size 2 in each dimension, or depth 1 for pictures. Most networks have
+// such windows.
 AEVB_INLINE bool halves(const PoolingPlan& plan) {
   return plan.covers && plan.kernel.depth <= 2 && plan.kernel.height == 2 && plan.kernel.width == 2;
 }
@@ -127,7 +128,8 @@ static void max_of_halves(float* out, const float* x, std::size_t out_step, std:
   }
 }
 
-// What is left of a window's gradient goes to this position if it holds the largest number.
+// Gives the remaining gradient of a window to this position if it holds the largest number. Returns the gradient that
+// remains after it.
 template <bool WHOLE>
 AEVB_INLINE F32 take_gradient(float* dx, const float* x, F32 largest, F32 left, int lanes, std::size_t space) {
   const Mask is_largest = less_equal(largest, load_lanes<WHOLE>(x, lanes));
@@ -222,14 +224,14 @@ void max_pool_backward(Panels dx, ConstPanels dout, ConstPanels x, ConstPanels o
       for (std::size_t a = 0; a < window.z.end - window.z.first; ++a) {
         for (std::size_t b = 0; b < window.y.end - window.y.first; ++b) {
           for (std::size_t i = 0; i < window.x.end - window.x.first; ++i) {
-            const std::size_t at = position_of(plan, window, a, b, i) * x.width;
-            const Mask is_largest = less_equal(largest, load_some(from + at, lanes));
+            const std::size_t element_offset = position_of(plan, window, a, b, i) * x.width;
+            const Mask is_largest = less_equal(largest, load_some(from + element_offset, lanes));
             const F32 part = select(is_largest, left, zero());
             left = select(is_largest, zero(), left);
             if (overwrite) {
-              store_padded<false>(to + at, part, lanes, dx.width - in_panel);
+              store_padded<false>(to + element_offset, part, lanes, dx.width - in_panel);
             } else {
-              store_partial(to + at, load_some(to + at, lanes) + part, lanes);
+              store_partial(to + element_offset, load_some(to + element_offset, lanes) + part, lanes);
             }
           }
         }
@@ -253,8 +255,8 @@ void average_pool_backward(Panels dx, ConstPanels dout, const PoolingPlan& plan,
       for (std::size_t a = 0; a < window.z.end - window.z.first; ++a) {
         for (std::size_t b = 0; b < window.y.end - window.y.first; ++b) {
           for (std::size_t i = 0; i < window.x.end - window.x.first; ++i) {
-            const std::size_t at = position_of(plan, window, a, b, i) * dx.width;
-            store_partial(to + at, load_some(to + at, lanes) + part, lanes);
+            const std::size_t element_offset = position_of(plan, window, a, b, i) * dx.width;
+            store_partial(to + element_offset, load_some(to + element_offset, lanes) + part, lanes);
           }
         }
       }

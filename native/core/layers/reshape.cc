@@ -10,59 +10,60 @@ namespace aevb {
 
 namespace {
 
-// Calls visit(place in the row, place in the image) for every element: floats from where these begin.
+// Calls visit(row_offset, image_offset) for every element: floats from the start of the row and of the image.
 template <typename Visit>
 void for_each_element(ConstPanels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first,
                       Visit visit) {
-  std::size_t panel = 0, in_panel = 0;
+  std::size_t panel_offset = 0, in_panel = 0;
   const auto next = [&] {
     if (++in_panel < flat.width) return;
     in_panel = 0;
-    panel += flat.stride;
+    panel_offset += flat.stride;
   };
   const auto column = [&](std::size_t c) { return c / image.width * image.stride + c % image.width; };
   if (positions_first) {
     for (std::size_t p = 0; p < P; ++p) {
-      for (std::size_t c = 0; c < C; ++c, next()) visit(panel + in_panel, column(c) + p * image.width);
+      for (std::size_t c = 0; c < C; ++c, next()) visit(panel_offset + in_panel, column(c) + p * image.width);
     }
     return;
   }
   for (std::size_t c = 0; c < C; ++c) {
-    std::size_t place = column(c);
-    for (std::size_t p = 0; p < P; ++p, place += image.width, next()) visit(panel + in_panel, place);
+    std::size_t image_offset = column(c);
+    for (std::size_t p = 0; p < P; ++p, image_offset += image.width, next())
+      visit(panel_offset + in_panel, image_offset);
   }
 }
 
-// Whether the elements of an image, of one channel without padding, lie as they do in a row.
+// Whether the image has one channel without padding, so that its elements are in the order of a row.
 bool is_flat(ConstPanels image, std::size_t C) { return image.width == 1 && C == 1; }
 
-// Calls visit(floats of the row, floats of the image, how many) for pieces of a row that lie in one panel.
+// Calls visit(row_offset, image_offset, count) for pieces of a row that are in one panel.
 template <typename Visit>
 void for_each_run(ConstPanels flat, std::size_t P, Visit visit) {
-  for (std::size_t p = 0, panel = 0; p < P; p += flat.width, panel += flat.stride) {
-    visit(panel, p, std::min(flat.width, P - p));
+  for (std::size_t p = 0, panel_offset = 0; p < P; p += flat.width, panel_offset += flat.stride) {
+    visit(panel_offset, p, std::min(flat.width, P - p));
   }
 }
 
 void flatten_row(Panels flat, ConstPanels image, std::size_t C, std::size_t P, bool positions_first, bool add) {
   if (is_flat(image, C) && !add) {
-    return for_each_run(flat, P, [&](std::size_t row, std::size_t place, std::size_t count) {
-      std::copy_n(image.data + place, count, flat.data + row);
+    return for_each_run(flat, P, [&](std::size_t row_offset, std::size_t image_offset, std::size_t count) {
+      std::copy_n(image.data + image_offset, count, flat.data + row_offset);
     });
   }
-  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
-    flat.data[row] = add ? flat.data[row] + image.data[place] : image.data[place];
+  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row_offset, std::size_t image_offset) {
+    flat.data[row_offset] = add ? flat.data[row_offset] + image.data[image_offset] : image.data[image_offset];
   });
 }
 
 void unflatten_row(Panels image, ConstPanels flat, std::size_t C, std::size_t P, bool positions_first, bool add) {
   if (is_flat(image, C) && !add) {
-    return for_each_run(flat, P, [&](std::size_t row, std::size_t place, std::size_t count) {
-      std::copy_n(flat.data + row, count, image.data + place);
+    return for_each_run(flat, P, [&](std::size_t row_offset, std::size_t image_offset, std::size_t count) {
+      std::copy_n(flat.data + row_offset, count, image.data + image_offset);
     });
   }
-  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row, std::size_t place) {
-    image.data[place] = add ? image.data[place] + flat.data[row] : flat.data[row];
+  for_each_element(flat, image, C, P, positions_first, [&](std::size_t row_offset, std::size_t image_offset) {
+    image.data[image_offset] = add ? image.data[image_offset] + flat.data[row_offset] : flat.data[row_offset];
   });
 }
 

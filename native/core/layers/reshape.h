@@ -1,5 +1,5 @@
-// Between the order in which values are kept here, channels side by side at each position, and PyTorch's, in which
-// element (channel, position) of a row is number channel · positions + position.
+// Conversions between the order of values in this package, with the channels of a position next to each other, and
+// PyTorch's order, in which element (channel, position) of a row is number channel · positions + position.
 #pragma once
 
 #include "layers/layer.h"
@@ -24,9 +24,9 @@ class FlattenLayer final : public Layer {
 
 class ReshapeLayer final : public Layer {
  public:
-  // From one position to `output`. Columns of the input beyond output's elements, which a condition takes, become
-  // channels of their own with the same number at all positions. Throws std::invalid_argument, with both shapes, if
-  // there are too few.
+  // From one position to `output`. The columns of the input after output's elements are the `condition` columns. Each
+  // becomes an additional channel with the same number at all positions. Throws std::invalid_argument, with both
+  // shapes, if the input has another number of elements.
   ReshapeLayer(const Shape& input, const Shape& output, std::size_t condition, std::size_t dimensions,
                bool positions_first, bool input_gradient);
 

@@ -13,12 +13,13 @@ namespace aevb {
 
 namespace {
 
-// The buffers, in the order of buffers(), each for every task. The last two are of passes that go back.
+// The buffers, in the order of buffers(), each with a part for every task. The last two are only in passes with
+// gradients.
 enum Buffer : std::size_t {
   CHANNELS,  // vectors of channels, in the order of Vector
   SUMS,      // two vectors of doubles
-  SCALED,    // dout · weight, of one row
-  GRADIENT,  // of weight and bias: floats for each element of a row, doubles for each channel
+  SCALED,    // dout · weight for one row
+  GRADIENT,  // gradients of weight and bias: a float for each element of a row, or a double for each channel
 };
 enum Vector : std::size_t { MEAN, INVERSE, CONSTANT, SLOPE, ZERO, VECTORS };
 
@@ -71,30 +72,30 @@ std::vector<std::size_t> RowNormLayer::buffers(const Capacity& capacity) const {
 }
 
 void RowNormLayer::statistics(float* mean, float* inverse, double* sums, ConstPanels x) const {
-  const std::size_t C = shape_.channels, P = shape_.positions(), of_group = C / groups_;
-  const auto n = static_cast<double>(of_group * P);
+  const std::size_t C = shape_.channels, P = shape_.positions(), group_channels = C / groups_;
+  const auto n = static_cast<double>(group_channels * P);
   double* squares = sums + pitch_;
   const auto add = [&] {
     std::fill_n(sums, C, 0.0);
     std::fill_n(squares, C, 0.0);
     add_moments(sums, squares, x, mean, P, C);
   };
-  const auto total = [&](const double* of_channels, std::size_t group) {
+  const auto total = [&](const double* values, std::size_t group) {
     double sum = 0.0;
-    for (std::size_t c = group * of_group; c < (group + 1) * of_group; ++c) sum += of_channels[c];
+    for (std::size_t c = group * group_channels; c < (group + 1) * group_channels; ++c) sum += values[c];
     return sum;
   };
-  // Around the mean that a first pass has found, squares do not cancel.
-  for (std::size_t c = 0; c < C; ++c) mean[c] = x.at(0, c / of_group * of_group);
+  // The second pass sums squares around the mean that the first pass has found, so that they do not cancel.
+  for (std::size_t c = 0; c < C; ++c) mean[c] = x.at(0, c / group_channels * group_channels);
   add();
   for (std::size_t g = 0; g < groups_; ++g) {
-    const double around = static_cast<double>(mean[g * of_group]);
-    std::fill_n(mean + g * of_group, of_group, static_cast<float>(around + total(sums, g) / n));
+    const double around = static_cast<double>(mean[g * group_channels]);
+    std::fill_n(mean + g * group_channels, group_channels, static_cast<float>(around + total(sums, g) / n));
   }
   add();
   for (std::size_t g = 0; g < groups_; ++g) {
     const double rest = total(sums, g) / n, variance = total(squares, g) / n - rest * rest;
-    std::fill_n(inverse + g * of_group, of_group, static_cast<float>(1.0 / std::sqrt(variance + epsilon_)));
+    std::fill_n(inverse + g * group_channels, group_channels, static_cast<float>(1.0 / std::sqrt(variance + epsilon_)));
   }
 }
 
@@ -118,7 +119,7 @@ void RowNormLayer::forward(const LayerPass& pass, Rows rows) const {
 }
 
 void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
-  const std::size_t C = shape_.channels, P = shape_.positions(), of_group = C / groups_;
+  const std::size_t C = shape_.channels, P = shape_.positions(), group_channels = C / groups_;
   float* vectors = pass.buffers[CHANNELS] + rows.task * VECTORS * pitch_;
   auto* sums = reinterpret_cast<double*>(pass.buffers[SUMS] + rows.task * 4 * pitch_);
   float *mean = vectors + MEAN * pitch_, *inverse = vectors + INVERSE * pitch_;
@@ -127,7 +128,7 @@ void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
   float* gradient = pass.buffers[GRADIENT] + rows.task * gradient_floats();
   const bool wants_gradient = pass.training;
   if (wants_gradient && rows.begins) std::fill_n(gradient, gradient_floats(), 0.0f);
-  const auto n = static_cast<double>(of_group * P);
+  const auto n = static_cast<double>(group_channels * P);
   const float *weight = pass.parameters + weight_offset_, *zero = vectors + ZERO * pitch_;
   double* products = sums + pitch_;
   const auto add_moments_of = [&](ConstPanels dy, ConstPanels x) {
@@ -142,11 +143,11 @@ void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
         add_affine_gradient(gradient, gradient + affine_floats(), dout, x, mean, inverse, pitch_, P, C);
     } else {
       add_moments_of(dout, x);
-      // The memory holds doubles, whose zero has the bits of two zeros.
-      auto* of_channels = reinterpret_cast<double*>(gradient);
+      // The memory holds doubles. A zero of double has the bits of two zeros of float.
+      auto* channel_gradients = reinterpret_cast<double*>(gradient);
       for (std::size_t c = 0; wants_gradient && c < C; ++c) {
-        of_channels[c] += products[c] * static_cast<double>(inverse[c]);
-        of_channels[pitch_ + c] += sums[c];
+        channel_gradients[c] += products[c] * static_cast<double>(inverse[c]);
+        channel_gradients[pitch_ + c] += sums[c];
       }
     }
     if (!input_gradient_) continue;
@@ -161,13 +162,14 @@ void RowNormLayer::backward(const LayerPass& pass, Rows rows) const {
     }
     for (std::size_t g = 0; g < groups_; ++g) {
       double sum = 0.0, product = 0.0;
-      for (std::size_t c = g * of_group; c < (g + 1) * of_group; ++c) {
+      for (std::size_t c = g * group_channels; c < (g + 1) * group_channels; ++c) {
         sum += sums[c];
         product += products[c];
       }
-      const auto of_deviation = static_cast<double>(inverse[g * of_group]);
-      std::fill_n(constant + g * of_group, of_group, static_cast<float>(sum / n));
-      std::fill_n(slope + g * of_group, of_group, static_cast<float>(product / n * of_deviation * of_deviation));
+      const auto inverse_deviation = static_cast<double>(inverse[g * group_channels]);
+      std::fill_n(constant + g * group_channels, group_channels, static_cast<float>(sum / n));
+      std::fill_n(slope + g * group_channels, group_channels,
+                  static_cast<float>(product / n * inverse_deviation * inverse_deviation));
     }
     normalize_backward(pass.input[0]->dout.from_row(row * P), scaled, x, mean, inverse, zero, constant, slope, false,
                        pass.adds[0], P, C);

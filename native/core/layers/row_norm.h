@@ -38,7 +38,7 @@ class RowNormLayer final : public Layer {
   // Mean and 1/σ of a row's groups, for each channel: two vectors of channels.
   void statistics(float* mean, float* inverse, double* sums, ConstPanels x) const;
   std::size_t affine_floats() const { return (elementwise_ ? shape_.positions() : 1) * pitch_; }
-  // A task's sums of the gradient: floats of the elements of at most a task's rows, or doubles of channels.
+  // A task's sums of the gradient over its rows: a float for each element of a row, or a double for each channel.
   std::size_t gradient_floats() const { return elementwise_ ? 2 * affine_floats() : 4 * pitch_; }
   std::size_t step() const { return elementwise_ ? pitch_ : 0; }
 

@@ -1,4 +1,4 @@
-// Shapes in the words of an error.
+// Shapes as text for error messages.
 #pragma once
 
 #include <cstddef>

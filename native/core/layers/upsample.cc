@@ -10,7 +10,7 @@ namespace aevb {
 
 namespace {
 
-// Two terms of a position along one axis; the second has no weight if the first is all.
+// The two terms of a position along one axis. The second has weight 0 if the first is the whole result.
 struct AxisTerms {
   std::size_t first, second;
   float second_weight;
@@ -18,9 +18,9 @@ struct AxisTerms {
 
 AxisTerms terms_of(std::size_t position, std::size_t factor, std::size_t size, Interpolation interpolation) {
   if (interpolation == Interpolation::nearest) return {position / factor, position / factor, 0.0f};
-  // The middle of the position, as a place among the middles of the input's.
-  const double place = (static_cast<double>(position) + 0.5) / static_cast<double>(factor) - 0.5;
-  const double within = std::max(0.0, place);
+  // The centre of the position, in input positions from the centre of the first one.
+  const double centre = (static_cast<double>(position) + 0.5) / static_cast<double>(factor) - 0.5;
+  const double within = std::max(0.0, centre);
   const auto first = static_cast<std::size_t>(within);
   return {first, std::min(first + 1, size - 1), static_cast<float>(within - static_cast<double>(first))};
 }
@@ -34,15 +34,15 @@ UpsampleLayer::UpsampleLayer(const Shape& input, const LayerSpec& spec, bool inp
   output_ = {input.channels, input.depth * factor.depth, input.height * factor.height, input.width * factor.width};
   check_size(output_, 3);
   const bool linear = spec.interpolation == Interpolation::linear;
-  const auto both = [&](std::size_t of_axis) { return linear && of_axis > 1 ? 2u : 1u; };
+  const auto both = [&](std::size_t axis_factor) { return linear && axis_factor > 1 ? 2u : 1u; };
   const std::size_t depth = both(factor.depth), height = both(factor.height), width = both(factor.width);
   terms_ = depth * height * width;
   for (std::size_t z = 0; z < output_.depth; ++z) {
-    const AxisTerms of_z = terms_of(z, factor.depth, input.depth, spec.interpolation);
+    const AxisTerms z_terms = terms_of(z, factor.depth, input.depth, spec.interpolation);
     for (std::size_t y = 0; y < output_.height; ++y) {
-      const AxisTerms of_y = terms_of(y, factor.height, input.height, spec.interpolation);
+      const AxisTerms y_terms = terms_of(y, factor.height, input.height, spec.interpolation);
       for (std::size_t x = 0; x < output_.width; ++x) {
-        const AxisTerms of_x = terms_of(x, factor.width, input.width, spec.interpolation);
+        const AxisTerms x_terms = terms_of(x, factor.width, input.width, spec.interpolation);
         const auto position = [](const AxisTerms& terms, std::size_t i) { return i == 0 ? terms.first : terms.second; };
         const auto weight = [](const AxisTerms& terms, std::size_t i) {
           return i == 0 ? 1.0f - terms.second_weight : terms.second_weight;
@@ -51,8 +51,8 @@ UpsampleLayer::UpsampleLayer(const Shape& input, const LayerSpec& spec, bool inp
           for (std::size_t b = 0; b < height; ++b) {
             for (std::size_t c = 0; c < width; ++c) {
               table_.push_back(
-                  {(position(of_z, a) * input.height + position(of_y, b)) * input.width + position(of_x, c),
-                   weight(of_z, a) * weight(of_y, b) * weight(of_x, c)});
+                  {(position(z_terms, a) * input.height + position(y_terms, b)) * input.width + position(x_terms, c),
+                   weight(z_terms, a) * weight(y_terms, b) * weight(x_terms, c)});
             }
           }
         }

@@ -22,7 +22,7 @@ class UpsampleLayer final : public Layer {
  private:
   Shape input_, output_;
   bool input_gradient_;
-  std::size_t terms_ = 1;          // of each position of the output
+  std::size_t terms_ = 1;          // terms of each position of the output
   std::vector<MixingTerm> table_;  // [positions of the output, terms]
 };
 

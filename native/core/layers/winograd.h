@@ -12,17 +12,18 @@
 
 namespace aevb {
 
-// What the kernels read. Channels are in whole cache lines without padding; the output has an even height and width.
+// The sizes that the kernels read. Channels are in whole cache lines without padding; the output has an even height and
+// width.
 struct WinogradPlan {
-  std::size_t inputs, outputs;                           // channels C and K
-  std::size_t rows, cols;                                // pieces of an image
-  std::size_t padded_begin, padded_line, padded_floats;  // floats of a padded image [positions, C]: before the first
-                                                         // piece, of a line, and all
-  bool turned;                                           // whether the kernel is the weight turned by 180 degrees
+  std::size_t inputs, outputs;  // channels C and K
+  std::size_t rows, cols;       // pieces of an image
+  // Floats of a padded image [positions, C]: before the first piece, in a line, in the whole image.
+  std::size_t padded_offset, padded_line, padded_floats;
+  bool turned;  // whether the kernel is the weight turned by 180 degrees
 };
 
-// Pieces that are worked on together. What lies between the 16 matrices of these is not a power of two, so that the
-// same place in all of them does not fall into one set of a cache.
+// Pieces that are processed together. The distance between their 16 matrices is not a power of two, so that the same
+// element of all matrices does not fall into one set of a cache.
 inline constexpr std::size_t WINOGRAD_PIECES = 16;
 inline constexpr std::size_t WINOGRAD_PRODUCTS = 16;
 constexpr std::size_t winograd_stride(std::size_t channels) { return WINOGRAD_PIECES * channels + 16; }

@@ -9,7 +9,7 @@
 #include "math/foreach_target.h"
 #include "math/simd.h"
 #include "math/simd_lanes.h"
-// After the vectors of the instruction set.
+// Included after math/simd_lanes.h, whose vectors it uses.
 #include "layers/correlation_tile.h"
 
 AEVB_BEFORE_KERNELS
@@ -26,7 +26,7 @@ AEVB_INLINE Piece piece_at(const WinogradPlan& plan, std::size_t index) {
   return {line / plan.rows, line % plan.rows, index % plan.cols};
 }
 
-// Bᵀ of four numbers.
+// Bᵀ times four numbers.
 AEVB_INLINE void transform_values(F32* v, F32 d0, F32 d1, F32 d2, F32 d3) {
   v[0] = d0 - d2;
   v[1] = d1 + d2;
@@ -34,11 +34,11 @@ AEVB_INLINE void transform_values(F32* v, F32 d0, F32 d1, F32 d2, F32 d3) {
   v[3] = d1 - d3;
 }
 
-// Aᵀ of four.
+// Aᵀ times four numbers: its two results.
 AEVB_INLINE F32 first_output(F32 m0, F32 m1, F32 m2) { return m0 + m1 + m2; }
 AEVB_INLINE F32 second_output(F32 m1, F32 m2, F32 m3) { return m1 - m2 - m3; }
 
-// G of three.
+// G times three numbers.
 AEVB_INLINE void transform_weights(F32* u, F32 g0, F32 g1, F32 g2) {
   const F32 half = set(0.5f), outer = (g0 + g2) * half, inner = g1 * half;
   u[0] = g0;
@@ -47,7 +47,8 @@ AEVB_INLINE void transform_weights(F32* u, F32 g0, F32 g1, F32 g2) {
   u[3] = g2;
 }
 
-// Where the transform of a turned kernel has what an upright one has at (row, col) of the 4 × 4.
+// The index, in the 4 × 4 transform of a turned kernel, of the element that the transform of the kernel has at (row,
+// col).
 AEVB_INLINE int turned_index(int row, int col) {
   const int y = row == 0 ? 3 : row == 3 ? 0 : row, x = col == 0 ? 3 : col == 3 ? 0 : col;
   return y * 4 + x;
@@ -56,13 +57,14 @@ AEVB_INLINE int turned_index(int row, int col) {
 void winograd_weights(float* transformed, const float* weight, const WinogradPlan& plan, std::size_t i,
                       std::size_t channels) {
   const std::size_t K = plan.outputs, matrix = plan.inputs * K;
-  for (std::size_t at = i * K; at < (i + channels) * K; at += F32::size) {
+  for (std::size_t weight_offset = i * K; weight_offset < (i + channels) * K; weight_offset += F32::size) {
     F32 rows[4][3];
 #pragma GCC unroll 3
     for (int x = 0; x < 3; ++x) {
       F32 column[4];
-      transform_weights(column, load(weight + x * matrix + at), load(weight + (3 + x) * matrix + at),
-                        load(weight + (6 + x) * matrix + at));
+      transform_weights(column, load(weight + x * matrix + weight_offset),
+                        load(weight + (3 + x) * matrix + weight_offset),
+                        load(weight + (6 + x) * matrix + weight_offset));
 #pragma GCC unroll 4
       for (int y = 0; y < 4; ++y) rows[y][x] = column[y];
     }
@@ -71,7 +73,7 @@ void winograd_weights(float* transformed, const float* weight, const WinogradPla
       transform_weights(u, rows[y][0], rows[y][1], rows[y][2]);
       for (int x = 0; x < 4; ++x) {
         const int product = plan.turned ? turned_index(y, x) : y * 4 + x;
-        store(transformed + static_cast<std::size_t>(product) * matrix + at, u[x]);
+        store(transformed + static_cast<std::size_t>(product) * matrix + weight_offset, u[x]);
       }
     }
   }
@@ -100,7 +102,7 @@ void winograd_values(float* values, const float* padded, const WinogradPlan& pla
   for (std::size_t t = 0; t < count; ++t) {
     const Piece piece = piece_at(plan, first + t);
     const float* from =
-        padded + piece.image * plan.padded_floats + plan.padded_begin + 2 * piece.row * line + 2 * piece.col * C;
+        padded + piece.image * plan.padded_floats + plan.padded_offset + 2 * piece.row * line + 2 * piece.col * C;
     float* to = values + t * C;
     for (std::size_t c = 0; c < C; c += F32::size, from += F32::size, to += F32::size) {
       F32 rows[4][4];
@@ -123,7 +125,7 @@ void winograd_values(float* values, const float* padded, const WinogradPlan& pla
   }
 }
 
-// How many of the vectors that are left a tile takes: a single one, at the end, would make as many loads as products.
+// How many of the `left` vectors a tile takes. A single vector at the end would make as many loads as products.
 AEVB_INLINE std::size_t vectors_together(std::size_t left) {
   if (left == MOST_VECTORS + 1 && MOST_VECTORS > 2) return left / 2;
   return left < MOST_VECTORS ? left : MOST_VECTORS;
@@ -226,7 +228,7 @@ void winograd_output(Panels out, const float* sums, const float* bias, const Win
   }
 }
 
-// A of two.
+// A times two numbers.
 AEVB_INLINE void spread_output(F32* m, F32 left, F32 right) {
   m[0] = left;
   m[1] = left + right;
@@ -289,7 +291,7 @@ static void outer_vectors(float* dtransformed, const float* values, const float*
                           std::size_t count) {
   const std::size_t C = plan.inputs, K = plan.outputs;
   for (std::size_t i = 0; i < PRODUCTS; ++i) {
-    // Channels are whole cache lines, which the rows of a tile divide.
+    // Channels fill whole cache lines, so their number is a multiple of a tile's rows.
     for (std::size_t c = 0; c < C; c += TILE_ROWS<NV>) {
       outer_tile<TILE_ROWS<NV>, NV>(dtransformed + (i * C + c) * K, K, values + i * stride_of(C) + c, C,
                                     sums + i * stride_of(K), K, count);
@@ -313,7 +315,7 @@ void winograd_gradient(float* dtransformed, const float* values, const float* su
   }
 }
 
-// Gᵀ of four.
+// Gᵀ times four numbers.
 AEVB_INLINE void gather_weights(F32* g, F32 u0, F32 u1, F32 u2, F32 u3) {
   const F32 half = set(0.5f), outer = (u1 + u2) * half;
   g[0] = u0 + outer;
@@ -324,13 +326,13 @@ AEVB_INLINE void gather_weights(F32* g, F32 u0, F32 u1, F32 u2, F32 u3) {
 void winograd_weights_gradient(float* dweight, const float* dtransformed, std::size_t tasks, std::size_t task_floats,
                                const WinogradPlan& plan, std::size_t i, std::size_t channels) {
   const std::size_t K = plan.outputs, matrix = plan.inputs * K;
-  for (std::size_t at = i * K; at < (i + channels) * K; at += F32::size) {
+  for (std::size_t weight_offset = i * K; weight_offset < (i + channels) * K; weight_offset += F32::size) {
     F32 rows[4][3];
     for (int y = 0; y < 4; ++y) {
       F32 u[4];
       for (int x = 0; x < 4; ++x) {
         const int product = plan.turned ? turned_index(y, x) : y * 4 + x;
-        const float* from = dtransformed + static_cast<std::size_t>(product) * matrix + at;
+        const float* from = dtransformed + static_cast<std::size_t>(product) * matrix + weight_offset;
         u[x] = load(from);
         for (std::size_t task = 1; task < tasks; ++task) u[x] = u[x] + load(from + task * task_floats);
       }
@@ -341,7 +343,7 @@ void winograd_weights_gradient(float* dweight, const float* dtransformed, std::s
       F32 g[3];
       gather_weights(g, rows[0][x], rows[1][x], rows[2][x], rows[3][x]);
 #pragma GCC unroll 3
-      for (int y = 0; y < 3; ++y) store(dweight + static_cast<std::size_t>(3 * y + x) * matrix + at, g[y]);
+      for (int y = 0; y < 3; ++y) store(dweight + static_cast<std::size_t>(3 * y + x) * matrix + weight_offset, g[y]);
     }
   }
 }

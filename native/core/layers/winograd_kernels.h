@@ -14,7 +14,7 @@ namespace aevb {
 // so.
 void winograd_weights(float* transformed, const float* weight, const WinogradPlan& plan, std::size_t i,
                       std::size_t channels);
-// The same for the way back, which reads K and writes C channels and turns the kernel the other way:
+// The same for the backward pass, which reads K and writes C channels and turns the kernel the other way:
 // back[16, K, C], from transformed[16, C, K].
 void winograd_weights_back(float* back, const float* transformed, const WinogradPlan& plan, std::size_t i,
                            std::size_t channels);
@@ -36,8 +36,8 @@ void winograd_output_gradient(float* sums, ConstPanels dout, const WinogradPlan&
 // dtransformed[16, C, K] += valuesᵀ · sums.
 void winograd_gradient(float* dtransformed, const float* values, const float* sums, const WinogradPlan& plan,
                        std::size_t count);
-// dweight[3 · 3, C, K] = Gᵀ dtransformed G for input channels [i, i + channels), turned back if the plan says so, where
-// dtransformed is the sum of `tasks` such, `task_floats` apart. Overwrites.
+// dweight[3 · 3, C, K] = Gᵀ D G for input channels [i, i + channels), turned back if the plan says so, where D is the
+// sum of the `tasks` gradients [16, C, K] in dtransformed, which are `task_floats` apart. Overwrites.
 void winograd_weights_gradient(float* dweight, const float* dtransformed, std::size_t tasks, std::size_t task_floats,
                                const WinogradPlan& plan, std::size_t i, std::size_t channels);
 
