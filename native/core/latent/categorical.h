@@ -3,8 +3,8 @@
 // Jang et al., Categorical Reparameterization with Gumbel-Softmax (2017); Maddison et al., The Concrete Distribution
 // (2017).
 //
-// B data, L draws of each, V variables of K ≥ 1 classes each. The variables' columns lie one after another: logits [B,
-// V K], z and epsilon [B L, V K]. `weight` is a float for each of the B L rows.
+// B data, L draws of each, V variables of K ≥ 1 classes each. The variables' columns lie one after another:
+// logits [B, V K], z and epsilon [B L, V K]. `weight` is a float for each of the B L rows.
 #pragma once
 
 #include <cstddef>
