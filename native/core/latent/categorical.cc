@@ -13,7 +13,7 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 #include "math/row_lanes.h"
 
@@ -21,11 +21,11 @@ AEVB_BEFORE_KERNELS
 
 namespace {
 
-// Variables of many classes, whose vectors lie along the row. The classes are gone through several times, a part of
-// them at a time: there may be more of them than any buffer holds, and they may lie in two panels. What a pass needs of
-// the one before is worked out again.
+// Variables with many classes: vectors lie along the row. Each pass goes through the classes part by part, because
+// there may be more of them than a buffer holds, and they may lie in two panels. A pass computes again what it needs
+// from the pass before.
 
-// Row `row` of the logits, and of the noise that is added to it (data null: none), over the temperature.
+// Row `row` of the logits plus row `noise_row` of the noise (epsilon.data null: no noise), over the temperature.
 struct Scores {
   ConstPanels logits, epsilon;
   std::size_t row, noise_row;
@@ -39,7 +39,7 @@ AEVB_INLINE F32 load_scores(const Scores& scores, const Part& part, int lanes) {
   return set(scores.per_temperature) * v;
 }
 
-// The largest of the first lanes; one that is NaN may go unseen.
+// The largest of the first `lanes` lanes; a NaN may be ignored.
 AEVB_INLINE float largest(F32 a, int lanes) {
   float values[F32::size];
   store(values, a);
@@ -116,7 +116,7 @@ AEVB_INLINE void hard_draw(Panels z, const Scores& scores, Part variable, std::s
   *hot = 1.0f + not_a_number;
 }
 
-// dlogits of one draw; `first` overwrites and the others add.
+// dlogits of one draw; overwrites if `first`, else adds.
 AEVB_INLINE void draw_backward(Panels dlogits, const Scores& scores, ConstPanels z, ConstPanels dz, bool hard,
                                Part variable, bool first) {
   const std::size_t width = dlogits.width;
@@ -128,7 +128,7 @@ AEVB_INLINE void draw_backward(Panels dlogits, const Scores& scores, ConstPanels
     const int lanes = part_lanes(part, width);
     const F32 y = hard ? scale * exp(load_scores(scores, part, lanes) - set(softmax.top))
                        : load_partial(at_part(z, part, r), lanes);
-    // In lanes that are no columns dz is 0; y is finite there.
+    // In lanes that are not columns dz is 0 and y is finite.
     products = products + select(first_lanes(lanes), y * load_partial(at_part(dz, part, r), lanes), zero());
     next_part(&part, lanes, width);
   }
@@ -145,8 +145,8 @@ AEVB_INLINE void draw_backward(Panels dlogits, const Scores& scores, ConstPanels
   }
 }
 
-// Variables of a few classes, as most are: rows of data or of draws, whichever the result belongs to, lie side by side
-// (math/row_lanes.h), and of as many variables as fit.
+// Variables with few classes, as most have: each lane is a row of data or of draws, depending on the result
+// (math/row_lanes.h). As many variables as fit are processed at a time.
 struct Held {
   std::size_t count, columns;
   Column at;
@@ -157,7 +157,7 @@ AEVB_INLINE Held held(std::size_t first, std::size_t V, std::size_t K, std::size
   return {count, count * K, column_at(first * K, width)};
 }
 
-// The logits of rows `data`, with the noise of rows `draws` (data null: none), over the temperature.
+// The logits of rows `data` plus the noise of rows `draws` (epsilon.data null: no noise), over the temperature.
 AEVB_INLINE void load_score_lanes(RowLanes* scores, ConstPanels logits, ConstPanels epsilon, const LaneRows& data,
                                   const LaneRows& draws, float per_temperature, const Held& at) {
   load_row_lanes(scores, logits, data, at.at, at.columns);
@@ -175,7 +175,7 @@ AEVB_INLINE F32 top_of(const F32* scores, std::size_t K) {
   return top;
 }
 
-// e_k = e^(score_k − top) of one variable, and its sum. Takes the top off the scores; `e` may be in their place.
+// e_k = e^(score_k − top) of one variable; returns their sum. Subtracts the top from the scores; `e` may be `scores`.
 AEVB_INLINE F32 exponentials(F32* e, F32* scores, std::size_t K) {
   const F32 top = top_of(scores, K);
   F32 total = zero();
@@ -282,9 +282,9 @@ void log_mass_in_lanes(double* log_q, ConstPanels logits, ConstPanels z, std::si
       load_row_lanes(&mass, z, draws, at.at, at.columns);
       for (std::size_t i = 0; i < at.columns; i += K) {
         log_softmax_in_place(log_mass.column + i, K);
-        F32 of_variable = zero();
-        for (std::size_t k = i; k < i + K; ++k) of_variable = fma(mass.column[k], log_mass.column[k], of_variable);
-        total = total + widen(of_variable);
+        F32 variable_sum = zero();
+        for (std::size_t k = i; k < i + K; ++k) variable_sum = fma(mass.column[k], log_mass.column[k], variable_sum);
+        total = total + widen(variable_sum);
       }
       v += at.count;
     }
@@ -349,7 +349,7 @@ void log_mass_backward_logits_in_lanes(Panels dlogits, ConstPanels logits, Const
   }
 }
 
-// Σ_k e_k score_k over the total: Σ π log π plus the total's logarithm.
+// Σ_k e_k score_k over the total, which is Σ π log π + log total.
 AEVB_INLINE F32 mean_score(const F32* e, const F32* scores, F32 total, std::size_t K) {
   F32 sum = zero();
   for (std::size_t k = 0; k < K; ++k) sum = fma(e[k], scores[k], sum);
@@ -534,7 +534,7 @@ void categorical_latent_log_mass_backward_logits(Panels dlogits, ConstPanels log
 
 namespace {
 
-// Σ_k e^(score_k − top) (score_k − top): over the total it is Σ π log π plus the total's logarithm.
+// Σ_k e^(score_k − top) (score_k − top). Divided by the total, it is Σ π log π + log total.
 AEVB_INLINE double sum_of_scores(const Scores& scores, const Softmax& softmax, Part variable) {
   const std::size_t width = scores.logits.width;
   double total = 0.0;
@@ -577,7 +577,7 @@ void categorical_latent_kl_backward(Panels dlogits, ConstPanels logits, const fl
     const Scores scores = {logits, {}, b, 0, 1.0f};
     Part variable = first_variable(K);
     for (std::size_t v = 0; v < V; ++v) {
-      // Both logarithms have the same normaliser, which falls out of their difference.
+      // Both logarithms have the same normaliser, which cancels in their difference.
       const Softmax softmax = softmax_of(scores, variable);
       const F32 scale = set(weight[v]) / set(softmax.total);
       const double total = sum_of_scores(scores, softmax, variable);

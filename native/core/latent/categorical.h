@@ -3,8 +3,8 @@
 // Jang et al., Categorical Reparameterization with Gumbel-Softmax (2017); Maddison et al., The Concrete Distribution
 // (2017).
 //
-// B data, L draws of each, V variables of K ≥ 1 classes each, whose columns lie one after another: logits [B, V K], z
-// and epsilon [B L, V K]. `weight` is a float for each of the B L rows.
+// B data, L draws of each, V variables of K ≥ 1 classes each. The variables' columns lie one after another:
+// logits [B, V K], z and epsilon [B L, V K]. `weight` is a float for each of the B L rows.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,19 @@
 
 namespace aevb {
 
-// z[B L, V K]; overwrites. Where epsilon.data is null, ε is 0. hard: 1 in the first of the columns where logits + ε is
-// largest and 0 in the others, which is an exact draw of q (NaN if a logit of the variable is NaN).
+// z[B L, V K]; overwrites. If epsilon.data is null, ε is 0. hard: 1 in the first column with the largest logits + ε and
+// 0 in the others, which is an exact draw of q (NaN if a logit of the variable is NaN).
 void categorical_latent_sample(Panels z, ConstPanels logits, ConstPanels epsilon, float temperature, bool hard,
                                std::size_t B, std::size_t L, std::size_t V, std::size_t K);
 
 // dlogits_k[B, V K] = Σ_l y_k (dz_k − Σ_j y_j dz_j)/temperature with the relaxed y; overwrites, with zeros as padding.
-// y is z or, if z was drawn `hard`, is worked out again.
+// y is z; if z was drawn `hard`, y is computed again.
 void categorical_latent_sample_backward(Panels dlogits, ConstPanels logits, ConstPanels epsilon, ConstPanels z,
                                         ConstPanels dz, float temperature, bool hard, std::size_t B, std::size_t L,
                                         std::size_t V, std::size_t K);
 
 // log_q[B L] = Σ z_k log softmax(logits)_k, nats: log q(z|x) if z is a corner of the simplex, and linear in z
-// between; overwrites.
+// in between; overwrites.
 void categorical_latent_log_mass(double* log_q, ConstPanels logits, ConstPanels z, std::size_t B, std::size_t L,
                                  std::size_t V, std::size_t K);
 
@@ -37,7 +37,7 @@ void categorical_latent_log_mass_backward_z(Panels dz, ConstPanels logits, const
 void categorical_latent_log_mass_backward_logits(Panels dlogits, ConstPanels logits, ConstPanels z, const float* weight,
                                                  std::size_t B, std::size_t L, std::size_t V, std::size_t K);
 
-// kl[B, V] = Σ_k π_k log π_k + log K with π = softmax(logits), the divergence from equal chances; overwrites.
+// kl[B, V] = Σ_k π_k log π_k + log K with π = softmax(logits), the divergence from equal probabilities; overwrites.
 void categorical_latent_kl(double* kl, ConstPanels logits, std::size_t B, std::size_t V, std::size_t K);
 
 // dlogits_k[B, V K] += weight[V] · π_k (log π_k − Σ_j π_j log π_j)

@@ -10,7 +10,7 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 
 AEVB_BEFORE_KERNELS
@@ -53,7 +53,7 @@ AEVB_INLINE void diagonal_precision(float* precision, ConstPanels log_variance, 
   }
 }
 
-// a[U] = L⁻ᵀ ε of row r: from the last on, each element, once known, leaves the equations of those before it.
+// a[U] = L⁻ᵀ ε of row r: from the last element to the first, each is subtracted from the equations of those before it.
 AEVB_INLINE void solve_transposed(float* a, const float* precision, ConstPanels cholesky, ConstPanels epsilon,
                                   std::size_t b, std::size_t r, std::size_t U) {
   Part part = {0, 0, U};
@@ -94,7 +94,7 @@ void full_gaussian_sample(Panels z, ConstPanels cholesky, ConstPanels epsilon, s
         next_part(&row, lanes, cholesky.width);
         next_part(&noise, lanes, epsilon.width);
       }
-      *at_part(z, noise, r) += sum(total);  // `noise` has come to column i
+      *at_part(z, noise, r) += sum(total);  // `noise` is now at column i
     }
   }
 }
@@ -165,7 +165,7 @@ void full_gaussian_log_density_backward_heads(Panels dmean, Panels dlog_variance
       while (part.left > 0) {
         const int lanes = part_lanes(part, dmean.width);
         const F32 slope = load_partial(a + (U - part.left), lanes);
-        // 1 in the lanes that are no columns: a quotient by 0 would be slow.
+        // 1 in lanes that are not columns: a division by 0 is slow.
         const F32 inverse = select(first_lanes(lanes), load_partial(precision + (U - part.left), lanes), set(1.0f));
         const F32 scaled = slope * load_partial(at_part(epsilon, part, r), lanes) / inverse;
         float* to = at_part(dmean, part, b);

@@ -11,7 +11,7 @@
 
 AEVB_BEFORE_KERNELS
 
-// σ² − 1 − log σ² is small if σ is near 1: expm1 keeps it exact. In lanes that are no columns it is 0.
+// σ² − 1 − log σ² is small if σ is near 1: expm1 keeps it exact. In lanes that are not columns it is 0.
 template <bool WHOLE>
 AEVB_INLINE F32 kl_vector(const float* mean, const float* log_variance, int lanes) {
   const F32 center = load_lanes<WHOLE>(mean, lanes);

@@ -1,10 +1,10 @@
-// What the kernels of this folder share. Included after math/simd_lanes.h and math/vector_math.h, once for each target,
-// hence no include guard here.
+// Functions that the kernels of this folder share. Included after math/simd_lanes.h and math/vector_math.h, once for
+// each target, hence no include guard here.
 
 AEVB_BEFORE_KERNELS
 
-// Calls Op::run<WHOLE>(op, panel, i, lanes) for every vector of columns, panel after panel: those at i to i + lanes of
-// a panel. An operation then goes through the rows, so that what belongs to a column is worked out once.
+// Calls Op::run<WHOLE>(op, panel, i, lanes) for every vector of columns, panel after panel: columns i to i + lanes of
+// a panel. The operation goes through the rows, so values that depend only on the column are computed once.
 template <typename Op>
 AEVB_INLINE void each_vector(const Op& op, std::size_t cols, std::size_t width) {
   for (std::size_t p = 0; p < panel_count(cols, width); ++p) {
@@ -15,7 +15,7 @@ AEVB_INLINE void each_vector(const Op& op, std::size_t cols, std::size_t width) 
   }
 }
 
-// Zeros behind the columns of every row.
+// Writes zeros after the columns of every row.
 AEVB_INLINE void zero_padding_of(Panels matrix, std::size_t rows, std::size_t cols) {
   const std::size_t used = cols % matrix.width;
   if (used == 0) return;
@@ -39,7 +39,8 @@ AEVB_INLINE double column_sum(F32 a, int lanes) {
   return static_cast<double>(sum(keep_lanes<WHOLE>(a, zero(), lanes)));
 }
 
-// A column of a matrix, and a vector written to the columns from there on, across panels if necessary.
+// The place of a column in a matrix. put_columns writes a vector to the columns from there on, across panels if
+// necessary.
 struct Place {
   std::size_t panel, col;
 };
@@ -58,8 +59,8 @@ AEVB_INLINE void put_columns(Panels to, std::size_t row, Place place, F32 a, int
   }
 }
 
-// Columns that belong together, as the vectors that they fall into: none reaches beyond its panel, and `left` of them
-// are to come.
+// A range of columns that is processed in vectors, none of which crosses the edge of a panel. `left` columns have not
+// been processed yet.
 struct Part {
   std::size_t panel, col, left;
 };

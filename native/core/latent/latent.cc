@@ -29,7 +29,7 @@ MixturePrior mixture_prior(const LatentSpec& spec, const float* prior) {
   return {prior, prior + K, prior + K + K * spec.units, K};
 }
 
-// What latent_sample and its backward make of the state.
+// The noise that latent_sample and its backward use in this state.
 LatentNoise noise_of(const LatentSpec& spec, ConstPanels eps, const LatentState& state) {
   if (state.deterministic) return {{}, 1.0f, state.discrete};
   return {eps, state.temperature, state.discrete || spec.straight_through};

@@ -10,15 +10,15 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 
 AEVB_BEFORE_KERNELS
 
 namespace {
 
-// LOG_SCALE · spread = log σ. VARIANCE is that of f. KL_CONSTANT is twice the constant of the divergence's equation,
-// and `divergence` is c e^ρ − ρ plus it, `slope` its derivative by ρ.
+// LOG_SCALE · spread = log σ. VARIANCE is the variance of f. `divergence` is c e^ρ − ρ plus twice the constant in the
+// equation of location_scale_kl, and `slope` is its derivative by ρ.
 struct GaussianFamily {
   static constexpr float LOG_SCALE = 0.5f;
   AEVB_INLINE F32 log_density(F32 u) {
@@ -33,7 +33,7 @@ struct GaussianFamily {
 struct LaplaceFamily {
   static constexpr float LOG_SCALE = 1.0f;
   AEVB_INLINE F32 log_density(F32 u) { return -abs(u) - set(LN2); }
-  // NaN is neither below 0 nor above it and stays.
+  // NaN is neither below 0 nor above it, and stays NaN.
   AEVB_INLINE F32 score(F32 u) { return select(less(u, zero()), set(1.0f), select(less(zero(), u), set(-1.0f), -u)); }
   AEVB_INLINE F32 divergence(F32 rho) {
     return fma(set(2.0f), exp(rho), set(-0x1.8c6514p+0f) - rho);  // log 2π − 2 log 2 − 2
@@ -113,7 +113,7 @@ struct LocationScaleSampleBackward {
   }
 };
 
-// One datum's columns, and u of one of its draws.
+// The columns of one datum. standardized() gives u of one of its draws.
 struct DatumLanes {
   F32 mean, spread, precision;  // 1/σ
 };
@@ -236,8 +236,8 @@ struct LocationScaleKlBackward {
     const F32 precision = exp(-prior.log_variance);
     const F32 weight = op.dimensions == 1 ? set(op.weight[0]) : load_lanes<WHOLE>(op.weight + col, lanes);
     const bool learned = op.prior.learned_mean != nullptr;
-    const Place of_mean = learned ? place_of(col, op.dprior.width) : Place{};
-    const Place of_log_variance = learned ? place_of(op.Z + col, op.dprior.width) : Place{};
+    const Place mean_place = learned ? place_of(col, op.dprior.width) : Place{};
+    const Place variance_place = learned ? place_of(op.Z + col, op.dprior.width) : Place{};
     for (std::size_t b = 0; b < op.B; ++b) {
       const F32 difference = load_lanes<WHOLE>(row_of(op.mean, p, b) + i, lanes) - prior.mean;
       const F32 spread = load_lanes<WHOLE>(row_of(op.spread, p, b) + i, lanes);
@@ -246,15 +246,15 @@ struct LocationScaleKlBackward {
       add_lanes<WHOLE>(row_of(op.dmean, p, b) + i, weight * dmean, lanes);
       add_lanes<WHOLE>(row_of(op.dspread, p, b) + i, weight * (set(Family::LOG_SCALE) * slope), lanes);
       if (learned) {
-        put_columns<WHOLE>(op.dprior, b, of_mean, -(weight * dmean), lanes);
-        put_columns<WHOLE>(op.dprior, b, of_log_variance, weight * (set(-0.5f) * fma(difference, dmean, slope)), lanes);
+        put_columns<WHOLE>(op.dprior, b, mean_place, -(weight * dmean), lanes);
+        put_columns<WHOLE>(op.dprior, b, variance_place, weight * (set(-0.5f) * fma(difference, dmean, slope)), lanes);
       }
     }
   }
 };
 
 template <template <typename> class Op, typename... Args>
-AEVB_INLINE void of_family(PosteriorType family, std::size_t Z, std::size_t width, Args... args) {
+AEVB_INLINE void by_family(PosteriorType family, std::size_t Z, std::size_t width, Args... args) {
   switch (family) {
     case PosteriorType::laplace:
       each_vector(Op<LaplaceFamily>{args...}, Z, width);
@@ -272,13 +272,13 @@ AEVB_INLINE void of_family(PosteriorType family, std::size_t Z, std::size_t widt
 
 void location_scale_sample(Panels z, PosteriorType family, ConstPanels mean, ConstPanels spread, ConstPanels epsilon,
                            std::size_t B, std::size_t L, std::size_t Z) {
-  of_family<LocationScaleSample>(family, Z, z.width, z, mean, spread, epsilon, B, L);
+  by_family<LocationScaleSample>(family, Z, z.width, z, mean, spread, epsilon, B, L);
   zero_padding_of(z, B * L, Z);
 }
 
 void location_scale_sample_backward(Panels dmean, Panels dspread, PosteriorType family, ConstPanels spread,
                                     ConstPanels epsilon, ConstPanels dz, std::size_t B, std::size_t L, std::size_t Z) {
-  of_family<LocationScaleSampleBackward>(family, Z, dmean.width, dmean, dspread, spread, epsilon, dz, B, L);
+  by_family<LocationScaleSampleBackward>(family, Z, dmean.width, dmean, dspread, spread, epsilon, dz, B, L);
   zero_padding_of(dmean, B, Z);
   zero_padding_of(dspread, B, Z);
 }
@@ -286,19 +286,19 @@ void location_scale_sample_backward(Panels dmean, Panels dspread, PosteriorType 
 void location_scale_log_density(double* log_q, PosteriorType family, ConstPanels mean, ConstPanels spread,
                                 ConstPanels z, ConstPanels epsilon, std::size_t B, std::size_t L, std::size_t Z) {
   for (std::size_t r = 0; r < B * L; ++r) log_q[r] = 0.0;
-  of_family<LocationScaleDensity>(family, Z, mean.width, log_q, mean, spread, z, epsilon, B, L);
+  by_family<LocationScaleDensity>(family, Z, mean.width, log_q, mean, spread, z, epsilon, B, L);
 }
 
 void location_scale_log_density_backward_z(Panels dz, PosteriorType family, ConstPanels mean, ConstPanels spread,
                                            ConstPanels z, ConstPanels epsilon, const float* weight, std::size_t B,
                                            std::size_t L, std::size_t Z) {
-  of_family<LocationScaleDensityBackwardZ>(family, Z, dz.width, dz, mean, spread, z, epsilon, weight, B, L);
+  by_family<LocationScaleDensityBackwardZ>(family, Z, dz.width, dz, mean, spread, z, epsilon, weight, B, L);
 }
 
 void location_scale_log_density_backward_heads(Panels dmean, Panels dspread, PosteriorType family, ConstPanels mean,
                                                ConstPanels spread, ConstPanels z, ConstPanels epsilon,
                                                const float* weight, std::size_t B, std::size_t L, std::size_t Z) {
-  of_family<LocationScaleDensityBackwardHeads>(family, Z, dmean.width, dmean, dspread, mean, spread, z, epsilon, weight,
+  by_family<LocationScaleDensityBackwardHeads>(family, Z, dmean.width, dmean, dspread, mean, spread, z, epsilon, weight,
                                                B, L);
 }
 
@@ -307,13 +307,13 @@ void location_scale_kl(double* kl, PosteriorType family, ConstPanels mean, Const
   if (dimensions == 1) {
     for (std::size_t b = 0; b < B; ++b) kl[b] = 0.0;
   }
-  of_family<LocationScaleKl>(family, Z, mean.width, kl, mean, spread, prior, dimensions, B);
+  by_family<LocationScaleKl>(family, Z, mean.width, kl, mean, spread, prior, dimensions, B);
 }
 
 void location_scale_kl_backward(Panels dmean, Panels dspread, Panels dprior, PosteriorType family, ConstPanels mean,
                                 ConstPanels spread, const NormalPrior& prior, const float* weight,
                                 std::size_t dimensions, std::size_t B, std::size_t Z) {
-  of_family<LocationScaleKlBackward>(family, Z, dmean.width, dmean, dspread, dprior, mean, spread, prior, weight,
+  by_family<LocationScaleKlBackward>(family, Z, dmean.width, dmean, dspread, dprior, mean, spread, prior, weight,
                                      dimensions, B, Z);
   if (prior.learned_mean != nullptr) zero_padding_of(dprior, B, 2 * Z);
 }

@@ -1,4 +1,4 @@
-// Posteriors that are a standard density f shifted and scaled, each dimension by itself:
+// Posteriors that are a standard density f, shifted and scaled in each dimension independently:
 //   q(z|x) = Π f(u)/σ with u = (z − mean)/σ,   z = mean + σ ε
 //
 //   gaussian   log f = −½ u² − ½ log 2π             spread = log σ²
@@ -6,9 +6,9 @@
 //   logistic   log f = −|u| − 2 log(1 + e^−|u|)     spread = log σ
 //
 // B data, L draws of each, Z columns; mean and spread are [B, Z], z and epsilon [B L, Z]; row b L + l is draw l of
-// datum b. `epsilon` is what z was made of: u is taken from there, since (z − mean)/σ loses what the sum has rounded
-// away. If epsilon.data is null, u is worked out from z, which may be any. A spread is not bounded, as in
-// gaussian.h: if σ is more than a float holds, the result is not finite. `weight` is a float for each of the B L
+// datum b. `epsilon` is the noise that z was computed from. u is read from it, because (z − mean)/σ lacks the bits that
+// the sum has rounded away. If epsilon.data is null, u is computed from z, which may be any value. A spread is not
+// bounded, as in gaussian.h: if σ overflows a float, the result is not finite. `weight` is a float for each of the B L
 // rows.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The rows of the families whose z are numbers, moved and scaled: Gaussian, Laplace, logistic.
+// The rows of the families whose z are shifted and scaled numbers: Gaussian, Laplace, logistic.
 
 #include "latent/full_gaussian.h"
 #include "latent/kind.h"

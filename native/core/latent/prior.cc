@@ -10,7 +10,7 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 
 AEVB_BEFORE_KERNELS
@@ -50,16 +50,16 @@ struct NormalDensityBackward {
     const NormalLanes prior = load_prior<WHOLE>(op.prior, col, lanes);
     const F32 precision = exp(-prior.log_variance);
     const bool learned = op.prior.learned_mean != nullptr;
-    const Place of_mean = learned ? place_of(col, op.dprior.width) : Place{};
-    const Place of_log_variance = learned ? place_of(op.Z + col, op.dprior.width) : Place{};
+    const Place mean_place = learned ? place_of(col, op.dprior.width) : Place{};
+    const Place variance_place = learned ? place_of(op.Z + col, op.dprior.width) : Place{};
     for (std::size_t r = 0; r < op.R; ++r) {
       const F32 weight = set(op.weight[r]);
       const F32 difference = load_lanes<WHOLE>(row_of(op.z, p, r) + i, lanes) - prior.mean;
       const F32 slope = difference * precision;
       add_lanes<WHOLE>(row_of(op.dz, p, r) + i, -(weight * slope), lanes);
       if (learned) {
-        put_columns<WHOLE>(op.dprior, r, of_mean, weight * slope, lanes);
-        put_columns<WHOLE>(op.dprior, r, of_log_variance, weight * set(0.5f) * fma(slope, difference, set(-1.0f)),
+        put_columns<WHOLE>(op.dprior, r, mean_place, weight * slope, lanes);
+        put_columns<WHOLE>(op.dprior, r, variance_place, weight * set(0.5f) * fma(slope, difference, set(-1.0f)),
                            lanes);
       }
     }
@@ -107,8 +107,7 @@ AEVB_INLINE void component_log_density(double* log_p, const MixturePrior& prior,
   each_vector(ComponentDensity{log_p, prior.mean + k * Z, prior.log_variance + k * Z, z, rows}, Z, z.width);
 }
 
-// The sum goes through the components once and keeps, beside it, the largest exponent so far: there is no space for
-// all of them.
+// Goes through the components once and keeps the sum and the largest exponent so far: no buffer holds all exponents.
 AEVB_INLINE void mixture_block(double* log_p, const MixturePrior& prior, double log_total, ConstPanels z,
                                std::size_t rows, std::size_t Z) {
   double top[MIXTURE_ROWS], total[MIXTURE_ROWS], component[MIXTURE_ROWS];
@@ -119,7 +118,7 @@ AEVB_INLINE void mixture_block(double* log_p, const MixturePrior& prior, double 
     for (std::size_t r = 0; r < rows; ++r) {
       if (component[r] <= top[r]) {
         total[r] += std::exp(component[r] - top[r]);
-      } else {  // also if one of them is NaN, which then stays
+      } else {  // also if one of them is NaN: the sum stays NaN
         total[r] = total[r] * std::exp(top[r] - component[r]) + 1.0;
         top[r] = component[r];
       }
@@ -132,7 +131,7 @@ struct ComponentBackward {
   Panels dz, dprior;                 // from the block's first row on
   const float *mean, *log_variance;  // [Z]
   ConstPanels z;
-  const float* weight;  // [rows], times the responsibility
+  const float* weight;  // [rows], multiplied by the responsibility
   std::size_t rows, first_mean, first_log_variance;
 
   template <bool WHOLE>
@@ -140,15 +139,15 @@ struct ComponentBackward {
     const std::size_t col = p * op.z.width + i;
     const F32 mean = load_lanes<WHOLE>(op.mean + col, lanes);
     const F32 precision = exp(-load_lanes<WHOLE>(op.log_variance + col, lanes));
-    const Place of_mean = place_of(op.first_mean + col, op.dprior.width);
-    const Place of_log_variance = place_of(op.first_log_variance + col, op.dprior.width);
+    const Place mean_place = place_of(op.first_mean + col, op.dprior.width);
+    const Place variance_place = place_of(op.first_log_variance + col, op.dprior.width);
     for (std::size_t r = 0; r < op.rows; ++r) {
       const F32 weight = set(op.weight[r]);
       const F32 difference = load_lanes<WHOLE>(row_of(op.z, p, r) + i, lanes) - mean;
       const F32 slope = difference * precision;
       add_lanes<WHOLE>(row_of(op.dz, p, r) + i, -(weight * slope), lanes);
-      put_columns<WHOLE>(op.dprior, r, of_mean, weight * slope, lanes);
-      put_columns<WHOLE>(op.dprior, r, of_log_variance, weight * set(0.5f) * fma(slope, difference, set(-1.0f)), lanes);
+      put_columns<WHOLE>(op.dprior, r, mean_place, weight * slope, lanes);
+      put_columns<WHOLE>(op.dprior, r, variance_place, weight * set(0.5f) * fma(slope, difference, set(-1.0f)), lanes);
     }
   }
 };

@@ -1,6 +1,6 @@
-// Densities of z that no datum decides: diagonal Gaussians and mixtures of them.
+// Densities of z that do not depend on a datum: diagonal Gaussians and mixtures of them.
 //
-// R rows of z, Z columns. A density is in nats, one double a row; `weight` is a float for each row.
+// R rows of z, Z columns. A density is in nats, one double for each row; `weight` is a float for each row.
 #pragma once
 
 #include <cstddef>

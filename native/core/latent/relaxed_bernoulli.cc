@@ -13,7 +13,7 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 
 AEVB_BEFORE_KERNELS
@@ -127,7 +127,7 @@ struct BernoulliLogMassBackwardLogits {
   }
 };
 
-// log 2 − |l| e/(1 + e) − log(1 + e) with e = e^−|l|: if l is far out, nothing large cancels.
+// log 2 − |l| e/(1 + e) − log(1 + e) with e = e^−|l|: no large terms cancel if |l| is large.
 struct BernoulliKl {
   double* kl;
   ConstPanels logits;

@@ -12,7 +12,7 @@
 #include "math/simd_lanes.h"
 #include "math/vector_math.h"
 
-// After those above.
+// Uses the headers above.
 #include "latent/lanes.h"
 
 AEVB_BEFORE_KERNELS

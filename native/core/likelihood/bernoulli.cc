@@ -12,21 +12,21 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// This is made of those above.
+// Uses the headers above.
 #include "likelihood/elementwise_kernels.h"
 
 AEVB_BEFORE_KERNELS
 
 struct Bernoulli {
-  // One row's: Π q and Σ max(l, 0) − l x for each lane, and what was emptied from them.
+  // The sums of one row: Π q and Σ max(l, 0) − l x for each lane, and the total that was emptied from the lanes.
   struct Sum {
     F32 product, linear;
     double total;
   };
 
-  // With e = exp(−|l|) and q = 1 + e, Σ log q is the log of a product: every q is at most 2, so a lane may take this
-  // many of them before it must be emptied into the row's total. Each product rounds by 2⁻²⁴, so that is the nats by
-  // which a term may be off, which only a loss that is nearly 0 would feel.
+  // With e = exp(−|l|) and q = 1 + e, Σ log q is the log of a product: every q is at most 2, so a lane may multiply
+  // this many of them before it must be emptied into the row's total. Each product rounds by 2⁻²⁴, so a term may be off
+  // by 2⁻²⁴ nats, which matters only if the loss is nearly 0.
   static constexpr std::size_t MOST = 120;
 
   AEVB_INLINE Sum nothing() { return {set(1.0f), zero(), 0.0}; }

@@ -13,24 +13,24 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/softmax_kernels.h"
 #include "math/row_lanes.h"
 
 AEVB_BEFORE_KERNELS
 
-// What is wanted beside the sums: nothing, the gradient in place of the exponentials, or the probabilities.
+// What is computed beside the sums: nothing, the gradient in place of the exponentials, or the probabilities.
 enum class Wanted { loss, gradient, mean };
 
 struct CategoricalRow {
   RowSum target;   // Σ x (l − largest)
-  double product;  // of the groups' Σ e^(l − largest), each at least 1 and at most the number of classes
+  double product;  // Π over groups of Σ e^(l − largest), each at least 1 and at most the number of classes
 };
 
-// The most classes for which rows side by side are faster than vectors along the row, however the variables lie.
+// The most classes for which rows in lanes are faster than vectors along the row, for any layout of the variables.
 constexpr std::size_t MOST_IN_LANES = 32;
 
-// Before the product of one more group could be no double, its logarithm goes to the row's total.
+// If the product is above this, its logarithm is moved to the row's total: one more factor could overflow a double.
 constexpr double LARGEST_PRODUCT = 1e280;
 
 template <Wanted WANTED, bool WHOLE>
@@ -139,7 +139,7 @@ static void add_in_vectors(double* loss, Panels out, ConstPanels logits, ConstPa
   }
 }
 
-// One variable. `out` holds the logits, and then what is wanted.
+// One variable. `out` holds the logits on entry and the result on return.
 template <Wanted WANTED>
 AEVB_INLINE void variable_in_lanes(F32* target, F32* product, F32* out, const F32* x, std::size_t classes, F32 scale) {
   F32 largest = out[0];
@@ -162,7 +162,7 @@ AEVB_INLINE void variable_in_lanes(F32* target, F32* product, F32* out, const F3
   }
 }
 
-// Variables of a few classes.
+// Variables with few classes.
 template <Wanted WANTED>
 static void add_in_lanes(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
                          std::size_t variables, std::size_t first_column, float scale, std::size_t B, std::size_t L) {
@@ -172,15 +172,15 @@ static void add_in_lanes(double* loss, Panels out, ConstPanels logits, ConstPane
     F64 losses = zero_double();
     std::size_t column = first_column;
     for (std::size_t variable = 0; variable < variables;) {
-      // As many variables as are held at a time.
+      // As many variables as fit in LANE_COLUMNS.
       std::size_t end = variable, columns = 0;
       while (end < variables && columns + classes[end] <= LANE_COLUMNS) columns += classes[end++];
       const Column at = column_at(column, logits.width);
       RowLanes lanes, targets;
       load_row_lanes(&lanes, logits, row, at, columns);
       if constexpr (WANTED != Wanted::mean) load_row_lanes(&targets, x, datum, at, columns);
-      // The product of the variables' Σ e^(l − largest) shares one logarithm. A float holds it: each is at most the
-      // number of classes, and 64 columns are groups whose sizes multiplied are at most 3^20 · 4.
+      // The product of the variables' Σ e^(l − largest) shares one logarithm. It does not overflow a float: each is
+      // at most the number of classes, and the product of the sizes of groups in 64 columns is at most 3^20 · 4.
       F32 target = zero(), product = set(1.0f);
       for (std::size_t done = 0; variable < end; done += classes[variable++]) {
         variable_in_lanes<WANTED>(&target, &product, lanes.column + done, targets.column + done, classes[variable],
@@ -198,7 +198,7 @@ static void add_in_lanes(double* loss, Panels out, ConstPanels logits, ConstPane
   }
 }
 
-// The order in which a row is summed depends on nothing but the classes and the panels' width.
+// The order in which a row is summed depends only on the classes and the panels' width.
 template <Wanted WANTED>
 static void categorical(double* loss, Panels out, ConstPanels logits, ConstPanels x, const std::size_t* classes,
                         std::size_t variables, float scale, std::size_t B, std::size_t L) {
@@ -274,7 +274,7 @@ const LikelihoodKind CATEGORICAL_LIKELIHOOD{
     .may_miss = [](const LikelihoodSpec& spec) { return spec.codes; },
     .neutralize =
         [](const LikelihoodHeads& decoded) {
-          // Σ e^l is 1, and the first class is the target's.
+          // Σ e^l is 1, and the target is the first class.
           fill_missing_classes(decoded.heads[0], 0, decoded.present, decoded.spec.classes, 0.0f, -200.0f, decoded.B,
                                decoded.L);
         },

@@ -1,10 +1,10 @@
-// p(x|z) = Π over variables of softmax(l)[class]: consecutive groups of columns are the classes of one variable each,
-// and x is one-hot in the same columns:
+// p(x|z) = Π over variables of softmax(l)[class]: each group of consecutive columns holds the classes of one
+// variable, and x is one-hot in the same columns:
 //   −log p(x|z) = Σ over variables of  log Σ_k e^(l_k) − Σ_k x_k l_k,   ∂/∂l = softmax(l) − x
-// x may hold fractions that add up to 1 in each group: soft targets, whose cross-entropy this is.
+// x may hold fractions that add up to 1 in each group: soft targets. The loss is then their cross-entropy.
 //
-// B data, L draws of each. Row b L + l of the decoder's output belongs to row b of x. classes[variables] are the
-// columns of each group, which add up to the features; a group may begin and end anywhere in a panel.
+// B data, L draws of each. Row b L + l of the decoder's output belongs to row b of x. classes[variables]: the
+// number of columns of each group; they add up to D. A group may begin and end anywhere in a panel.
 #pragma once
 
 #include <cstddef>

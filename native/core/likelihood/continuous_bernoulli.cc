@@ -12,14 +12,14 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/elementwise_kernels.h"
 
 AEVB_BEFORE_KERNELS
 
 struct ContinuousBernoulli : TermByTerm<ContinuousBernoulli> {
-  // Up to this |l| the polynomials hold, which like those of math/vector_math.h are minimax ones (fpminimax); beyond,
-  // no difference loses more than a few bits.
+  // The polynomials are used up to this |l|. Like those of math/vector_math.h they are minimax ones (fpminimax). Beyond
+  // it, no difference loses more than a few bits.
   static constexpr float NEAR = 2.0f;
 
   // A'(l), given a = |l|, e = e^−a and w = a/(1 − e).
@@ -36,7 +36,7 @@ struct ContinuousBernoulli : TermByTerm<ContinuousBernoulli> {
     const F32 a = abs(l);
     const F32 e = exp_minus(a);
     const F32 w = a / (set(1.0f) - e);
-    // A(l) = l/2 + log(sinh(l/2)/(l/2)), of which the second is even.
+    // A(l) = l/2 + log(sinh(l/2)/(l/2)), and the second term is even.
     const F32 square = l * l;
     const F32 even =
         polynomial(square, 0x1.fbeb6cp-30f, -0x1.bbeaep-24f, 0x1.7202ap-18f, -0x1.6c17bp-12f, 0x1.555556p-5f);

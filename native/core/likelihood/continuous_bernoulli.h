@@ -2,7 +2,7 @@
 // error in variational autoencoders (2019)), p(x|z) ∝ Π sigmoid(l)^x (1 − sigmoid(l))^(1 − x) for x in [0, 1]:
 //   −log p(x|z) = Σ A(l) − l x,   A(l) = log((e^l − 1)/l),   ∂/∂l = A'(l) − x
 //   mean = A'(l) = 1/(1 − e^−l) − 1/l
-// A(0) = 0 and A'(0) = ½; near 0 both are taken from polynomials. With a = |l|, A(l) = max(l, 0) + log((1 − e^−a)/a).
+// A(0) = 0 and A'(0) = ½; near 0 both are computed by polynomials. With a = |l|, A(l) = max(l, 0) + log((1 − e^−a)/a).
 //
 // B data, L draws of each, D features. Row b L + l of the decoder's output belongs to row b of x.
 #pragma once

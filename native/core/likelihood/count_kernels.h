@@ -1,14 +1,14 @@
-// What the likelihoods of counts share. Included after math/vector_math.h, once for each target, hence no include guard
-// here.
+// Functions that the likelihoods of counts share. Included after math/vector_math.h, once for each target, hence no
+// include guard here.
 
 AEVB_BEFORE_KERNELS
 
 // λ − x r + log x! for a count x, a log-rate r and λ = e^r, as a sum of terms that are not negative (Loader, Fast and
 // Accurate Computation of Binomial Probabilities (2000)):
 //   x (e^δ − 1 − δ) + log x! − x log x + x,   δ = r − log x
-// λ, x r and log x! by themselves are far larger than what they add up to if x is large, more so than a float
-// holds. What is behind the first product is ½ log x plus a bounded function of 1/x, which the polynomial (by
-// Chebyshev interpolation on [0, 1]) gives to 2e-8. If x is 0 the whole is λ.
+// If x is large, λ, x r and log x! exceed their sum by more than the precision of a float. The terms after
+// the first product are ½ log x plus a bounded function of 1/x, which the polynomial (by Chebyshev interpolation on
+// [0, 1]) approximates to 2e-8. If x is 0, the result is λ.
 AEVB_INLINE F32 count_loss(F32 x, F32 r, F32 rate) {
   const Mask counted = less(zero(), x);
   const F32 none = rate - x;  // keeps a NaN in x

@@ -1,4 +1,4 @@
-// What the Gaussian likelihoods with a covariance share: distances and log-variances with rows side by side in lanes.
+// Functions that the Gaussian likelihoods with a covariance share: distances and log-variances with rows in lanes.
 // Included after math/row_lanes.h and likelihood/dispersion_kernels.h, once for each target, hence no include guard
 // here.
 
@@ -6,10 +6,10 @@ AEVB_BEFORE_KERNELS
 
 struct VarianceLanes {
   RowLanes log_variance;  // bounded
-  RowLanes chain;         // its derivative by what it is made of
+  RowLanes chain;         // its derivative by the raw one; 1 if it is shared
 };
 
-// Those of the `count` features from `first` on; the chain is worked out for BACKWARD alone.
+// Loads `count` features from `first` on. The chain of raw log-variances is computed only if BACKWARD.
 template <bool BACKWARD>
 AEVB_INLINE void load_variances(VarianceLanes* to, const LogDispersion& from, const LaneRows& rows, std::size_t first,
                                 std::size_t count) {
@@ -35,7 +35,7 @@ AEVB_INLINE void load_variances(VarianceLanes* to, const LogDispersion& from, co
   }
 }
 
-// x − mean of the same features.
+// to[count] = x − mean of `count` features from `first` on.
 AEVB_INLINE void load_distances(F32* to, ConstPanels mean, ConstPanels x, const LaneRows& rows, const LaneRows& data,
                                 std::size_t first, std::size_t count) {
   RowLanes means, targets;
@@ -44,7 +44,7 @@ AEVB_INLINE void load_distances(F32* to, ConstPanels mean, ConstPanels x, const 
   for (std::size_t i = 0; i < count; ++i) to[i] = targets.column[i] - means.column[i];
 }
 
-// Zeros behind `cols` columns of every row.
+// Writes zeros after the first `cols` columns of every row.
 AEVB_INLINE void zero_behind(Panels matrix, std::size_t rows, std::size_t cols) {
   const Column behind = column_at(cols, matrix.width);
   for (std::size_t r = 0; behind.col > 0 && r < rows; ++r) {

@@ -1,19 +1,19 @@
-// What the Gaussian and the Laplace likelihood share: a location and a dispersion, which all rows share or which the
-// decoder puts out for each datum and feature. Included after math/vector_math.h and likelihood/log_dispersion.h, once
-// for each target, hence no include guard here.
+// Functions that the Gaussian and the Laplace likelihood share. Both have a location and a dispersion. All rows share
+// the dispersion, or the decoder outputs it for each datum and feature. Included after math/vector_math.h and
+// likelihood/log_dispersion.h, once for each target, hence no include guard here.
 //
-// A family is a struct of functions of vectors, of the difference mean − x, and of e^−log(dispersion) as `inverse`:
-//   F32 constant(F32 log_dispersion)                                  what a term has beside the difference
+// A family is a struct of functions of vectors. `difference` is mean − x, and `inverse` is e^−log(dispersion):
+//   F32 constant(F32 log_dispersion)                                  the part of a term without the difference
 //   F32 slope(F32 difference, F32 inverse)                            ∂/∂mean of a term
 //   F32 loss(F32 difference, F32 slope, F32 inverse, F32 constant)    the term
 //   F32 spread(F32 difference, F32 slope, F32 inverse)                ∂/∂log(dispersion) of a term
 
 AEVB_BEFORE_KERNELS
 
-// Rows that share one computation of e^−log(dispersion), and whose sums are kept while the panels go by.
+// Rows that share one computation of e^−log(dispersion), and whose sums are kept over all panels.
 constexpr std::size_t BLOCK_ROWS = 16;
 
-// The value of a cell that is present, 0 of another.
+// The value if the cell is present, else 0.
 template <bool MASKED>
 AEVB_INLINE F32 keep_present(F32 value, F32 present) {
   if constexpr (MASKED) return select(less(zero(), present), value, zero());
@@ -44,7 +44,7 @@ AEVB_INLINE void shared_column(RowSum* row, Panels dmean, Panels dspread, ConstP
   }
 }
 
-// The order in which a row is summed depends on nothing but D and the panels' width.
+// The order in which a row is summed depends only on D and the panels' width.
 // SPREAD: dspread[B L, D] becomes scale times ∂/∂log(dispersion) of each term.
 template <typename Family, bool BACKWARD, bool SPREAD, bool MASKED>
 static void shared_terms(double* loss, Panels dmean, Panels dspread, ConstPanels mean, const float* log_dispersion,
@@ -99,8 +99,9 @@ static void shared_loss(double* loss, Panels dmean, Panels dspread, ConstPanels 
   }
 }
 
-// Vectors that are worked on together. From a raw log-dispersion to its exponential each operation waits for the one
-// before, through three exponentials and two logarithms; taken step by step, many vectors wait at once.
+// Vectors that are processed together. From a raw log-dispersion to its exponential each operation waits for the one
+// before, through three exponentials and two logarithms. If many vectors go through each step together, their waits
+// overlap.
 constexpr std::size_t CHUNK = 12;
 
 // Constants of soft_bound().
@@ -118,8 +119,8 @@ struct DatumChunk {
   F32 chain[CHUNK];       // its derivative by the raw log-dispersion
 };
 
-// soft_bound() and soft_bound_derivative() of likelihood/log_dispersion.h, of `rows` × `cols`, each row in whole
-// vectors. Lanes that are no columns hold anything finite.
+// soft_bound() and soft_bound_derivative() of likelihood/log_dispersion.h for `rows` × `cols`, each row in whole
+// vectors. Lanes that are not columns hold any finite value.
 template <bool BACKWARD>
 AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& bounds, std::size_t rows,
                              std::size_t cols) {
@@ -141,7 +142,7 @@ AEVB_INLINE void bound_chunk(DatumChunk* chunk, ConstPanels raw, const Bounds& b
   for (std::size_t k = 0; k < count; ++k) decays[k] = exp_minus(abs(above_min[k]));
   for (std::size_t k = 0; k < count; ++k) {
     const F32 bounded = min + bounds.shrink * softplus_of_decay(above_min[k], decays[k]);
-    chunk->log_spread[k] = select(less(max, bounded), max, bounded);  // NaN stays
+    chunk->log_spread[k] = select(less(max, bounded), max, bounded);  // NaN stays NaN
     if constexpr (BACKWARD) {
       chunk->chain[k] = bounds.shrink * (chunk->chain[k] * sigmoid_of_decay(above_min[k], decays[k]));
     }
@@ -165,8 +166,8 @@ AEVB_INLINE F32 datum_vector(float* dmean, float* d_raw, const float* mean, cons
   return keep_lanes<WHOLE>(loss, zero(), lanes);
 }
 
-// `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first row
-// and column, but x, whose rows are datum[r].
+// `rows` × `cols` within one panel, in at most CHUNK vectors; adds each row's loss. All panels begin at the first
+// column, and at the first row except x and present, whose rows are datum[r].
 template <typename Family, bool BACKWARD, bool MASKED>
 AEVB_INLINE void datum_chunk(RowSum* sums, Panels dmean, Panels d_raw, ConstPanels mean, ConstPanels raw,
                              const Bounds& bounds, ConstPanels x, ConstPanels present, const std::size_t* datum,

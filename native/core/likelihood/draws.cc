@@ -17,13 +17,13 @@ namespace {
 
 constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
-// The words of one cell, two at a time.
+// The random words of one cell, used two at a time.
 class Cell {
  public:
   Cell(std::uint64_t seed, std::uint32_t row, std::size_t lane)
       : seed_(seed), row_(row), lane_(static_cast<std::uint32_t>(lane)) {}
 
-  // Within (0, 1), never one of the two: (k + ½) · 2⁻⁵² with the 52 highest bits of two words.
+  // Within (0, 1), without the ends: (k + ½) · 2⁻⁵² with the 52 highest bits of two words.
   double uniform() {
     if (next_ == 4) {
       block_ = philox(seed_, Purpose::draw, step_++, row_, lane_);
@@ -48,7 +48,7 @@ void zero_padding(Panels out, std::size_t row, std::size_t D) {
   for (std::size_t c = D; c < panel_count(D, out.width) * out.width; ++c) out.at(row, c) = 0.0f;
 }
 
-// The `draw(cell, parameter)` of each cell.
+// out[r, d] = draw(cell, parameter, r, d).
 template <typename Draw>
 void draw_each(Panels out, ConstPanels parameter, std::size_t R, std::size_t D, std::uint64_t seed,
                std::uint32_t first_row, Draw draw) {
@@ -62,7 +62,7 @@ void draw_each(Panels out, ConstPanels parameter, std::size_t R, std::size_t D, 
 }
 
 double continuous_bernoulli(double l, double u) {
-  // The two sides of 0 mirror each other, and on the left e^l cannot overflow.
+  // The draw for −l is 1 minus the draw for l at 1 − u, and e^l cannot overflow if l is negative.
   const double a = -std::abs(l);
   const double v = l > 0.0 ? 1.0 - u : u;
   const double x = a > -1e-5 ? v * (1.0 + 0.5 * a * (1.0 - v)) : std::log1p(v * std::expm1(a)) / a;
@@ -103,7 +103,7 @@ double deviance(double k, double mean) {
   return sum;
 }
 
-// Log-probabilities, which are exact; differences of large log-factorials would not be.
+// Log-probabilities without differences of large log-factorials, which would lose digits.
 double log_poisson(double k, double mean) {
   const double stirling = k == 0.0 ? 0.0 : log_factorial_remainder(k);
   return -deviance(k, mean) - stirling;
@@ -114,7 +114,7 @@ double log_binomial(double k, double n, double p, double q) {
          deviance(n - k, n * q);
 }
 
-// Counts of this mean or more are drawn by rejection.
+// Counts with this mean or a larger one are drawn by rejection.
 constexpr double REJECT_FROM = 10.0;
 
 double poisson(Cell& cell, double mean) {
@@ -123,7 +123,7 @@ double poisson(Cell& cell, double mean) {
     double u = cell.uniform();
     double probability = std::exp(-mean);
     double k = 0.0;
-    // Rounding may leave a rest of u: it ends at the last count.
+    // Rounding may leave a rest of u: the loop ends if subtraction no longer changes u.
     while (u > probability && u - probability < u) {
       u -= probability;
       k += 1.0;
@@ -146,7 +146,7 @@ double poisson(Cell& cell, double mean) {
   }
 }
 
-// n trials of probability p ≤ ½; q = 1 − p.
+// n trials with probability p ≤ ½; q = 1 − p.
 double binomial_of_less(Cell& cell, double n, double p, double q) {
   const double mean = n * p;
   if (mean < REJECT_FROM) {
@@ -225,7 +225,7 @@ void gaussian_draw(Panels out, ConstPanels mean, const LogDispersion& log_varian
 
 void full_covariance_draw(Panels out, ConstPanels mean, const LogDispersion& log_variance, ConstPanels regression,
                           std::size_t R, std::size_t D, std::uint64_t seed, std::uint32_t first_row) {
-  std::vector<double> distance(D);  // from the mean
+  std::vector<double> distance(D);  // x − mean
   for (std::size_t r = 0; r < R; ++r) {
     std::size_t entry = 0;
     for (std::size_t i = 0; i < D; ++i) {
@@ -281,7 +281,7 @@ void categorical_draw(Panels out, ConstPanels logits, const std::size_t* classes
       } else {
         Cell cell(seed, first_row + static_cast<std::uint32_t>(r), variable);
         const double target = cell.uniform() * sum;
-        // If rounding leaves the sum below the target, it is the last class that can be.
+        // If rounding leaves the sum below the target, the last class with a weight above 0 is drawn.
         std::size_t drawn = begin;
         double below = 0.0;
         for (std::size_t c = begin; c < end && below <= target; ++c) {
@@ -307,7 +307,7 @@ void multinomial_draw(Panels out, ConstPanels logits, const double* trials, doub
     if (std::isnan(weights_left) || !(left >= 0.0 && std::isfinite(left))) {
       fill(out, r, 0, D, NOT_A_NUMBER);
     } else {
-      // The last feature that can be takes what is left: by then rounding may have left too little or too much weight.
+      // The last feature with a weight above 0 takes all trials left, because rounding may have changed weights_left.
       std::size_t last = 0;
       for (std::size_t d = 0; d < D; ++d) {
         if (std::exp(logits.at(r, d) - largest) > 0.0) last = d;

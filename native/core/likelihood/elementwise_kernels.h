@@ -1,4 +1,4 @@
-// What likelihoods share whose loss is a sum of terms of one head's output and x each. Included after
+// Functions of the likelihoods whose loss is a sum of terms, each a function of one head's output and x. Included after
 // math/sums.h, once for each target, hence no include guard here.
 //
 // Such a likelihood is a struct of functions of vectors:
@@ -6,19 +6,19 @@
 // and either, derived from TermByTerm,
 //   template <bool BACKWARD>
 //   F32 loss(F32 head, F32 x, F32* slope)    one term, and its derivative by `head`
-// or, if terms are summed in another way, all that TermByTerm makes of it.
+// or, if terms are summed in another way, all members that TermByTerm defines.
 
 AEVB_BEFORE_KERNELS
 
-// Rows whose sums are kept while the panels go by: enough that memory is read in long runs, few enough that the rows'
+// Rows whose sums are kept over all panels: enough that memory is read in long runs, few enough that the rows'
 // parts of a panel and their sums stay in the first-level cache.
 constexpr std::size_t ELEMENTWISE_ROWS = 8;
 
 template <typename Family>
 struct TermByTerm {
-  // One row's, with what was emptied from its lanes as `total`.
+  // The sum of one row; `total` is what was emptied from its lanes.
   using Sum = RowSum;
-  // Terms that a lane takes before it must be emptied.
+  // Terms that a lane adds up before it must be emptied.
   static constexpr std::size_t MOST = MOST_TERMS;
 
   AEVB_INLINE Sum nothing() { return {zero(), 0.0}; }
@@ -44,7 +44,7 @@ AEVB_INLINE void elementwise_vector(typename Family::Sum* sum, float* dhead, con
 template <typename Family, bool BACKWARD>
 AEVB_INLINE void elementwise_row(typename Family::Sum* row, float* dhead, const float* head, const float* x, F32 scale,
                                  std::size_t cols) {
-  typename Family::Sum sum = *row;  // in registers: the compiler cannot know that dhead does not point into *row
+  typename Family::Sum sum = *row;  // in registers: the compiler must assume that dhead may point into *row
   std::size_t i = 0;
   for (; i + F32::size <= cols; i += F32::size) {
     elementwise_vector<Family, BACKWARD, true>(&sum, BACKWARD ? dhead + i : nullptr, head + i, x + i, scale, F32::size);
@@ -56,7 +56,7 @@ AEVB_INLINE void elementwise_row(typename Family::Sum* row, float* dhead, const 
   *row = sum;
 }
 
-// The order in which a row is summed depends on nothing but D and the panels' width.
+// The order in which a row is summed depends only on D and the panels' width.
 template <typename Family, bool BACKWARD>
 static void elementwise_loss(double* loss, Panels dhead, ConstPanels head, ConstPanels x, float scale, std::size_t B,
                              std::size_t L, std::size_t D) {

@@ -12,10 +12,10 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/dispersion_kernels.h"
 #include "math/row_lanes.h"
-// And this of these.
+// Uses these in turn.
 #include "likelihood/covariance_kernels.h"
 
 AEVB_BEFORE_KERNELS
@@ -26,8 +26,8 @@ constexpr float LOG_2_PI = 0x1.d67f1cp+0f;
 struct Entry {
   std::size_t index = 0, i = 1, j = 0;
 };
-// The entries of the same row from `at` on, among the `end` entries that are loaded.
-AEVB_INLINE std::size_t of_same_row(const Entry& at, std::size_t end) {
+// The number of entries from `at` on that are in the same row and before `end`, the end of the loaded entries.
+AEVB_INLINE std::size_t same_row_entries(const Entry& at, std::size_t end) {
   return end - at.index < at.i - at.j ? end - at.index : at.i - at.j;
 }
 AEVB_INLINE void step(Entry* at, std::size_t count) {
@@ -47,9 +47,9 @@ AEVB_INLINE void subtract_regression(F32* residual, const F32* distance, ConstPa
     RowLanes phi;
     load_row_lanes(&phi, regression, rows, column_at(first, regression.width), count);
     while (at.index < first + count) {
-      const std::size_t run = of_same_row(at, first + count);
+      const std::size_t run = same_row_entries(at, first + count);
       const F32* coefficient = phi.column + (at.index - first);
-      // Two sums, for each operation on one waits for the one before.
+      // Two sums, because each operation on a sum waits for the one before.
       F32 even = residual[at.i], odd = zero();
       std::size_t k = 0;
       for (; k + 2 <= run; k += 2) {
@@ -63,8 +63,9 @@ AEVB_INLINE void subtract_regression(F32* residual, const F32* distance, ConstPa
   }
 }
 
-// The gradient by Φ, scale · −slope_i distance_j, and slope −= Φᵀ slope, which from the gradient by the residuals makes
-// that by the distances. In place: slope_i is not touched before row i of Φ has been gone through.
+// Computes the gradient by Φ, scale · −slope_i distance_j, and slope −= Φᵀ slope, which turns the gradient by the
+// residuals into the gradient by the distances. In place: slope_i changes only after row i
+// of Φ has been processed.
 AEVB_INLINE void backward_regression(Panels dregression, F32* slope, const F32* distance, ConstPanels regression,
                                      const LaneRows& rows, std::size_t first_row, std::size_t row_count, F32 scale,
                                      std::size_t entries) {
@@ -73,11 +74,11 @@ AEVB_INLINE void backward_regression(Panels dregression, F32* slope, const F32* 
     RowLanes phi;
     load_row_lanes(&phi, regression, rows, column_at(first, regression.width), count);
     while (at.index < first + count) {
-      const std::size_t run = of_same_row(at, first + count);
+      const std::size_t run = same_row_entries(at, first + count);
       F32* coefficient = phi.column + (at.index - first);
-      const F32 of_row = slope[at.i], scaled = scale * of_row;
+      const F32 row_slope = slope[at.i], scaled = scale * row_slope;
       for (std::size_t k = 0; k < run; ++k) {
-        slope[at.j + k] = fnma(coefficient[k], of_row, slope[at.j + k]);
+        slope[at.j + k] = fnma(coefficient[k], row_slope, slope[at.j + k]);
         coefficient[k] = -(scaled * distance[at.j + k]);
       }
       step(&at, run);
@@ -86,14 +87,14 @@ AEVB_INLINE void backward_regression(Panels dregression, F32* slope, const F32* 
   }
 }
 
-// The order in which a row is summed depends on nothing but D.
+// The order in which a row is summed depends only on D.
 template <bool BACKWARD>
 static void full_covariance(double* loss, const FullCovarianceGradient& gradient, ConstPanels mean,
                             const LogDispersion& log_variance, ConstPanels regression, ConstPanels x, float scale,
                             std::size_t B, std::size_t L, std::size_t D) {
   const std::size_t entries = full_covariance_entries(D);
   F32 distance[MOST_FULL_COVARIANCE_FEATURES];
-  F32 residual[MOST_FULL_COVARIANCE_FEATURES];  // and then the gradient
+  F32 residual[MOST_FULL_COVARIANCE_FEATURES];  // later the gradient
   for (std::size_t first = 0; first < B * L; first += F32::size) {
     const std::size_t row_count = rows_in_lanes(first, B * L);
     const LaneRows rows = lane_rows(first, row_count), data = data_of(rows, L);
@@ -111,9 +112,9 @@ static void full_covariance(double* loss, const FullCovarianceGradient& gradient
       load_variances<BACKWARD>(&variance, log_variance, rows, begin, count);
       F32 sum = zero();
       for (std::size_t k = 0; k < count; ++k) {
-        const F32 of_log = variance.log_variance.column[k], e = residual[begin + k];
-        const F32 slope = e * exp(-of_log);
-        sum = sum + fma(e, slope, set(LOG_2_PI) + of_log);
+        const F32 log_variance_k = variance.log_variance.column[k], e = residual[begin + k];
+        const F32 slope = e * exp(-log_variance_k);
+        sum = sum + fma(e, slope, set(LOG_2_PI) + log_variance_k);
         if constexpr (BACKWARD) {
           const F32 spread = set(0.5f) * fnma(e, slope, set(1.0f));
           variance.log_variance.column[k] = set(scale) * (variance.chain.column[k] * spread);

@@ -16,7 +16,7 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// This is made of those above.
+// Uses the headers above.
 #include "likelihood/dispersion_kernels.h"
 
 AEVB_BEFORE_KERNELS
@@ -151,7 +151,7 @@ void forward_backward(double* loss, const LikelihoodHeads& decoded, ConstPanels 
   if (has_covariance(spec)) {
     const std::size_t own_head = covariance_head(spec);
     const Panels own = heads[own_head];
-    // Behind the heads, if the variance is shared.
+    // After the heads, if the variance is shared.
     const Panels dlog_variance = is_per_datum(spec)            ? heads[1]
                                  : is_learned_and_shared(spec) ? heads[own_head + 1]
                                                                : Panels{};
@@ -167,7 +167,7 @@ void forward_backward(double* loss, const LikelihoodHeads& decoded, ConstPanels 
                                     static_cast<float>(spec.log_dispersion_min),
                                     static_cast<float>(spec.log_dispersion_max), x, scale, B, L, D, present);
   } else {
-    // Behind the mean, if each row's gradient of the variance is kept.
+    // After the mean, if each row's gradient of the variance is kept.
     const Panels dlog_variance = spec.missing && is_learned_and_shared(spec) ? heads[1] : Panels{};
     gaussian_forward_backward(loss, heads[0], heads[0], shared, x, scale, B, L, D, present, dlog_variance);
   }
@@ -185,7 +185,7 @@ void draw(Panels out, const LikelihoodHeads& decoded, const double*, std::uint64
   }
 }
 
-// gaussian_log_variance_backward if each row counts `weight` times: Σ ½ (f − dmean² σ²/f), f = scale · weight.
+// gaussian_log_variance_backward if row r counts weight[r] times: Σ ½ (f − dmean² σ²/f), f = scale · weight.
 void weighted_log_variance_backward(float* dlog_variance, ConstPanels dmean, const float* log_variance, float scale,
                                     const float* weight, std::size_t R, std::size_t C) {
   for (std::size_t c = 0; c < C; ++c) {

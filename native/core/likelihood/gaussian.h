@@ -1,9 +1,9 @@
 // p(x|z) = Π N(x; mean, σ²) with a variance that all rows share (a constant, one parameter, or one per feature) or that
-// the decoder puts out for each datum and feature:
+// the decoder outputs for each datum and feature:
 //   −log p(x|z) = Σ ½ (log 2π + log σ² + (x − mean)²/σ²)
 //
 // B data, L draws of each, D features. Row b L + l of the decoder's output belongs to row b of x.
-// present[B, D]: 0 for a cell that is missing, whose loss and gradients are 0; data null: none is.
+// present[B, D]: 0 for a cell that is missing, whose loss and gradients are 0; data null: no cell is missing.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ void gaussian_forward_backward(double* loss, Panels dmean, ConstPanels mean, con
 void gaussian_log_variance_backward(float* dlog_variance, ConstPanels dmean, const float* log_variance, float scale,
                                     std::size_t R, std::size_t C);
 
-// --- raw_log_variance[B L, D] is the decoder's: bounded here ---
+// --- raw_log_variance[B L, D] is the decoder's output, bounded here ---
 
 void gaussian_datum_forward(double* loss, ConstPanels mean, ConstPanels raw_log_variance, float min, float max,
                             ConstPanels x, std::size_t B, std::size_t L, std::size_t D, ConstPanels present = {});

@@ -13,14 +13,14 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// This is made of those above.
+// Uses the headers above.
 #include "likelihood/dispersion_kernels.h"
 
 AEVB_BEFORE_KERNELS
 
 struct Laplace {
   AEVB_INLINE F32 constant(F32 log_scale) { return set(LN2) + log_scale; }
-  // 0 and NaN are their own signs.
+  // The sign of 0 is 0, and the sign of NaN is NaN.
   AEVB_INLINE F32 slope(F32 difference, F32 inverse) {
     const F32 signed_inverse = float_of(bits_of(inverse) | (bits_of(difference) & set_int(INT32_MIN)));
     return select(less(zero(), abs(difference)), signed_inverse, difference);

@@ -114,7 +114,7 @@ void shared_log_dispersion_backward(float* dlog_dispersion, const LikelihoodSpec
   const bool one = spec.dispersion == DispersionType::learned;
   double total = 0.0;
   float part[64];
-  // Some features at a time, all of one panel, so that nothing is allocated.
+  // Goes through some features at a time, all in one panel, so that nothing is allocated.
   for (std::size_t first = 0; first < D;) {
     const std::size_t in_panel = first % last.width;
     const std::size_t cols = std::min({D - first, last.width - in_panel, std::size(part)});

@@ -12,17 +12,17 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/dispersion_kernels.h"
 #include "math/row_lanes.h"
-// And this of these.
+// Uses these in turn.
 #include "likelihood/covariance_kernels.h"
 
 AEVB_BEFORE_KERNELS
 
 constexpr double LOG_2_PI = 1.8378770664093454836;
 
-// Features that are worked on together: their part of W is held at a time.
+// Features that are processed together: their part of W is held at a time.
 AEVB_INLINE std::size_t block_features(std::size_t rank) { return LANE_COLUMNS / rank; }
 
 struct LowRankBlock {
@@ -51,9 +51,9 @@ AEVB_INLINE F64 precision_of(const LowRankBlock& block, std::size_t i) {
 AEVB_INLINE constexpr std::size_t below(std::size_t k, std::size_t l) { return k * (k + 1) / 2 + l; }
 
 struct LowRankRow {
-  F64 triangle[MOST_RANK * (MOST_RANK + 1) / 2];  // A, and then its Cholesky factor K, A = K Kᵀ
-  F64 inverse[MOST_RANK];                         // of K's diagonal
-  F64 c[MOST_RANK];                               // Wᵀ Ψ⁻¹ (x − mean), and then A⁻¹ times that
+  F64 triangle[MOST_RANK * (MOST_RANK + 1) / 2];  // A, later its Cholesky factor K, A = K Kᵀ
+  F64 inverse[MOST_RANK];                         // 1/K_kk
+  F64 c[MOST_RANK];                               // Wᵀ Ψ⁻¹ (x − mean), later A⁻¹ times that
 };
 
 // Adds feature i to A and to c.
@@ -104,7 +104,7 @@ AEVB_INLINE void solve_transposed(const LowRankRow& row, F64* v, std::size_t ran
   }
 }
 
-// loss[rows] += log det A. Each diagonal entry of K is at least 1, so that many share a logarithm.
+// loss[rows] += log det A. Each diagonal entry of K is at least 1, so many of them share one logarithm.
 AEVB_INLINE void add_log_determinant(double* loss, const LowRankRow& row, std::size_t rank, std::size_t rows) {
   constexpr double LARGEST_PRODUCT = 1e150;  // the next factor is below that too, or the sum is infinite
   double product[F32::size];
@@ -123,14 +123,14 @@ AEVB_INLINE void add_log_determinant(double* loss, const LowRankRow& row, std::s
   for (std::size_t r = 0; r < rows; ++r) loss[r] += 2.0 * std::log(product[r]);
 }
 
-// The residual e_i, and `slope` = e_i/Ψ_ii.
+// The residual e_i.
 AEVB_INLINE F64 residual_of(const LowRankRow& row, const LowRankBlock& block, std::size_t i, std::size_t rank) {
   F64 e = widen(block.distance[i]);
   for (std::size_t k = 0; k < rank; ++k) e = fnma(widen(block.factor.column[i * rank + k]), row.c[k], e);
   return e;
 }
 
-// The gradients of feature i over what they are the gradients of; the mean's over its distance.
+// Writes the gradients of feature i over the values that they are the gradients of, and the mean's over its distance.
 AEVB_INLINE void backward_feature(LowRankBlock* block, const LowRankRow& row, F64 residual, F64 slope, F64 precision,
                                   F64 scale, std::size_t i, std::size_t rank) {
   F32* w = block->factor.column + i * rank;
@@ -160,7 +160,7 @@ AEVB_INLINE void store_block(const LowRankGradient& gradient, const LowRankBlock
                   block.count * rank);
 }
 
-// The order in which a row is summed depends on nothing but D and the rank.
+// The order in which a row is summed depends only on D and the rank.
 template <bool BACKWARD>
 static void low_rank(double* loss, const LowRankGradient& gradient, ConstPanels mean, const LogDispersion& log_variance,
                      ConstPanels factor, ConstPanels x, float scale, std::size_t B, std::size_t L, std::size_t D,

@@ -15,7 +15,7 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/count_kernels.h"
 #include "likelihood/softmax_kernels.h"
 
@@ -32,7 +32,7 @@ AEVB_INLINE void totals_vector(SoftmaxRow* row, F64* trials, ConstPanels logits,
   }
 }
 
-// log Σ e^l − log n, which is taken off a logit to make it log λ, as the sum of two floats.
+// log Σ e^l − log n as the sum of two floats. A logit minus this is log λ.
 struct Offset {
   F32 high, low;
 };
@@ -53,7 +53,7 @@ AEVB_INLINE void terms_vector(RowSum* sums, Panels dlogits, ConstPanels logits, 
   }
 }
 
-// The order in which a row is summed depends on nothing but D and the panels' width.
+// The order in which a row is summed depends only on D and the panels' width.
 template <bool BACKWARD>
 static void multinomial(double* loss, Panels dlogits, ConstPanels logits, ConstPanels x, float scale, std::size_t B,
                         std::size_t L, std::size_t D) {

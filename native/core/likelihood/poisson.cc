@@ -12,7 +12,7 @@
 #include "math/simd_lanes.h"
 #include "math/sums.h"
 #include "math/vector_math.h"
-// These are made of those above.
+// These use the headers above.
 #include "likelihood/count_kernels.h"
 #include "likelihood/elementwise_kernels.h"
 

@@ -1,9 +1,9 @@
 // p(x|z) = Π Poisson(x; λ) for counts x = 0, 1, 2, ..., with log λ = r softly bounded from above, so that no rate
 // overflows:
 //   −log p(x|z) = Σ λ − x log λ + log x!,   log λ = r − log(1 + e^(r − MAX)),   ∂/∂r = sigmoid(MAX − r) (λ − x)
-// which is λ = 1/(e^−r + e^−MAX): below r = MAX/2 the bound changes no bit of a float, and far above the gradient
-// vanishes. Large counts lose nothing to cancellation: see likelihood/count_kernels.h. A cell that is no count has no
-// meaning, but does no harm.
+// which is λ = 1/(e^−r + e^−MAX): below r = MAX/2 the bound changes no bit of a float, and far above it the gradient
+// vanishes. Large counts lose nothing to cancellation: see likelihood/count_kernels.h. A cell that is not a count has
+// no meaning, but does no harm.
 //
 // B data, L draws of each, D features. Row b L + l of the decoder's output belongs to row b of x.
 #pragma once

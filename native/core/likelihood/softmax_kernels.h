@@ -1,18 +1,18 @@
-// What the likelihoods of classes share: ranges of columns that are normalised together. Included after
+// Functions that the likelihoods of classes share: ranges of columns that are normalised together. Included after
 // math/vector_math.h, once for each target, hence no include guard here.
 //
-// A range may begin anywhere and go on into further panels. It is taken in vectors, none across two panels, and all
-// rows of a block go along with each vector: no row waits for its own sums.
+// A range may begin anywhere and extend into further panels. It is processed in vectors, none across two panels. Each
+// vector is processed for all rows of a block, so that no row waits for its own sums.
 
 AEVB_BEFORE_KERNELS
 
-// Rows whose sums are kept while the columns go by.
+// Rows whose sums are kept over all columns.
 constexpr std::size_t SOFTMAX_ROWS = 8;
 
 struct SoftmaxRow {
-  float largest;     // of the range
+  float largest;     // the largest logit of the range
   F32 exponentials;  // Σ e^(l − largest), by lanes
-  double total;      // and what was emptied from there
+  double total;      // the sum that was emptied from there
 };
 
 template <bool WHOLE>
@@ -25,7 +25,7 @@ AEVB_INLINE void largest_vector(F32* largest, ConstPanels logits, Column at, std
   }
 }
 
-// The largest logit of each row in `count` columns from `begin` on. A NaN is passed over here, and makes the sum NaN.
+// The largest logit of each row in `count` columns from `begin` on. A NaN is ignored here, and makes the sum NaN.
 AEVB_INLINE void find_largest(SoftmaxRow* row, ConstPanels logits, Column begin, std::size_t count, std::size_t first,
                               std::size_t rows) {
   F32 largest_lanes[SOFTMAX_ROWS];
