@@ -98,7 +98,7 @@ async function gradientMoments(
     const variance = Array.from(squares, (s, i) => ((s / steps - (mean[i] as number) ** 2) * steps) / (steps - 1))
     return { count: steps, mean, variance }
   }
-  return Object.fromEntries(Object.entries(sums).map(([name, of]) => [name, moments(of)]))
+  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, moments(sum)]))
 }
 
 const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
@@ -170,23 +170,23 @@ describe('the variance of the gradient by the encoder', () => {
   })
 
   test('is none with the closed form if the divergence is all that counts', async () => {
-    const of = async (kl: 'analytic' | 'monteCarlo') => {
+    const varianceWith = async (kl: 'analytic' | 'monteCarlo') => {
       const config = model.config('diagonal', { kl, weights: { reconstruction: 0 } })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 200))
     }
-    expect(await of('analytic')).toBeLessThan(1e-12)
-    expect(await of('monteCarlo')).toBeGreaterThan(1e-3)
+    expect(await varianceWith('analytic')).toBeLessThan(1e-12)
+    expect(await varianceWith('monteCarlo')).toBeGreaterThan(1e-3)
   })
 
   test('is far lower reparameterised than by the score function, and lower with a baseline than without', async () => {
     const samples = 4
-    const of = async (objective: VAEConfig['objective']) => {
+    const varianceWith = async (objective: VAEConfig['objective']) => {
       const config = model.config('diagonal', { samples, ...objective })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 2000))
     }
-    const reparameterized = await of({})
-    const leaveOneOut = await of({ estimator: 'scoreFunction', baseline: 'leaveOneOut' })
-    const none = await of({ estimator: 'scoreFunction', baseline: 'none' })
+    const reparameterized = await varianceWith({})
+    const leaveOneOut = await varianceWith({ estimator: 'scoreFunction', baseline: 'leaveOneOut' })
+    const none = await varianceWith({ estimator: 'scoreFunction', baseline: 'none' })
     // The score function multiplies its noise with the whole loss, some nats, and with a baseline with what z changes of it.
     expect(leaveOneOut).toBeLessThan(none / 2)
     expect(reparameterized).toBeLessThan(leaveOneOut / 2)
@@ -194,11 +194,11 @@ describe('the variance of the gradient by the encoder', () => {
   })
 
   test('is lower doubly reparameterised than otherwise, with many draws', async () => {
-    const of = async (bound: 'iwae' | 'dreg') => {
+    const varianceWith = async (bound: 'iwae' | 'dreg') => {
       const config = model.config('diagonal', { bound, samples: 32 })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 1000))
     }
-    expect(await of('dreg')).toBeLessThan((await of('iwae')) / 2)
+    expect(await varianceWith('dreg')).toBeLessThan((await varianceWith('iwae')) / 2)
   })
 })
 
@@ -232,8 +232,8 @@ describe('the mean of the gradient does not depend on the estimator', () => {
   })
 
   test('the bound’s own and the doubly reparameterised, which is the same for the decoder', async () => {
-    const of = (bound: 'iwae' | 'dreg'): VAEConfig => ({ ...base, latent: 2, objective: { bound, samples: 4 } })
-    const [iwae, dreg] = [await moments(of('iwae'), 4000), await moments(of('dreg'), 4000)]
+    const withBound = (bound: 'iwae' | 'dreg'): VAEConfig => ({ ...base, latent: 2, objective: { bound, samples: 4 } })
+    const [iwae, dreg] = [await moments(withBound('iwae'), 4000), await moments(withBound('dreg'), 4000)]
     expect(farthest(iwae, dreg, 'latent.')).toBeLessThan(FAR)
     for (const [name, { mean }] of Object.entries(dreg)) {
       if (!name.startsWith('latent.')) expect(mean, name).toEqual(iwae[name]?.mean)

@@ -42,11 +42,11 @@ const train = (vae: VAE, { data: { x, condition }, precision }: Case, threads: n
 
 /** Everything that a model says of data, floats as digests of their bits. */
 async function answers(vae: VAE, { x, condition }: RandomData, threads: number) {
-  const of = { condition, threads }
+  const options = { condition, threads }
   const deterministic = vae.config.objective?.deterministic === true
   const count = { data: (condition?.data ?? new Float32Array()).slice(0, 5 * (condition?.shape[1] ?? 0)) }
   const five = condition && { ...count, shape: [5, condition.shape[1] as number] }
-  const encoding = await vae.encode(x, of)
+  const encoding = await vae.encode(x, options)
   const { groups, type, ...whole } = encoding
   expect(type).toBe(groups.length === 1 ? groups[0]?.type : undefined)
   expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(encoding)
@@ -56,24 +56,24 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
     ...Object.fromEntries(
       groups.flatMap(({ type: _type, ...group }, i) => Object.entries(group).map(([name, t]) => [`${i}.${name}`, t])),
     ),
-    reconstructed: await vae.reconstruct(x, of),
-    redrawn: await vae.reconstruct(x, { ...of, draw: true, seed: 2 }),
+    reconstructed: await vae.reconstruct(x, options),
+    redrawn: await vae.reconstruct(x, { ...options, draw: true, seed: 2 }),
     sampled: await vae.sample(5, { condition: five, threads, seed: 3 }),
     decoded: await vae.decode(z, { condition: five, threads }),
     drawn,
     z,
-    ...(deterministic ? {} : { posterior: (await vae.encode(x, { ...of, draw: true, seed: 4 })).z }),
+    ...(deterministic ? {} : { posterior: (await vae.encode(x, { ...options, draw: true, seed: 4 })).z }),
   }
   for (const [name, { data }] of Object.entries(tensors)) expect(data.every(Number.isFinite), name).toBe(true)
   return {
-    evaluation: await vae.evaluate(x, { ...of, samples: 3, seed: 1 }),
-    scores: await vae.anomalyScore(x, of),
+    evaluation: await vae.evaluate(x, { ...options, samples: 3, seed: 1 }),
+    scores: await vae.anomalyScore(x, options),
     ...(deterministic
       ? {}
       : {
-          logLikelihood: await vae.logLikelihood(x, { ...of, samples: 7, seed: 1 }),
-          defensive: await vae.logLikelihood(x, { ...of, samples: 30, seed: 1, proposal: 'defensive' }),
-          refined: await vae.refine(x, { ...of, steps: 3, samples: 2, seed: 1 }),
+          logLikelihood: await vae.logLikelihood(x, { ...options, samples: 7, seed: 1 }),
+          defensive: await vae.logLikelihood(x, { ...options, samples: 30, seed: 1, proposal: 'defensive' }),
+          refined: await vae.refine(x, { ...options, steps: 3, samples: 2, seed: 1 }),
         }),
     ...Object.fromEntries(
       Object.entries(tensors).map(([name, { data, shape }]) => [name, { shape, bits: bitsOf(data) }]),

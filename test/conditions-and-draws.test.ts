@@ -36,8 +36,8 @@ describe('a condition', () => {
     ['a Dataset', new Dataset([[0], [2], [1], [1], [0], [2]])],
   ])('of class numbers may be %s', async (_, condition) => {
     const { mean } = await byClass.encode(x, { condition })
-    for (const [row, of] of [0, 2, 1, 1, 0, 2].entries()) {
-      const all = await byClass.encode(x, { condition: of })
+    for (const [row, number] of [0, 2, 1, 1, 0, 2].entries()) {
+      const all = await byClass.encode(x, { condition: number })
       expect(mean.data.slice(2 * row, 2 * row + 2)).toEqual(all.mean.data.slice(2 * row, 2 * row + 2))
     }
     expect(byClass.encodeSync(x, { condition }).mean).toEqual(mean)
@@ -222,8 +222,8 @@ describe('draws from p(x|z)', () => {
   const z = new Float32Array(COUNT)
   const logit = (p: number) => Math.log(p / (1 - p))
   /** Five standard errors of the mean of COUNT draws: one test in a million would see it. */
-  const near = (actual: number, expected: number, of: number) =>
-    expect(Math.abs(actual - expected)).toBeLessThan(5 * Math.sqrt(of / COUNT))
+  const near = (actual: number, expected: number, spread: number) =>
+    expect(Math.abs(actual - expected)).toBeLessThan(5 * Math.sqrt(spread / COUNT))
 
   /** Continuous Bernoulli's mean, from its density by the midpoint rule. */
   const continuous = (logits: number) => {
@@ -301,10 +301,10 @@ describe('draws from p(x|z)', () => {
     const { vae, drawn: counts } = await sums({ type: 'multinomial', trials: 7 }, 4)
     expect([oneHot.data.length, counts.data.length]).toEqual([200 * 5, 200 * 4])
     for (let i = 0; i < 200; i++) {
-      const [row, of] = [oneHot.data.slice(5 * i, 5 * i + 5), counts.data.slice(4 * i, 4 * i + 4)]
+      const [row, trials] = [oneHot.data.slice(5 * i, 5 * i + 5), counts.data.slice(4 * i, 4 * i + 4)]
       expect([...row].every((value) => value === 0 || value === 1)).toBe(true)
       expect([mean(row.slice(0, 2)) * 2, mean(row.slice(2)) * 3]).toEqual([1, 1])
-      expect(of.reduce((sum, value) => sum + value)).toBe(7)
+      expect(trials.reduce((sum, value) => sum + value)).toBe(7)
     }
     // A reconstruction counts as many as its row.
     const again = await vae.reconstruct(
@@ -358,11 +358,11 @@ describe('sample', () => {
       ...Array(3).fill({ mean: 1 / 3, variance: 2 / 9 }),
       { mean: 0.5, variance: 0.25 },
     ]
-    wanted.forEach((of, j) => {
+    wanted.forEach((expected, j) => {
       // Five standard errors; the squared deviations of a normal number spread most, by twice its variance squared.
       const values = column(z, j)
-      expect(Math.abs(mean(values) - of.mean)).toBeLessThan(5 * Math.sqrt(of.variance / count))
-      expect(Math.abs(variance(values) - of.variance)).toBeLessThan(5 * Math.sqrt(2 / count) * of.variance)
+      expect(Math.abs(mean(values) - expected.mean)).toBeLessThan(5 * Math.sqrt(expected.variance / count))
+      expect(Math.abs(variance(values) - expected.variance)).toBeLessThan(5 * Math.sqrt(2 / count) * expected.variance)
       if (j >= 2) expect(values.every((value) => value === 0 || value === 1)).toBe(true)
     })
   })

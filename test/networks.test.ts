@@ -48,8 +48,8 @@ test(`${COUNT} random networks train to the same bits with 1, 2 and 3 threads`, 
     expect(three).toEqual(one)
     const answers = await Promise.all(
       trained.slice(0, 2).map(async (vae, i) => {
-        const of = { condition, threads: i + 1, seed: 1 }
-        return [await vae.evaluate(x, of), await vae.encode(x, of), await vae.reconstruct(x, of)]
+        const options = { condition, threads: i + 1, seed: 1 }
+        return [await vae.evaluate(x, options), await vae.encode(x, options), await vae.reconstruct(x, options)]
       }),
     )
     expect(answers[1], JSON.stringify(config)).toEqual(answers[0])
@@ -64,10 +64,10 @@ test('random networks say the same after they were saved and loaded', async () =
     await vae.save(join(folder, `${i}`))
     const loaded = await VAE.load(join(folder, `${i}`))
     expect(bits(loaded), JSON.stringify(config)).toEqual(bits(vae))
-    const of = { condition, seed: 2 }
-    expect(await loaded.evaluate(x, of)).toEqual(await vae.evaluate(x, of))
+    const options = { condition, seed: 2 }
+    expect(await loaded.evaluate(x, options)).toEqual(await vae.evaluate(x, options))
     expect(await loaded.anomalyScore(x, { condition })).toEqual(await vae.anomalyScore(x, { condition }))
-    expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(await loaded.encode(x, of))
+    expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(await loaded.encode(x, options))
   }
 }, 120_000)
 

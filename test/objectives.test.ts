@@ -57,8 +57,8 @@ describe('the weight of the divergence', () => {
   })
 
   test('is 0 or 1 if the terms say so', async () => {
-    const of = async (weights: Objective['weights']) => (await stepsOf({ ...small, objective: { weights } }, 1))[0]
-    const [both, reconstruction, kl] = [await of({}), await of({ kl: 0 }), await of({ reconstruction: 0 })]
+    const firstStep = async (weights: Objective['weights']) => (await stepsOf({ ...small, objective: { weights } }, 1))[0]
+    const [both, reconstruction, kl] = [await firstStep({}), await firstStep({ kl: 0 }), await firstStep({ reconstruction: 0 })]
     expect(both?.loss).toBe((both?.reconstruction as number) + (both?.kl as number))
     expect(reconstruction?.loss).toBe(reconstruction?.reconstruction)
     expect(kl?.loss).toBe(kl?.kl)

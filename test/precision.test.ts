@@ -77,15 +77,15 @@ describe.skipIf(!backend().bfloat16)('if there are', () => {
     expect(history.epochs.at(-1)?.validation).toEqual(losses)
     // A model that has never seen a product of bfloat16.
     const other = await reloaded(vae)
-    const answers = async (of: VAE) => ({
-      evaluation: await of.evaluate(held),
-      encoding: await of.encode(held),
-      now: of.encodeSync(held),
-      reconstructed: await of.reconstruct(held),
-      sampled: await of.sample(7),
-      scores: await of.anomalyScore(held),
-      likelihoods: await of.logLikelihood(held, { samples: 20 }),
-      refined: await of.refine(held, { steps: 3 }),
+    const answers = async (model: VAE) => ({
+      evaluation: await model.evaluate(held),
+      encoding: await model.encode(held),
+      now: model.encodeSync(held),
+      reconstructed: await model.reconstruct(held),
+      sampled: await model.sample(7),
+      scores: await model.anomalyScore(held),
+      likelihoods: await model.logLikelihood(held, { samples: 20 }),
+      refined: await model.refine(held, { steps: 3 }),
     })
     expect(await answers(other)).toEqual(await answers(vae))
     expect(bits(other)).toEqual(bits(vae))

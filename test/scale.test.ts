@@ -26,8 +26,8 @@ const moments = (rows: readonly (readonly number[])[]) =>
     return { mean, deviation: Math.sqrt(squares / rows.length) }
   })
 const standardised = (rows: readonly (readonly number[])[]) => {
-  const of = moments(rows)
-  return rows.map((row) => row.map((x, j) => (x - (of[j]?.mean ?? 0)) / (of[j]?.deviation ?? 1)))
+  const columns = moments(rows)
+  return rows.map((row) => row.map((x, j) => (x - (columns[j]?.mean ?? 0)) / (columns[j]?.deviation ?? 1)))
 }
 const rowsOf = (data: Float32Array, columns: number) =>
   Array.from({ length: data.length / columns }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)))
@@ -65,8 +65,8 @@ describe('columns from 1e-6 to 1e6, some 1e6 from 0', () => {
     const vae = new VAE({ ...small, likelihood: { type: 'gaussian', variance: 'perFeature' } })
     await vae.fit(mixed, { epochs: 60, learningRate: 0.005, verbose: false })
     const drawn = moments(rowsOf((await vae.sample(4000, { draw: true })).data, COLUMNS))
-    const of = moments(mixed)
-    for (const [j, { mean, deviation }] of of.entries()) {
+    const given = moments(mixed)
+    for (const [j, { mean, deviation }] of given.entries()) {
       expect(Math.abs(((drawn[j]?.mean ?? Number.NaN) - mean) / deviation)).toBeLessThan(0.3)
       expect(Math.abs((drawn[j]?.deviation ?? Number.NaN) / deviation - 1)).toBeLessThan(0.25)
     }
@@ -74,7 +74,7 @@ describe('columns from 1e-6 to 1e6, some 1e6 from 0', () => {
     for (const j of magnitudes.keys()) {
       const errors = mixed.map((row, i) => (reconstructed[i]?.[j] ?? Number.NaN) - (row[j] as number))
       const error = Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / ROWS)
-      expect(error / (of[j]?.deviation ?? 0)).toBeLessThan(0.9)
+      expect(error / (given[j]?.deviation ?? 0)).toBeLessThan(0.9)
     }
   })
 
@@ -337,9 +337,9 @@ test('a posterior’s log-variance that would overflow is bounded', async () => 
   const vae = new VAE({ input: 1, encoder: [], latent: 1, decoder: [], likelihood: 'gaussian', scale: 'none' })
   const weight = vae.parameters()['latent.logVariance.weight']?.data[0] ?? Number.NaN
   const bias = vae.parameters()['latent.logVariance.bias']?.data[0] ?? Number.NaN
-  const of = (wanted: number) => vae.encodeSync([[(wanted - bias) / weight]]).logVariance?.data[0]
-  expect(of(7)).toBeCloseTo(7, 4)
-  expect(of(30)).toBeCloseTo(40 - 20 * Math.exp(-0.5), 3)
-  expect(of(-1e9)).toBe(-40)
-  expect(of(1e9)).toBe(40)
+  const logVarianceFor = (wanted: number) => vae.encodeSync([[(wanted - bias) / weight]]).logVariance?.data[0]
+  expect(logVarianceFor(7)).toBeCloseTo(7, 4)
+  expect(logVarianceFor(30)).toBeCloseTo(40 - 20 * Math.exp(-0.5), 3)
+  expect(logVarianceFor(-1e9)).toBe(-40)
+  expect(logVarianceFor(1e9)).toBe(40)
 })

@@ -25,7 +25,7 @@ export function expectNear(
   tolerance: Tolerance,
   name = '',
 ): void {
-  const [got, all] = [actual, wanted].map((of) => (typeof of === 'number' ? [of] : Array.from(of))) as [
+  const [got, all] = [actual, wanted].map((each) => (typeof each === 'number' ? [each] : Array.from(each))) as [
     number[],
     number[],
   ]

@@ -393,11 +393,11 @@ function pathName(path: Path): string {
 }
 
 /** Every value within a config, with its path. */
-function* walk(value: unknown, path: Path = []): Generator<{ path: Path; value: unknown }> {
+function* entries(value: unknown, path: Path = []): Generator<{ path: Path; value: unknown }> {
   if (path.length > 0) yield { path, value }
   if (typeof value !== 'object' || value === null) return
   for (const [key, child] of Object.entries(value))
-    yield* walk(child, [...path, Array.isArray(value) ? Number(key) : key])
+    yield* entries(child, [...path, Array.isArray(value) ? Number(key) : key])
 }
 
 /** A copy with the value at `path` replaced, or without it. */
@@ -413,7 +413,7 @@ function replaced(config: VAEConfig, path: Path, ...values: [] | [unknown]): unk
 
 function wrongType(random: Random): Invalid {
   const config = randomConfig(random)
-  const { path, value } = pick(random, [...walk(config)])
+  const { path, value } = pick(random, [...entries(config)])
   const wrong = {
     number: [Number.NaN, Number.POSITIVE_INFINITY, '1', null, true],
     string: ['nonsense', null, false, { nonsense: 1 }],
@@ -476,7 +476,7 @@ const RANGES: Readonly<Record<string, readonly unknown[]>> = {
 
 function outOfRange(random: Random): Invalid {
   const config = randomConfig(random)
-  const known = [...walk(config)].filter(({ path, value }) => {
+  const known = [...entries(config)].filter(({ path, value }) => {
     const ranges = RANGES[String(path.at(-1))]
     // `weights.kl` is a number if `objective.kl` is a name.
     if (ranges === undefined || (Array.isArray(value) && value.length === 0)) return false
@@ -497,7 +497,7 @@ function outOfRange(random: Random): Invalid {
 function misspelt(random: Random): Invalid {
   const config = randomConfig(random)
   const owners: Path[] = [[]]
-  for (const { path, value } of walk(config)) {
+  for (const { path, value } of entries(config)) {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) owners.push(path)
   }
   const owner = pick(random, owners)
@@ -529,7 +529,7 @@ const REQUIRED = [
 function missing(random: Random): Invalid {
   for (;;) {
     const config = randomConfig(random)
-    const required = [...walk(config)].filter(({ path }) => {
+    const required = [...entries(config)].filter(({ path }) => {
       const name = String(path.at(-1))
       return REQUIRED.includes(name) || (name === 'classes' && path.length > 1)
     })

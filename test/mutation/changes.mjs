@@ -79,8 +79,8 @@ function changedComparison(match, line) {
   const both = next[match[0]]
   const picksOne = /([\w.:()]+) [<>]=? ([\w.:()]+) \? (?:\1 : \2|\2 : \1)(?![\w.])/.exec(line)
   const within = picksOne && match.index > picksOne.index && match.index < picksOne.index + picksOne[0].length
-  const ofLanes = /F32::size <= \w+;|if \(i < \w+\)/.test(line)
-  return within || ofLanes ? [both.at(-1)] : both
+  const boundsLanes = /F32::size <= \w+;|if \(i < \w+\)/.test(line)
+  return within || boundsLanes ? [both.at(-1)] : both
 }
 
 function changedNumber(number) {
@@ -204,8 +204,8 @@ export function draw(root, count, seed) {
     .map(({ file, all }, index) => {
       const random = generator(seed * 1009 + index)
       const lines = groups(all, ({ line }) => line)
-      const changes = shuffle([...lines], random).map((ofLine) => {
-        const kinds = groups(ofLine, ({ kind }) => kind)
+      const changes = shuffle([...lines], random).map((changesOfLine) => {
+        const kinds = groups(changesOfLine, ({ kind }) => kind)
         return pick(pick(kinds, random), random)
       })
       return { file, changes, share: lines.length }
