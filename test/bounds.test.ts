@@ -1,4 +1,4 @@
-/** Bounds of log p(x) in the order that theory gives, and estimators of their gradient: the same mean, other variances. */
+/** The order of bounds of log p(x), and estimators of their gradient, which have equal means but different variances. */
 
 import { describe, expect, test } from 'vitest'
 import { type Tensor, VAE, type VAEConfig } from '../src/index.js'
@@ -8,7 +8,7 @@ import { curve, generator, small } from './helpers/data.js'
 import { LinearGaussian, type LinearPosterior, times } from './helpers/linear-gaussian.js'
 import { finite } from './helpers/near.js'
 
-/** A mean over repetitions, and what the next set of repetitions might differ by. */
+/** A mean over repetitions, and its standard error. */
 interface Estimate {
   readonly value: number
   readonly error: number
@@ -49,7 +49,7 @@ describe('on a trained model', () => {
     const bounds = [elbo, await iwae(5, 40), await iwae(50, 40), await iwae(5000, 5)]
     for (const [i, upper] of bounds.slice(1).entries()) {
       const lower = bounds[i] as Estimate
-      // More than the noise of both: the order is seen, and not only not contradicted.
+      // The difference is larger than the noise of both, so that the order is confirmed.
       expect(upper.value - lower.value, `${i}`).toBeGreaterThan(3 * Math.hypot(upper.error, lower.error))
     }
     // With one draw the importance-weighted bound is the ELBO.
@@ -57,7 +57,7 @@ describe('on a trained model', () => {
     expect(Math.abs(single.value - elbo.value)).toBeLessThan(3 * Math.hypot(single.error, elbo.error))
   })
 
-  test('what evaluate calls the loss of an importance-weighted model is that bound', async () => {
+  test('the loss of an importance-weighted model in evaluate is that bound', async () => {
     const vae = await fitted({ ...config, objective: { bound: 'iwae', samples: 5 } })
     const loss = await repeated(40, async (seed) => -(await vae.evaluate(x, { seed })).loss)
     const bound = await repeated(40, async (seed) => (await vae.logLikelihood(x, { samples: 5, seed })).mean)
@@ -158,7 +158,7 @@ describe('the variance of the gradient by the encoder', () => {
       (await gradientMoments(model.config('diagonal', { kl }), model.parameters(q), x, steps))['latent.mean.bias']
         ?.variance as number[]
     const [analytic, monteCarlo] = [await measured('analytic'), await measured('monteCarlo')]
-    // A variance of normal numbers is known to √(2 / steps) of itself; five times that is never seen.
+    // A variance of normal numbers has a relative standard error of √(2 / steps); five times that is never seen.
     const tolerance = 5 * Math.sqrt(2 / steps)
     like(hessian, variances).forEach((expected, i) => {
       expect(Math.abs((analytic[i] as number) / expected - 1)).toBeLessThan(tolerance)
@@ -169,7 +169,7 @@ describe('the variance of the gradient by the encoder', () => {
     })
   })
 
-  test('is none with the closed form if the divergence is all that counts', async () => {
+  test('is 0 with the closed form if the loss is the divergence alone', async () => {
     const varianceWith = async (kl: 'analytic' | 'monteCarlo') => {
       const config = model.config('diagonal', { kl, weights: { reconstruction: 0 } })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 200))
@@ -187,7 +187,7 @@ describe('the variance of the gradient by the encoder', () => {
     const reparameterized = await varianceWith({})
     const leaveOneOut = await varianceWith({ estimator: 'scoreFunction', baseline: 'leaveOneOut' })
     const none = await varianceWith({ estimator: 'scoreFunction', baseline: 'none' })
-    // The score function multiplies its noise with the whole loss, some nats, and with a baseline with what z changes of it.
+    // The score function multiplies its noise by the whole loss, some nats; with a baseline, by the loss's change with z.
     expect(leaveOneOut).toBeLessThan(none / 2)
     expect(reparameterized).toBeLessThan(leaveOneOut / 2)
     expect(reparameterized).toBeLessThan(none / 20)

@@ -56,7 +56,7 @@ test(`${COUNT} random networks train to the same bits with 1, 2 and 3 threads`, 
   }
 }, 240_000)
 
-test('random networks say the same after they were saved and loaded', async () => {
+test('random networks give the same results after they were saved and loaded', async () => {
   for (const [i, { config, x, condition }] of cases.entries()) {
     if (i % 5 > 0) continue
     const vae = new VAE(config)
@@ -104,8 +104,8 @@ function slopes({ config, x, condition }: Case): { error: number; length: number
   return { error: best, length }
 }
 
-// Every tensor of 300 networks is held to the plain objective in test/native/network_gradient_test.cc. These few come
-// from configurations, through the facade.
+// Every tensor of 300 networks is compared with the plain objective in test/native/network_gradient_test.cc. These few
+// come from configurations, through the facade.
 test('random networks have the gradient of their own loss', () => {
   const wrong = cases
     .filter(({ config }) => config.corruption === undefined)
@@ -319,7 +319,7 @@ describe('a convolutional model', () => {
     expect(Math.max(...before.map((value, i) => value - (after[i] as number)))).toBeLessThan(1)
   })
 
-  test('says the same of a row alone as among others, with the running statistics', async () => {
+  test('gives the same results for a row alone as among others, with the running statistics', async () => {
     const vae = await fitted()
     const all = await vae.encode(x)
     const third = await vae.encode({ data: x.data.slice(2 * 64, 3 * 64), shape: [1, 64] })

@@ -1,5 +1,5 @@
-// Trains every model of test/fixtures/bits/cases.json shortly and prints, as JSON, a digest of the bits of its parameters
-// and one of its answers. On the instruction set that AEVB_ISA names.
+// Trains every model of test/fixtures/bits/cases.json for a short time, on the instruction set that AEVB_ISA names.
+// Prints, as JSON, a digest of the bits of each model's parameters and one of its results.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
