@@ -1,4 +1,4 @@
-/** Giving work up: soon, cleanly, and with the model still of use. */
+/** Aborting work: soon, cleanly, and with a model that can still be used. */
 
 import { getEventListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -73,7 +73,7 @@ describe('a fit that is aborted', () => {
     expect(bits(vae)).toEqual(bits(alone))
   })
 
-  test('within the last step of an epoch keeps the epoch where it ends, as the history does', async () => {
+  test('within the last step of an epoch keeps the whole epoch, as the history does', async () => {
     const vae = new VAE(small)
     const controller = new AbortController()
     const callbacks = { onBatchEnd: (batch: number) => batch === 4 && controller.abort('enough') }
@@ -83,7 +83,7 @@ describe('a fit that is aborted', () => {
     expect((await vae.fit(x, { epochs: 1, verbose: false })).epochs[0]?.epoch).toBe(2)
   })
 
-  test('within a step longer than that rejects as soon, and the step ends by itself', async () => {
+  test('within a step longer than 100 ms rejects within 100 ms, and the step ends by itself', async () => {
     const rows = curve(3000, 1000)
     const vae = new VAE({ input: 1000, encoder: [2000], decoder: [2000], latent: 10 })
     const options = { ...endless, batchSize: 3000, threads: 1 }
@@ -138,7 +138,7 @@ describe('other work that is aborted', () => {
     const { error, ms } = await abortAndTime((signal) => vae.logLikelihood(data, { samples: 1_000_000, signal }))
     expect(error).toEqual(aborted)
     expect(ms).toBeLessThan(100)
-    // And leaves the core free for what comes next.
+    // The core is free for the next call.
     const start = performance.now()
     await vae.sample(1)
     await vae.fit(data, { epochs: 1, verbose: false })
@@ -159,7 +159,7 @@ describe('work of many passes for a row that is aborted rejects within 100 ms', 
     const { error, ms } = await abortAndTime((signal) => call(vae, signal))
     expect(error).toEqual(aborted)
     expect(ms).toBeLessThan(100)
-    // And leaves the core free for what comes next.
+    // The core is free for the next call.
     const start = performance.now()
     await vae.sample(1)
     expect(performance.now() - start).toBeLessThan(2000)
@@ -187,13 +187,13 @@ describe('a signal', () => {
     expect(vae.history.epochs).toHaveLength(0)
   })
 
-  test.each(methods)('that is never aborted lets %s end, and is let go', async (_name, call) => {
+  test.each(methods)('that is never aborted lets %s end, and is released', async (_name, call) => {
     const { signal } = new AbortController()
     await call(new VAE(small), signal)
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  test('that is aborted is let go too', async () => {
+  test('that is aborted is released too', async () => {
     const controller = new AbortController()
     const work = new VAE(small).fit(x, { ...endless, signal: controller.signal })
     await setTimeout(20)

@@ -18,7 +18,7 @@ const methods: [string, (vae: VAE, data: never) => Promise<unknown>][] = [
   ['anomalyScore', (vae, data) => vae.anomalyScore(data)],
 ]
 
-/** Rows of which one cell is another value. */
+/** Rows with another value in one cell. */
 function spoilt(value: number, row = 7, column = 3) {
   const data = x.data.slice()
   data[row * 12 + column] = value
@@ -120,7 +120,7 @@ describe('a Dataset', () => {
     )
   })
 
-  test('is no form that another can be made from', () => {
+  test('cannot be made from another Dataset', () => {
     expect(() => new Dataset(new Dataset([[1]]) as never)).toThrow(
       /^Expected a Tensor, a typed array of numbers, number\[\]\[\] or an array of typed arrays for data but received Dataset/,
     )
@@ -149,7 +149,7 @@ describe('fit refuses', () => {
     expect(epochs).toBe(0)
   })
 
-  test('to train on MNIST a model of another width', async () => {
+  test('to train a model of another width on MNIST', async () => {
     await expect(new VAE(small).fit(undefined, { verbose: false })).rejects.toThrow(
       'Expected rows of 12 numbers (MNIST, which is used without x, has 784) for x but received undefined of type undefined',
     )
@@ -213,7 +213,7 @@ describe('a loss that is no longer finite', () => {
     expect(vae.history.epochs).toHaveLength(2)
   })
 
-  test('leaves a model that trains on as if it had not been', async () => {
+  test('leaves a model that trains on as if the failed fit had not been', async () => {
     const [hurt, whole] = [new VAE(gaussian), new VAE(gaussian)]
     await expect(hurt.fit(x, { ...wild, batchSize: 8 })).rejects.toMatchObject({ code: 'DIVERGED', epoch: 1 })
     for (const vae of [hurt, whole]) await vae.fit(x, { epochs: 2, verbose: false })

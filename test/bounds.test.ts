@@ -1,4 +1,4 @@
-/** Bounds of log p(x) in the order that theory gives, and estimators of their gradient: the same mean, other variances. */
+/** The order of bounds of log p(x), and estimators of their gradient, which have equal means but different variances. */
 
 import { describe, expect, test } from 'vitest'
 import { type Tensor, VAE, type VAEConfig } from '../src/index.js'
@@ -8,7 +8,7 @@ import { curve, generator, small } from './helpers/data.js'
 import { LinearGaussian, type LinearPosterior, times } from './helpers/linear-gaussian.js'
 import { finite } from './helpers/near.js'
 
-/** A mean over repetitions, and what the next set of repetitions might differ by. */
+/** A mean over repetitions, and its standard error. */
 interface Estimate {
   readonly value: number
   readonly error: number
@@ -49,7 +49,7 @@ describe('on a trained model', () => {
     const bounds = [elbo, await iwae(5, 40), await iwae(50, 40), await iwae(5000, 5)]
     for (const [i, upper] of bounds.slice(1).entries()) {
       const lower = bounds[i] as Estimate
-      // More than the noise of both: the order is seen, and not only not contradicted.
+      // The difference is larger than the noise of both, so that the order is confirmed.
       expect(upper.value - lower.value, `${i}`).toBeGreaterThan(3 * Math.hypot(upper.error, lower.error))
     }
     // With one draw the importance-weighted bound is the ELBO.
@@ -57,7 +57,7 @@ describe('on a trained model', () => {
     expect(Math.abs(single.value - elbo.value)).toBeLessThan(3 * Math.hypot(single.error, elbo.error))
   })
 
-  test('what evaluate calls the loss of an importance-weighted model is that bound', async () => {
+  test('the loss of an importance-weighted model in evaluate is that bound', async () => {
     const vae = await fitted({ ...config, objective: { bound: 'iwae', samples: 5 } })
     const loss = await repeated(40, async (seed) => -(await vae.evaluate(x, { seed })).loss)
     const bound = await repeated(40, async (seed) => (await vae.logLikelihood(x, { samples: 5, seed })).mean)
@@ -98,7 +98,7 @@ async function gradientMoments(
     const variance = Array.from(squares, (s, i) => ((s / steps - (mean[i] as number) ** 2) * steps) / (steps - 1))
     return { count: steps, mean, variance }
   }
-  return Object.fromEntries(Object.entries(sums).map(([name, of]) => [name, moments(of)]))
+  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, moments(sum)]))
 }
 
 const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
@@ -158,7 +158,7 @@ describe('the variance of the gradient by the encoder', () => {
       (await gradientMoments(model.config('diagonal', { kl }), model.parameters(q), x, steps))['latent.mean.bias']
         ?.variance as number[]
     const [analytic, monteCarlo] = [await measured('analytic'), await measured('monteCarlo')]
-    // A variance of normal numbers is known to √(2 / steps) of itself; five times that is never seen.
+    // A variance of normal numbers has a relative standard error of √(2 / steps); five times that is never seen.
     const tolerance = 5 * Math.sqrt(2 / steps)
     like(hessian, variances).forEach((expected, i) => {
       expect(Math.abs((analytic[i] as number) / expected - 1)).toBeLessThan(tolerance)
@@ -169,36 +169,36 @@ describe('the variance of the gradient by the encoder', () => {
     })
   })
 
-  test('is none with the closed form if the divergence is all that counts', async () => {
-    const of = async (kl: 'analytic' | 'monteCarlo') => {
+  test('is 0 with the closed form if the loss is the divergence alone', async () => {
+    const varianceWith = async (kl: 'analytic' | 'monteCarlo') => {
       const config = model.config('diagonal', { kl, weights: { reconstruction: 0 } })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 200))
     }
-    expect(await of('analytic')).toBeLessThan(1e-12)
-    expect(await of('monteCarlo')).toBeGreaterThan(1e-3)
+    expect(await varianceWith('analytic')).toBeLessThan(1e-12)
+    expect(await varianceWith('monteCarlo')).toBeGreaterThan(1e-3)
   })
 
   test('is far lower reparameterised than by the score function, and lower with a baseline than without', async () => {
     const samples = 4
-    const of = async (objective: VAEConfig['objective']) => {
+    const varianceWith = async (objective: VAEConfig['objective']) => {
       const config = model.config('diagonal', { samples, ...objective })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 2000))
     }
-    const reparameterized = await of({})
-    const leaveOneOut = await of({ estimator: 'scoreFunction', baseline: 'leaveOneOut' })
-    const none = await of({ estimator: 'scoreFunction', baseline: 'none' })
-    // The score function multiplies its noise with the whole loss, some nats, and with a baseline with what z changes of it.
+    const reparameterized = await varianceWith({})
+    const leaveOneOut = await varianceWith({ estimator: 'scoreFunction', baseline: 'leaveOneOut' })
+    const none = await varianceWith({ estimator: 'scoreFunction', baseline: 'none' })
+    // The score function multiplies its noise by the whole loss, some nats; with a baseline, by the loss's change with z.
     expect(leaveOneOut).toBeLessThan(none / 2)
     expect(reparameterized).toBeLessThan(leaveOneOut / 2)
     expect(reparameterized).toBeLessThan(none / 20)
   })
 
   test('is lower doubly reparameterised than otherwise, with many draws', async () => {
-    const of = async (bound: 'iwae' | 'dreg') => {
+    const varianceWith = async (bound: 'iwae' | 'dreg') => {
       const config = model.config('diagonal', { bound, samples: 32 })
       return encoderVariance(await gradientMoments(config, model.parameters(model.bestDiagonal()), x, 1000))
     }
-    expect(await of('dreg')).toBeLessThan((await of('iwae')) / 2)
+    expect(await varianceWith('dreg')).toBeLessThan((await varianceWith('iwae')) / 2)
   })
 })
 
@@ -232,8 +232,8 @@ describe('the mean of the gradient does not depend on the estimator', () => {
   })
 
   test('the bound’s own and the doubly reparameterised, which is the same for the decoder', async () => {
-    const of = (bound: 'iwae' | 'dreg'): VAEConfig => ({ ...base, latent: 2, objective: { bound, samples: 4 } })
-    const [iwae, dreg] = [await moments(of('iwae'), 4000), await moments(of('dreg'), 4000)]
+    const withBound = (bound: 'iwae' | 'dreg'): VAEConfig => ({ ...base, latent: 2, objective: { bound, samples: 4 } })
+    const [iwae, dreg] = [await moments(withBound('iwae'), 4000), await moments(withBound('dreg'), 4000)]
     expect(farthest(iwae, dreg, 'latent.')).toBeLessThan(FAR)
     for (const [name, { mean }] of Object.entries(dreg)) {
       if (!name.startsWith('latent.')) expect(mean, name).toEqual(iwae[name]?.mean)

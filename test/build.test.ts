@@ -1,4 +1,4 @@
-/** Two builds, one list: node-gyp and CMake compile the same files with the same defines and the same flags. */
+/** node-gyp and CMake compile the same list of files with the same defines and the same flags. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ interface Build {
   readonly flags: string[]
 }
 
-/** What scripts/native.mjs answers to a build. */
+/** What scripts/native.mjs prints for a build. */
 function answer(what: string, env: NodeJS.ProcessEnv = {}): string[] {
   const output = execFileSync(process.execPath, ['scripts/native.mjs', what], {
     cwd: root,
@@ -47,7 +47,7 @@ function ownFlags(words: readonly string[]): string[] {
   return [...new Set(words.filter((word) => matters.test(word)))].sort()
 }
 
-/** The makefiles that `node-gyp configure` wrote; `npm test` has just run them, in the environment that CMake sees here too. */
+/** The makefiles that `node-gyp configure` wrote. `npm test` has just run them, in the environment that CMake gets here. */
 function nodeGypBuild(): Build {
   const [first, ...rest] = ['aevb_core', 'aevb', 'aevb_bench'].map(nodeGypTarget) as [Build, ...Build[]]
   for (const { defines, flags } of rest)
@@ -90,7 +90,7 @@ const missing = (): string | undefined => {
   if (spawnSync('cmake', ['--version']).status !== 0) return 'no CMake here'
   return undefined
 }
-// CI must not pass because a tool was not there.
+// CI must not pass because a tool was missing.
 const required = process.env.AEVB_NATIVE_TESTS === '1'
 
 test('the lists hold every .cc of the addons, and what only tests or benchmarks call is not in the shipped one', () => {

@@ -1,4 +1,4 @@
-/** Programs that esbuild has made one file of, in a folder that no package.json lies above. `npm test` has built dist/. */
+/** Programs that esbuild bundles into one file, in a folder without a package.json above. `npm test` has built dist/. */
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ describe.each(['esm', 'cjs'] as const)('a bundle of format %s', (format) => {
   const app = format === 'esm' ? 'app.mjs' : 'app.cjs'
 
   beforeAll(async () => {
-    // Where a bundle would look for the addon beside a package: nowhere.
+    // No folder above has a package.json, beside which a bundle would look for the addon.
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'aevb-bundle-')))
     for (let above = folder; above !== dirname(above); above = dirname(above)) {
       expect(existsSync(join(above, 'package.json'))).toBe(false)
@@ -54,17 +54,17 @@ describe.each(['esm', 'cjs'] as const)('a bundle of format %s', (format) => {
       cwd: folder,
       encoding: 'utf8',
       env: { ...others, ...env },
-      // One that searches for ever ends here, and has a signal.
+      // A program that searches for ever is ended here, and has a signal.
       timeout: 60_000,
     })
   }
 
-  test('runs with the addon that AEVB_ADDON names, and knows which option was meant', () => {
+  test('runs with the addon that AEVB_ADDON names, and suggests the right option', () => {
     const { signal, stderr, stdout } = run(app, { AEVB_ADDON: addon })
     expect({ signal, stderr, stdout }).toEqual({ signal: null, stderr: '', stdout: output })
   })
 
-  test('says what is missing without an addon, and how to bring one', () => {
+  test('names what is missing without an addon, and how to supply one', () => {
     const { signal, status, stderr } = run(app)
     expect({ signal, status }).toEqual({ signal: null, status: 1 })
     expect(stderr).toContain(`The native addon is not built: none of ${join(folder, '../build/Release/aevb.node')}, `)
@@ -74,7 +74,7 @@ describe.each(['esm', 'cjs'] as const)('a bundle of format %s', (format) => {
     expect(stderr).toContain("code: 'ADDON_MISSING'")
   })
 
-  test('says so if AEVB_ADDON names no file', () => {
+  test('fails with the path if AEVB_ADDON names no file', () => {
     const { status, stderr } = run(app, { AEVB_ADDON: 'no/such.node' })
     expect(status).toBe(1)
     expect(stderr).toContain(`AEVB_ADDON names no file: ${join(folder, 'no/such.node')} does not exist`)
@@ -83,7 +83,7 @@ describe.each(['esm', 'cjs'] as const)('a bundle of format %s', (format) => {
   test.each([
     ['a program', 'program.cjs', 'is not the native addon of aevb'],
     ['no binary', 'text.node', 'cannot be loaded: '],
-  ])('says so if AEVB_ADDON names %s', (_, file, why) => {
+  ])('fails with the path if AEVB_ADDON names %s', (_, file, why) => {
     writeFileSync(join(folder, 'text.node'), 'text')
     writeFileSync(join(folder, 'program.cjs'), '')
     const { status, stderr } = run(app, { AEVB_ADDON: file })

@@ -1,4 +1,4 @@
-/** What callbacks are told, what they may do, and what happens when they fail. */
+/** What callbacks are given, what they may do, and what happens when they fail. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -36,7 +36,7 @@ test('are called in order, each with its numbers', async () => {
   expect(history.epochs).toHaveLength(2)
 })
 
-test('are told what the history holds', async () => {
+test('are given what the history holds', async () => {
   const records: EpochRecord[] = []
   const history = await train(
     new VAE(small),

@@ -88,7 +88,7 @@ describe('saving', () => {
     expect(reads).toBeGreaterThan(0)
   })
 
-  test('that cannot be done says where and why, and leaves what was there', async () => {
+  test('that fails names the path and the reason, and leaves the old files', async () => {
     await folder.save(1)
     await rm(folder.config)
     await mkdir(folder.config)
@@ -102,7 +102,7 @@ describe('saving', () => {
     })
   })
 
-  test('and loading want a path', async () => {
+  test('and loading need a path', async () => {
     const wrong = [undefined, '', 5, {}, 'a\0b', 'https://example.org/a', 'file://elsewhere/a', 'file:///a%2Fb']
     for (const path of [...wrong, new URL('https://example.org/'), new URL('data:,a')] as never[]) {
       await expect(saveModel(path, config, table, parameters(1))).rejects.toThrow(TypeError)
@@ -192,7 +192,7 @@ describe('config.json may be written by hand', () => {
     expect(await readModel(folder.path)).toEqual({ config, parameters: parameters(0) })
   })
 
-  test('in version 1, which knew no scale', async () => {
+  test('in version 1, which had no scale', async () => {
     await writeFile(folder.config, document({ version: 1 }))
     await writeFile(folder.tensors, encode({ __metadata__: { format: 'pt' }, ...goodHeader() }))
     expect((await readModel(folder.path)).config).toEqual(config)
@@ -201,7 +201,7 @@ describe('config.json may be written by hand', () => {
     expect(parsed.config).toEqual({ ...gaussian, scale: 'none' })
   })
 
-  test('and edited, without its checksums: it goes before the copy within the tensors', async () => {
+  test('and edited, without its checksums: it takes precedence over the copy within the tensors', async () => {
     await folder.save(1)
     const { sha256: _, checksum: __, ...edited } = JSON.parse(await readFile(folder.config, 'utf8'))
     edited.config.seed = 77
@@ -209,7 +209,7 @@ describe('config.json may be written by hand', () => {
     expect((await readModel(folder.path)).config.seed).toBe(77)
   })
 
-  test('and put beside tensors that aevb saved: it counts', async () => {
+  test('and put beside tensors that aevb saved: it is used', async () => {
     await folder.save(3)
     await writeFile(folder.config, document({ config: { ...config, objective: { beta: 4 } } }))
     expect((await readModel(folder.path)).config.objective).toEqual({ beta: 4 })

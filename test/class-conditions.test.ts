@@ -1,4 +1,4 @@
-/** Class numbers as a condition: what a program has at hand is taken, and what is not a class number is refused in words. */
+/** Class numbers as a condition: every usual form is accepted, and an error explains what is not a class number. */
 
 import { describe, expect, test } from 'vitest'
 import { type ConditionLike, VAE } from '../src/index.js'
@@ -37,7 +37,7 @@ describe('class numbers as a condition', () => {
     expect(() => vae.encodeSync(x, { condition: condition as ConditionLike })).toThrow(message)
   })
 
-  test('are all that encodeSync takes: it is over before a signal could stop it', () => {
+  test('are the only option of encodeSync, which ends before a signal could stop it', () => {
     const options = { condition: 1, signal: new AbortController().signal }
     expect(() => vae.encodeSync(x, options)).toThrow(
       'Unknown option "signal" for encodeSync; the options are condition',

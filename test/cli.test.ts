@@ -42,7 +42,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-test('train trains the reference model, says how it went, and writes pictures and the model', async () => {
+test('train trains the reference model, prints the losses, and writes pictures and the model', async () => {
   const { code, stdout, stderr } = await run(['train', '--epochs', '2'])
   expect(stderr).toMatch(/^epoch 1\/2 .*\nepoch 2\/2 .*\n$/)
   expect(stdout).toMatch(/│ +1 │ 1[45]\d\.\d\d │ .* │ +147\.48 │/)
@@ -127,7 +127,7 @@ describe('a mistake is one line and an exit code', () => {
     expect(await readdir(folder)).not.toContain('never')
   })
 
-  test('if a file stands in the place of the model, before training', async () => {
+  test('if a file is in the place of the model, before training', async () => {
     await mkdir(join(folder, 'taken'))
     await writeFile(join(folder, 'taken', 'model'), '')
     const { code, stderr } = await run(['train', '--epochs', '1', '--out', 'taken'])
@@ -157,7 +157,7 @@ describe('what cannot be written', () => {
   })
 
   test.each(['loss.svg', 'samples.png', join('model', 'config.json'), join('model', 'model.safetensors')])(
-    'is refused before training if a folder stands in its place: %s',
+    'is refused before training if a folder is in its place: %s',
     async (name) => {
       const out = await mkdtemp(join(folder, 'occupied-'))
       await mkdir(join(out, name), { recursive: true })
@@ -197,7 +197,7 @@ describe('what cannot be written', () => {
     expect(await readFile(target, 'utf8')).toBe('kept')
   })
 
-  test('after training leaves the model, and says where it is', async () => {
+  test('after training leaves the model, and gives its path', async () => {
     const out = await mkdtemp(join(folder, 'later-'))
     const images = { data: new Uint8Array(784 * 20), shape: [20, 784] }
     const part = { images, labels: { data: new Uint8Array(20), shape: [20] } }
@@ -229,7 +229,7 @@ function shell(command: string) {
   })
 }
 
-test('an interrupt after training says where the model is', async () => {
+test('an interrupt after training gives the path of the model', async () => {
   const out = await mkdtemp(join(folder, 'interrupted-'))
   const images = { data: new Uint8Array(784 * 20), shape: [20, 784] }
   const part = { images, labels: { data: new Uint8Array(20), shape: [20] } }
@@ -280,7 +280,7 @@ describe('a reader that has had enough', () => {
   })
 })
 
-test('on a terminal the bar says how much time is left', async () => {
+test('on a terminal the bar shows how much time is left', async () => {
   const python = `import pty, sys
 sys.exit(pty.spawn([sys.argv[1], sys.argv[2], 'train', '--epochs', '2', '--out', 'terminal']))`
   const child = spawn('python3', ['-c', python, process.execPath, program], {

@@ -15,7 +15,7 @@ describe.each<[string, object, RegExp]>([
   ['a Dataset', new Dataset(rows), /A Dataset, whose rows are in memory of the core: post what it was made from/],
   ['a VAE', vae, /A VAE, whose parameters are in memory of the core: save it, and load it in the other thread/],
 ])('%s', (_, object, message) => {
-  test('is not cloned, wherever it stands', async () => {
+  test('is not cloned, whatever contains it', async () => {
     const { port1, port2 } = new MessageChannel()
     const worker = new Worker('', { eval: true })
     for (const clone of [
@@ -69,16 +69,16 @@ test('results that were cloned are taken as they were', async () => {
   expect(copy.config).toEqual(vae.config)
 })
 
-test('a history is drawn as before, also with a loss that JSON cannot hold', async () => {
+test('a history is plotted as before, also with a loss that JSON cannot hold', async () => {
   const history: History = {
     epochs: [1, 2, 3].map((epoch) => ({
       ...{ epoch, loss: 3 / epoch, reconstruction: 2 / epoch, kl: 1 / epoch, seconds: 1 },
       validation: { loss: epoch === 2 ? Number.POSITIVE_INFINITY : 4 / epoch, reconstruction: 1, kl: 1 },
     })),
   }
-  const drawn = await lossChart(history)
-  expect(await lossChart(structuredClone(history))).toBe(drawn)
+  const chart = await lossChart(history)
+  expect(await lossChart(structuredClone(history))).toBe(chart)
   expect(json(history).epochs[1]?.validation?.loss).toBe(null)
-  expect(await lossChart(json(history))).toBe(drawn)
+  expect(await lossChart(json(history))).toBe(chart)
   expect(await lossChart(json(vae.history))).toBe(await lossChart(vae.history))
 })

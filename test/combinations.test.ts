@@ -1,4 +1,4 @@
-/** Configs drawn from the whole schema: each trains, is the same with any number of threads, and is the same from a file. */
+/** Configs drawn from the whole schema: each trains, and is the same with any number of threads and from a file. */
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -40,13 +40,13 @@ afterAll(() => rm(folder, { recursive: true }))
 const train = (vae: VAE, { data: { x, condition }, precision }: Case, threads: number) =>
   vae.fit(x, { ...fitOptions, condition, precision, threads })
 
-/** Everything that a model says of data, floats as digests of their bits. */
+/** Every result of a model for data, floats as digests of their bits. */
 async function answers(vae: VAE, { x, condition }: RandomData, threads: number) {
-  const of = { condition, threads }
+  const options = { condition, threads }
   const deterministic = vae.config.objective?.deterministic === true
   const count = { data: (condition?.data ?? new Float32Array()).slice(0, 5 * (condition?.shape[1] ?? 0)) }
   const five = condition && { ...count, shape: [5, condition.shape[1] as number] }
-  const encoding = await vae.encode(x, of)
+  const encoding = await vae.encode(x, options)
   const { groups, type, ...whole } = encoding
   expect(type).toBe(groups.length === 1 ? groups[0]?.type : undefined)
   expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(encoding)
@@ -56,24 +56,24 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
     ...Object.fromEntries(
       groups.flatMap(({ type: _type, ...group }, i) => Object.entries(group).map(([name, t]) => [`${i}.${name}`, t])),
     ),
-    reconstructed: await vae.reconstruct(x, of),
-    redrawn: await vae.reconstruct(x, { ...of, draw: true, seed: 2 }),
+    reconstructed: await vae.reconstruct(x, options),
+    redrawn: await vae.reconstruct(x, { ...options, draw: true, seed: 2 }),
     sampled: await vae.sample(5, { condition: five, threads, seed: 3 }),
     decoded: await vae.decode(z, { condition: five, threads }),
     drawn,
     z,
-    ...(deterministic ? {} : { posterior: (await vae.encode(x, { ...of, draw: true, seed: 4 })).z }),
+    ...(deterministic ? {} : { posterior: (await vae.encode(x, { ...options, draw: true, seed: 4 })).z }),
   }
   for (const [name, { data }] of Object.entries(tensors)) expect(data.every(Number.isFinite), name).toBe(true)
   return {
-    evaluation: await vae.evaluate(x, { ...of, samples: 3, seed: 1 }),
-    scores: await vae.anomalyScore(x, of),
+    evaluation: await vae.evaluate(x, { ...options, samples: 3, seed: 1 }),
+    scores: await vae.anomalyScore(x, options),
     ...(deterministic
       ? {}
       : {
-          logLikelihood: await vae.logLikelihood(x, { ...of, samples: 7, seed: 1 }),
-          defensive: await vae.logLikelihood(x, { ...of, samples: 30, seed: 1, proposal: 'defensive' }),
-          refined: await vae.refine(x, { ...of, steps: 3, samples: 2, seed: 1 }),
+          logLikelihood: await vae.logLikelihood(x, { ...options, samples: 7, seed: 1 }),
+          defensive: await vae.logLikelihood(x, { ...options, samples: 30, seed: 1, proposal: 'defensive' }),
+          refined: await vae.refine(x, { ...options, steps: 3, samples: 2, seed: 1 }),
         }),
     ...Object.fromEntries(
       Object.entries(tensors).map(([name, { data, shape }]) => [name, { shape, bits: bitsOf(data) }]),
@@ -82,7 +82,7 @@ async function answers(vae: VAE, { x, condition }: RandomData, threads: number) 
 }
 
 describe('200 configs drawn from the whole schema', () => {
-  test('train to the same bits, and then say the same, with 1 thread and with 2, and from a file', async () => {
+  test('train to the same bits, and then give the same results, with 1 thread and with 2, and from a file', async () => {
     for (const each of cases) {
       const { config, data, precision } = each
       const shown = `${precision} ${JSON.stringify(config)}`
@@ -95,20 +95,20 @@ describe('200 configs drawn from the whole schema', () => {
         shown,
       ).toBe(true)
       const trained = bits(one)
-      // A divergence alone, below its free bits, pulls at nothing.
+      // A divergence alone, below its free bits, has no gradient.
       if (config.objective?.weights?.reconstruction !== 0) expect(trained, shown).not.toEqual(before)
       expect(bits(two), shown).toEqual(trained)
 
-      const said = await answers(one, data, 1)
-      expect(Object.values(said.evaluation).flat().every(Number.isFinite), shown).toBe(true)
-      expect(await answers(two, data, 2), shown).toEqual(said)
+      const results = await answers(one, data, 1)
+      expect(Object.values(results.evaluation).flat().every(Number.isFinite), shown).toBe(true)
+      expect(await answers(two, data, 2), shown).toEqual(results)
       expect(bits(one), shown).toEqual(trained)
 
       await one.save(folder)
       const loaded = await VAE.load(folder)
       expect(loaded.config, shown).toEqual(config)
       expect(bits(loaded), shown).toEqual(trained)
-      expect(await answers(loaded, data, 2), shown).toEqual(said)
+      expect(await answers(loaded, data, 2), shown).toEqual(results)
     }
   })
 
@@ -120,9 +120,9 @@ describe('200 configs drawn from the whole schema', () => {
       const here = model.readParameters()
       let wrong: string[] = Object.keys(here).filter(isTrained)
       checked += wrong.length
-      // A kink closer than the smallest step that shows anything is bad luck of the place: a wrong gradient is wrong in
-      // the next one too.
-      for (let place = 0; place < 8 && wrong.length > 0; place++) {
+      // A kink may be closer than the smallest step that shows anything, by chance. A wrong gradient is wrong for the
+      // next parameters too.
+      for (let attempt = 0; attempt < 8 && wrong.length > 0; attempt++) {
         model.writeParameters(moved(here))
         wrong = await wrongGradients(model, rows, condition, wrong)
       }
@@ -133,14 +133,14 @@ describe('200 configs drawn from the whole schema', () => {
   })
 })
 
-/** A gradient that is not the loss's derivative, by design; test/native/composed_gradient_test.cc holds those. */
+/** A gradient that is not the loss's derivative, by design; test/native/composed_gradient_test.cc tests those. */
 function isNoDerivative(config: VAEConfig): boolean {
   const { objective, latents } = parseConfig(config).spec
   const straightThrough = latents.some((latent) => latent.straightThrough)
   return objective.estimator === 'scoreFunction' || objective.bound === 'dreg' || straightThrough
 }
 
-/** The core's model after an epoch, which a VAE keeps to itself: warm-ups are then under way. And a few of the rows. */
+/** The core's model after an epoch, so that warm-ups are under way, and a few of the rows. A VAE does not expose it. */
 async function trained(config: VAEConfig, { x, condition }: RandomData) {
   const { spec, dataColumns } = parseConfig(config)
   const model = new bench.Model(spec)
@@ -153,7 +153,7 @@ async function trained(config: VAEConfig, { x, condition }: RandomData) {
 
 type Parameters = Record<string, Float32Array>
 
-/** Somewhere near: a unit whose inputs are all 0 stands at relu's kink as long as its bias is 0. */
+/** Parameters nearby: a unit whose inputs are all 0 is at relu's kink as long as its bias is 0. */
 function moved(parameters: Parameters): Parameters {
   const near = (values: Float32Array) => values.map((value) => value + 0.3 * (random() - 0.5))
   return Object.fromEntries(
@@ -167,14 +167,15 @@ function isTrained(name: string): boolean {
 }
 
 /**
- * Those of the named tensors whose gradient central differences of the loss along it contradict.
+ * The named tensors whose gradient differs from central differences of the loss along it.
  *
- * A loss is a sum of float32 results, each with a relative error of some 2^-24 from its own chain of roundings; 2^-22 of
- * the terms' size is a chain of four that all err alike. Over a step h either way a difference quotient is off by that
- * over h, and by what the third derivative and the kinks of relu, |x - m| and max do within the step. The first falls
- * with h and the second rises, so the best of some steps counts. The gradient itself may be off by 1e-3 of its norm, for
- * its own sums in float32. Steps are too small to show anything if rounding may be a hundredth of the gradient; a
- * tensor of little influence is held to a hundredth of a twentieth of the whole.
+ * A loss is a sum of float32 results, each with a relative error of some 2^-24 from its own chain of roundings; 2^-22
+ * of the terms' size is a chain of four errors of the same sign. Over a step h to either side, a difference quotient is
+ * off by that error divided by h, and by the effect of the third derivative and of the kinks of relu, |x - m| and max
+ * within the step. The first error falls as h grows and the second rises, so the best of some steps counts. The
+ * gradient itself may be off by 1e-3 of its norm, because of its own sums in float32. A step is too small to show
+ * anything if rounding may be a hundredth of the gradient; for a tensor of little influence, a hundredth of a twentieth
+ * of the whole gradient.
  */
 async function wrongGradients(
   model: NativeModel,
@@ -201,7 +202,7 @@ async function wrongGradients(
       const { loss: upper } = await at()
       model.writeParameters({ ...here, [name]: below })
       const { loss: lower } = await at()
-      // Rounded parameters make a step of their own, of which the part along the gradient counts.
+      // Rounding the parameters changes the step; its part along the gradient counts.
       const step = direction.reduce((sum, d, i) => sum + ((above[i] as number) - (below[i] as number)) * d, 0)
       return isNear(norm, (upper - lower) / step, { relative: 1e-3, absolute: noise / h })
     }

@@ -8,14 +8,14 @@ const { NaN: nan, POSITIVE_INFINITY: infinity } = Number
 const loose = { relative: 0.5, absolute: 1 }
 
 describe('near', () => {
-  test('holds the difference to the wanted number', () => {
+  test('compares the difference with the wanted number', () => {
     expect(isNear(14, 10, { relative: 0.4 })).toBe(true)
     expect(isNear(10, 14, { relative: 0.2 })).toBe(false)
     expect(isNear(10, 14, { relative: 0.25, absolute: 0.5 })).toBe(true)
     expect(() => expectNear([1, 2], [1, 9], loose)).toThrow('element 1')
   })
 
-  test('fails on NaN, whoever has it', () => {
+  test('fails on NaN, on either side', () => {
     for (const other of [0, nan, infinity]) {
       expect(isNear(nan, other, loose)).toBe(false)
       expect(isNear(other, nan, loose)).toBe(false)
@@ -47,7 +47,7 @@ describe('near', () => {
   })
 })
 
-test('finite lets finite numbers through alone', () => {
+test('finite accepts finite numbers only', () => {
   expect(finite(3)).toBe(3)
   expect(finite([1, 2])).toEqual([1, 2])
   for (const bad of [nan, infinity, -infinity, undefined]) expect(() => finite(bad)).toThrow()

@@ -36,8 +36,8 @@ describe('a condition', () => {
     ['a Dataset', new Dataset([[0], [2], [1], [1], [0], [2]])],
   ])('of class numbers may be %s', async (_, condition) => {
     const { mean } = await byClass.encode(x, { condition })
-    for (const [row, of] of [0, 2, 1, 1, 0, 2].entries()) {
-      const all = await byClass.encode(x, { condition: of })
+    for (const [row, number] of [0, 2, 1, 1, 0, 2].entries()) {
+      const all = await byClass.encode(x, { condition: number })
       expect(mean.data.slice(2 * row, 2 * row + 2)).toEqual(all.mean.data.slice(2 * row, 2 * row + 2))
     }
     expect(byClass.encodeSync(x, { condition }).mean).toEqual(mean)
@@ -118,7 +118,7 @@ describe('a condition', () => {
     expect(vae.history.epochs).toEqual([])
   })
 
-  test('that is missing is asked for, for each row or one for all', () => {
+  test('that is missing is an error that names it, for each row or one for all', () => {
     expect(() => byClass.encodeSync(x)).toThrow(
       new TypeError(`Expected ${classes}, or one for all, for condition but received undefined of type undefined`),
     )
@@ -169,7 +169,7 @@ describe('a condition', () => {
     await expect(byClass.fit(x, { condition: gone, verbose: false })).rejects.toThrow(refused)
   })
 
-  test('of the validation rows is asked for, and refused, by its own name', async () => {
+  test('of the validation rows is required, and refused, by its own name', async () => {
     const train = (options: object) => byClass.fit(x, { condition: 1, validationData: x, verbose: false, ...options })
     const before = bits(byClass)
     await expect(train({})).rejects.toThrow(/for validationCondition but received undefined/)
@@ -211,7 +211,7 @@ describe('a condition', () => {
 
 describe('draws from p(x|z)', () => {
   const COUNT = 20_000
-  /** A decoder without weights: heads that are these biases for every z. */
+  /** A decoder without weights: its heads are these biases for every z. */
   const constant = (likelihood: VAEConfig['likelihood'], values: Record<string, readonly number[]>, input = 3) => {
     const named = Object.entries(values).map(([name, list]) => [`likelihood.${name}`, Float32Array.from(list)])
     return vaeWith(
@@ -221,9 +221,9 @@ describe('draws from p(x|z)', () => {
   }
   const z = new Float32Array(COUNT)
   const logit = (p: number) => Math.log(p / (1 - p))
-  /** Five standard errors of the mean of COUNT draws: one test in a million would see it. */
-  const near = (actual: number, expected: number, of: number) =>
-    expect(Math.abs(actual - expected)).toBeLessThan(5 * Math.sqrt(of / COUNT))
+  /** Within five standard errors of a mean of COUNT values of this variance: one test in a million exceeds them. */
+  const near = (actual: number, expected: number, squares: number) =>
+    expect(Math.abs(actual - expected)).toBeLessThan(5 * Math.sqrt(squares / COUNT))
 
   /** Continuous Bernoulli's mean, from its density by the midpoint rule. */
   const continuous = (logits: number) => {
@@ -235,7 +235,7 @@ describe('draws from p(x|z)', () => {
     return { mean: first, variance: second - first ** 2 }
   }
 
-  /** Of each column, the mean and the variance of draws; and the variance of their squared deviations over it squared. */
+  /** For each column the mean and the variance of draws; then the variance of their squared deviations / variance². */
   const families: [string, () => Promise<VAE>, { mean: number; variance: number }[], number][] = [
     [
       'bernoulli',
@@ -301,12 +301,12 @@ describe('draws from p(x|z)', () => {
     const { vae, drawn: counts } = await sums({ type: 'multinomial', trials: 7 }, 4)
     expect([oneHot.data.length, counts.data.length]).toEqual([200 * 5, 200 * 4])
     for (let i = 0; i < 200; i++) {
-      const [row, of] = [oneHot.data.slice(5 * i, 5 * i + 5), counts.data.slice(4 * i, 4 * i + 4)]
+      const [row, trials] = [oneHot.data.slice(5 * i, 5 * i + 5), counts.data.slice(4 * i, 4 * i + 4)]
       expect([...row].every((value) => value === 0 || value === 1)).toBe(true)
       expect([mean(row.slice(0, 2)) * 2, mean(row.slice(2)) * 3]).toEqual([1, 1])
-      expect(of.reduce((sum, value) => sum + value)).toBe(7)
+      expect(trials.reduce((sum, value) => sum + value)).toBe(7)
     }
-    // A reconstruction counts as many as its row.
+    // A reconstruction has as many trials as its row.
     const again = await vae.reconstruct(
       [
         [1, 0, 2, 0],
@@ -318,7 +318,7 @@ describe('draws from p(x|z)', () => {
     expect(again.data.slice(4).reduce((sum, value) => sum + value)).toBe(20)
   })
 
-  test('are the same for a seed and others for another, and no threads change them', async () => {
+  test('are the same for a seed and others for another, with any number of threads', async () => {
     const vae = new VAE({ ...small, likelihood: 'gaussian' })
     const x = curve(100)
     const calls: ((options: object) => Promise<Tensor<Float32Array>>)[] = [
@@ -358,11 +358,12 @@ describe('sample', () => {
       ...Array(3).fill({ mean: 1 / 3, variance: 2 / 9 }),
       { mean: 0.5, variance: 0.25 },
     ]
-    wanted.forEach((of, j) => {
-      // Five standard errors; the squared deviations of a normal number spread most, by twice its variance squared.
+    wanted.forEach((expected, j) => {
+      // Five standard errors. The squared deviations of a normal number vary most: their variance is twice its
+      // variance squared.
       const values = column(z, j)
-      expect(Math.abs(mean(values) - of.mean)).toBeLessThan(5 * Math.sqrt(of.variance / count))
-      expect(Math.abs(variance(values) - of.variance)).toBeLessThan(5 * Math.sqrt(2 / count) * of.variance)
+      expect(Math.abs(mean(values) - expected.mean)).toBeLessThan(5 * Math.sqrt(expected.variance / count))
+      expect(Math.abs(variance(values) - expected.variance)).toBeLessThan(5 * Math.sqrt(2 / count) * expected.variance)
       if (j >= 2) expect(values.every((value) => value === 0 || value === 1)).toBe(true)
     })
   })
@@ -387,7 +388,7 @@ describe('sample', () => {
 })
 
 describe('discrete latent variables', () => {
-  // A decoder that hands z on as the mean, with a small variance: what is reconstructed shows z.
+  // A decoder that returns z as the mean, with a small variance: a reconstruction shows z.
   const identity = (units: number) =>
     Float32Array.from({ length: units * units }, (_, i) => (Math.floor(i / units) === i % units ? 1 : 0))
 
@@ -496,7 +497,7 @@ describe('refine', () => {
     const encoded = await vae.encode(x, condition)
     expect(refined.encoding.mean.shape).toEqual(encoded.mean.shape)
     expect(refined.encoding.mean).not.toEqual(encoded.mean)
-    // A row's ascent is its own: others beside it do not change it.
+    // Each row has an ascent of its own, which other rows do not change.
     const others = { ...x, data: Float32Array.from([...x.data.slice(0, 12), ...curve(39, 12, 7).data]) }
     const beside = await vae.refine(others, options)
     expect(beside.after[0]).toBe(refined.after[0])

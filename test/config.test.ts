@@ -1,4 +1,4 @@
-/** What a model's config may be, and what is said if it is not. */
+/** Which configs of a model are valid, and the errors for those that are not. */
 
 import { describe, expect, test } from 'vitest'
 import type { LikelihoodSpec } from '../src/native.js'
@@ -124,7 +124,7 @@ describe('a config is spelled out', () => {
   test.each([
     ['gaussian', 'variance', 'logVarianceBounds'],
     ['laplace', 'scale', 'logScaleBounds'],
-  ] as const)('a %s likelihood learns one %s unless told otherwise', (type, dispersion, bounds) => {
+  ] as const)('a %s likelihood learns one %s by default', (type, dispersion, bounds) => {
     const likelihood = (value: unknown) => spec({ likelihood: value } as VAEConfig).likelihoods[0] as LikelihoodSpec
     expect(likelihood(type).dispersion).toBe('learned')
     expect(likelihood({ type })).toEqual(likelihood(type))
@@ -135,7 +135,7 @@ describe('a config is spelled out', () => {
     })
   })
 
-  test('with a covariance the decoder puts out the variance too, unless told otherwise', () => {
+  test('with a covariance the decoder puts out the variance too, by default', () => {
     const likelihood = (value: VAEConfig['likelihood'], input = 6) =>
       spec({ input, likelihood: value }).likelihoods[0] as LikelihoodSpec
     const full = { type: 'gaussian', covariance: 'full' } as const
@@ -194,7 +194,7 @@ describe('a config is spelled out', () => {
     expect(sizes(2, { type: 'categorical', classes: [2, 5], coding: 'codes' })).toEqual([2, 7, [2, 5], true])
   })
 
-  test('groups stand side by side in z', () => {
+  test('groups are adjacent in z', () => {
     const { spec, layout } = parseConfig({
       latent: [
         { type: 'gaussian', units: 2, covariance: 'full' },
@@ -430,7 +430,7 @@ describe('a wrong value is named by its path', () => {
       { condition: { classes: 3e9 } },
       'Expected an integer from 2 to 2147483647 for condition.classes but received 3000000000',
     ],
-  ])('a count beyond the limit is told the limit: %j', (config, message) => {
+  ])('a count beyond the limit is refused with the limit: %j', (config, message) => {
     expect(parse(config)).toThrow(new RangeError(`${message} of type number`))
   })
 
@@ -472,7 +472,7 @@ describe('a wrong value is named by its path', () => {
     )
   })
 
-  test('a model beyond any memory is refused before memory is asked for', () => {
+  test('a model beyond any memory is refused before memory is allocated', () => {
     expect(parse({ encoder: [2 ** 31 - 1, 2 ** 31 - 1] })).toThrow(/^Expected a model of at most 2\^31 parameters/)
     expect(parse({ input: [65536, 65536] })).toThrow(/^Expected fewer than 2\^31 features for input/)
     expect(parse({ latent: { type: 'gaussian', units: 2 ** 17, covariance: 'full' } })).toThrow(
@@ -605,7 +605,7 @@ describe('configs drawn from the whole schema', () => {
   const random = generator(5)
   const valid = Array.from({ length: 1000 }, () => randomConfig(random))
 
-  test('valid ones are accepted, and JSON says the same', () => {
+  test('valid ones are accepted, also as JSON', () => {
     for (const config of valid) {
       const parsed = parseConfig(config)
       expect(parsed.config).toEqual(config)
@@ -672,7 +672,7 @@ describe('configs drawn from the whole schema', () => {
     expect(shown.sort()).toEqual(all.trim().split(/\s+/).sort())
   })
 
-  test('their data lie in the domain', () => {
+  test('their data are in the domain', () => {
     for (const config of valid.slice(0, 200)) {
       const { inputShape, dataColumns, spec } = parseConfig(config)
       const { x, condition } = dataFor(config, 3, random)

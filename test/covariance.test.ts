@@ -1,4 +1,4 @@
-/** Gaussian decoders with a covariance, held to densities, draws and entropies that are known. */
+/** Gaussian decoders with a covariance, compared with known densities, draws and entropies. */
 
 import { describe, expect, test } from 'vitest'
 import { VAE, type VAEConfig } from '../src/index.js'
@@ -15,8 +15,8 @@ const quiet = { verbose: false } as const
 /** C = L Lᵀ with L = (I − Φ)⁻¹ diag(√variance), Φ row by row. */
 function fullCovariance(regression: readonly number[], variance: readonly number[]): number[][] {
   const factor: number[][] = []
-  variance.forEach((of, i) => {
-    const row = variance.map((_, j) => (i === j ? Math.sqrt(of) : 0))
+  variance.forEach((value, i) => {
+    const row = variance.map((_, j) => (i === j ? Math.sqrt(value) : 0))
     for (let j = 0; j < i; j++) {
       const coefficient = regression[(i * (i - 1)) / 2 + j] as number
       for (let k = 0; k <= j; k++) row[k] = (row[k] as number) + coefficient * ((factor[j] as number[])[k] as number)
@@ -73,7 +73,7 @@ describe.each(known)('a covariance that is $name and known', ({ model, covarianc
     const { perExample } = await vae.logLikelihood(x, { samples: 1 })
     const scores = await vae.anomalyScore(x)
     exact.forEach((wanted, i) => {
-      // A float32 has seven digits, of terms of up to |wanted|.
+      // The terms are of up to |wanted|, and a float32 has seven digits.
       expect(Math.abs((perExample[i] as number) - wanted)).toBeLessThan(1e-5 * (1 + Math.abs(wanted)))
       expect(Math.abs((scores[i] as number) + wanted)).toBeLessThan(1e-5 * (1 + Math.abs(wanted)))
     })
@@ -95,8 +95,8 @@ describe.each(known)('a covariance that is $name and known', ({ model, covarianc
       return sum / count
     })
     for (let i = 0; i < 3; i++) {
-      const of = (k: number) => (covariance[k] as number[])[k] as number
-      expect(Math.abs((average[i] as number) - (mean[i] as number))).toBeLessThan(5 * Math.sqrt(of(i) / count))
+      const varianceOf = (k: number) => (covariance[k] as number[])[k] as number
+      expect(Math.abs((average[i] as number) - (mean[i] as number))).toBeLessThan(5 * Math.sqrt(varianceOf(i) / count))
       for (let j = 0; j <= i; j++) {
         let sum = 0
         for (let r = 0; r < count; r++) {
@@ -105,7 +105,7 @@ describe.each(known)('a covariance that is $name and known', ({ model, covarianc
         }
         const wanted = (covariance[i] as number[])[j] as number
         // The standard error of a normal distribution's sample covariance.
-        const error = Math.sqrt((of(i) * of(j) + wanted ** 2) / count)
+        const error = Math.sqrt((varianceOf(i) * varianceOf(j) + wanted ** 2) / count)
         expect(Math.abs(sum / count - wanted)).toBeLessThan(5 * error)
       }
     }
@@ -168,18 +168,18 @@ describe('trained on rows of a known normal distribution', () => {
     expect((await diagonal.evaluate(held.x)).loss - held.loss).toBeGreaterThan(0.5)
   })
 
-  test('one of low rank reaches that of a matrix of low rank beside a diagonal', async () => {
+  test('a covariance of low rank reaches the entropy of a matrix of low rank plus a diagonal', async () => {
     const factor = [1, 0, -1, 0.5, 0.5, 1, 0, 1.5, -0.5, -1, 1, 0.25]
     const covariance = lowRankCovariance(factor, [0.1, 0.2, 0.1, 0.3, 0.1, 0.2])
-    const [of, other] = [rows(covariance, 4000, 3), rows(covariance, 4000, 4)]
+    const [training, heldOut] = [rows(covariance, 4000, 3), rows(covariance, 4000, 4)]
     const likelihood = { type: 'gaussian', covariance: 'lowRank', rank: 2, variance: 'perFeature' } as const
-    const { loss } = await (await trained(of.x, likelihood)).evaluate(other.x)
-    expect(loss - other.loss).toBeLessThan(0.04)
-    expect(loss - other.loss).toBeGreaterThan(-0.01)
+    const { loss } = await (await trained(training.x, likelihood)).evaluate(heldOut.x)
+    expect(loss - heldOut.loss).toBeLessThan(0.04)
+    expect(loss - heldOut.loss).toBeGreaterThan(-0.01)
   })
 })
 
-test('the tensors of a covariance are named for what they hold', () => {
+test('the tensors of a covariance are named after what they hold', () => {
   const names = (likelihood: VAEConfig['likelihood']) =>
     Object.entries(new VAE({ ...constant, input: 5, likelihood }).parameters())
       .filter(([name]) => name.startsWith('likelihood.') && !name.endsWith('weight'))

@@ -27,7 +27,7 @@ const parameters = Object.fromEntries(
   table.map(({ name, shape }, i) => [name, new Float32Array(elements(shape)).map((_, j) => 1 / (1 + i + j))]),
 )
 
-/** The folder as the first code that wrote such folders left it: no checksum but that of the tensors. */
+/** The folder as the first version of the code wrote it: the tensors' checksum is the only one. */
 async function writeOld(): Promise<void> {
   await saveModel(folder.path, config, table, parameters)
   const { checksum: _none, ...fields } = JSON.parse(await readFile(folder.config, 'utf8'))
@@ -44,7 +44,7 @@ async function writeOld(): Promise<void> {
   await writeFile(folder.tensors, Buffer.concat([start, bytes.subarray(length)]))
 }
 
-/** Loads the folder with every byte of one file changed in turn, each to as many others; gives how many were refused. */
+/** Loads the folder with each byte of one file changed in turn, to each of several values; counts the refusals. */
 async function damageAll(path: string, changes: (byte: number, i: number) => number[]): Promise<number> {
   const whole = await readModel(folder.path)
   const bytes = await readFile(path)
@@ -100,13 +100,13 @@ describe('a folder of the first code', () => {
   })
 })
 
-test('a bit of the only copy of the config, as a save cut short leaves it', async () => {
+test('a bit of the only copy of the config, as an interrupted save leaves it', async () => {
   await saveModel(folder.path, config, table, parameters)
   await rm(folder.config)
   expect(await damageAll(folder.tensors, bitOfEverySecond)).toBeGreaterThan(300)
 })
 
-test('an edited config.json is refused with advice, and counts once its checksums are out', async () => {
+test('an edited config.json is refused with advice, and is used once its checksums are removed', async () => {
   await saveModel(folder.path, config, table, parameters)
   const document = JSON.parse(await readFile(folder.config, 'utf8'))
   document.config.likelihood.variance = 8.5

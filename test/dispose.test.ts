@@ -1,4 +1,4 @@
-/** Giving memory back: `dispose` of models and data sets, and what their use says from then on. */
+/** `dispose` of models and data sets frees their memory; using them afterwards is an error. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +40,7 @@ describe('a model that is disposed of', () => {
     }
   })
 
-  test('still tells its config and history, and may be disposed of again', async () => {
+  test('still has its config and history, and may be disposed of again', async () => {
     const vae = new VAE(small)
     await vae.fit(x, { epochs: 2, verbose: false })
     vae.dispose()
@@ -114,7 +114,7 @@ describe('a Dataset that is disposed of', () => {
     expect((await vae.encode(part)).mean.data).toEqual(before)
   })
 
-  test('leaves a call that has come to the rows undisturbed, and ends a fit between two epochs', async () => {
+  test('does not disturb a call that has reached the rows, and ends a fit between two epochs', async () => {
     const vae = new VAE(small)
     const data = new Dataset(x)
     const fit = vae.fit(data, { epochs: 5, verbose: false, callbacks: { onEpochEnd: () => data.dispose() } })

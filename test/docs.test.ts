@@ -1,4 +1,4 @@
-/** What docs/models.md says of each choice: where it comes from and when to take it, from sources that it lists. */
+/** docs/models.md states for each choice its source and when to take it, and lists the sources. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -19,7 +19,7 @@ const rows = lines.flatMap((line, i) => {
 })
 
 describe('docs/models.md', () => {
-  test('gives each choice a source, and says when to take it', () => {
+  test('gives each choice a source, and states when to take it', () => {
     expect(rows.length).toBeGreaterThan(40)
     const lacking = rows.filter((row) => row.source === '' || row.when === '')
     expect(lacking).toEqual([])

@@ -1,4 +1,4 @@
-/** The words and kinds of errors. */
+/** The messages and classes of errors. */
 
 import { describe, expect, test } from 'vitest'
 import { AbortError, expected, translate, unknownOption, VAEError } from '../src/errors.js'
@@ -37,7 +37,7 @@ test('the nearest option is named whatever its case, and only if it is near', ()
 describe('an error of the core', () => {
   const native = (message: string, fields: object = {}) => Object.assign(new Error(message), fields)
 
-  test('that says DIVERGED keeps epoch and step', () => {
+  test('with the code DIVERGED keeps epoch and step', () => {
     const cause = native('loss is nan', { code: 'DIVERGED', epoch: 3, step: 17 })
     const error = translate(cause)
     expect(error).toBeInstanceOf(VAEError)
@@ -45,7 +45,7 @@ describe('an error of the core', () => {
     expect((error as Error).message).toMatch(/epoch 3, step 17/)
   })
 
-  test('that says ABORTED becomes an AbortError with the signal’s reason', () => {
+  test('with the code ABORTED becomes an AbortError with the signal’s reason', () => {
     const reason = { why: 'enough' }
     const error = translate(native('aborted', { code: 'ABORTED' }), reason)
     expect(error).toBeInstanceOf(AbortError)

@@ -11,7 +11,7 @@ test('the event loop is never late by 20 ms at the 99th percentile while the ref
   const vae = new VAE()
   const delay = monitorEventLoopDelay({ resolution: 1 })
   let batches = 0
-  // What came before (55 MB were read) is not training's.
+  // The delays before training, in which 55 MB are read, do not count.
   await setTimeout(50)
   delay.enable()
   await vae.fit(data, { epochs: 2, verbose: false, callbacks: { onBatchEnd: () => ++batches } })

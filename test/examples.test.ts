@@ -32,7 +32,7 @@ function run(name: string, out: string) {
   })
 }
 
-/** The table rows that each example prints begin with these; its pictures. */
+/** The beginnings of the table rows that each example prints, and its pictures. */
 const expected: Record<string, { rows: readonly string[]; head?: string; pictures: readonly string[] }> = {
   'bound.mjs': { rows: ['full covariance', 'diagonal covariance'], pictures: ['bound.svg'] },
   'conditional.mjs': {
@@ -104,7 +104,7 @@ describe('flags of an example', () => {
   }
   const usage = expect.stringContaining('usage: node ')
 
-  test('--help says what it is', () => {
+  test('--help describes the example', () => {
     const { status, stdout, stderr } = start('--help')
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(

@@ -1,4 +1,4 @@
-/** What `fit` may be told, and what is said if it may not. */
+/** Which options of `fit` are valid, and the errors for those that are not. */
 
 import { describe, expect, test } from 'vitest'
 import { type FitOptions, fitPlan } from '../src/options/fit-options.js'
@@ -57,7 +57,7 @@ describe('options are spelled out', () => {
     expect(rate({ optimizer: { type: 'sgd', learningRate: undefined }, learningRate: 0.125 })).toBe(0.125)
   })
 
-  test('a schedule knows how long this fit is', () => {
+  test('a schedule is given the length of this fit', () => {
     const schedule = (options: FitOptions) => fitPlan(options).spec.schedule
     expect(schedule({ epochs: 7, schedule: { type: 'cosine', minimum: 0.1, warmup: 2 } })).toMatchObject({
       type: 'cosine',

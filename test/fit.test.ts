@@ -15,7 +15,7 @@ async function trained(options: FitOptions = {}, config: VAEConfig = {}, data = 
 }
 
 describe('fit', () => {
-  test('lowers the loss, and its terms add up', async () => {
+  test('lowers the loss, which is the sum of its terms', async () => {
     const { vae, history } = await trained({ epochs: 12 }, { objective: { beta: 0.5 } })
     expect(history.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
     const [first, last] = [history.epochs[0], history.epochs.at(-1)]
@@ -59,7 +59,7 @@ describe('fit', () => {
     },
   )
 
-  test('again continues: epochs are counted on, and the history grows', async () => {
+  test('again continues: the count of epochs goes on, and the history grows', async () => {
     const { vae } = await trained()
     const more = await vae.fit(x, { epochs: 3, ...quiet })
     expect(more.epochs.map(({ epoch }) => epoch)).toEqual([3, 4, 5])

@@ -127,7 +127,7 @@ describe('a header that is larger than its model needs is refused before it is r
     ['spaces', () => `{${' '.repeat(1e7)}}`, tooLong],
     ['metadata', () => `{"__metadata__":{"a":"${'x'.repeat(1e7)}"}}`, tooLong],
     [
-      'metadata that tell of a small model',
+      'metadata that describe a small model',
       () => `{"__metadata__":${JSON.stringify({ aevb: document({}) })},${manyTensors(1e5)}}`,
       tooLong,
     ],
@@ -144,13 +144,13 @@ describe('a header that is larger than its model needs is refused before it is r
   const manyTensors = (count: number) =>
     Array.from({ length: count }, (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join()
 
-  test('unless it tells of a large model itself, beside the config.json of a small one', async () => {
+  test('unless it describes a large model itself, beside the config.json of a small one', async () => {
     const large = { ...config, encoder: new Array<number>(20_000).fill(1) }
     const shapes = parseConfig(large).layout.tensors
     const values = Object.fromEntries(shapes.map(({ name, shape }) => [name, new Float32Array(elements(shape))]))
     await saveModel(folder.path, large, shapes, values)
     expect((await readFile(folder.tensors)).readBigUInt64LE()).toBeGreaterThan(2e6)
-    // As a save leaves it that was cut short between its two moves, or before config.json was there.
+    // A save leaves such a folder if it is interrupted between its two moves, or before config.json exists.
     const other = join(folder.path, 'other')
     await saveModel(other, config, table, parameters(1))
     await copyFile(join(other, 'config.json'), folder.config)
@@ -371,7 +371,7 @@ describe('a hostile model.safetensors is refused', () => {
     }
   })
 
-  test('and no memory is set aside for what it claims', async () => {
+  test('and no memory is allocated for what it claims', async () => {
     await writeFile(folder.config, document({ config: { input: 20_000, encoder: [50_000], latent: 1, decoder: [] } }))
     const shapes = parseConfig({ input: 20_000, encoder: [50_000], latent: 1, decoder: [] }).layout.tensors
     let end = 0

@@ -1,4 +1,4 @@
-/** What `import 'aevb'` loads: little. Whatever is large is imported where it is used. */
+/** What `import 'aevb'` loads: few files. Large dependencies are imported by the functions that use them. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -36,7 +36,7 @@ test('checking types and ranges, or saving, does not load the addon', () => {
   for (const file of pure) {
     expect([...loadedBy(join(src, file))]).not.toContain(join(src, 'native.ts'))
   }
-  // The walk does see it where it is.
+  // The search finds it in a file that does load it.
   expect([...loadedBy(join(src, 'options/config.ts'))]).toContain(join(src, 'native.ts'))
 })
 
@@ -46,10 +46,10 @@ test('no folder imports one that imports it', () => {
     if (!file.endsWith('.ts')) continue
     const from = dirname(file)
     const code = readFileSync(join(src, file), 'utf8')
-    // Types too: what a reader has to know.
+    // Imports of types count too, because a reader has to follow them.
     for (const [, path] of code.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)) {
       const to = dirname(join(from, path as string))
-      // The files above all folders are their common ground, and what uses them.
+      // The files above all folders are shared by them, or use them.
       if (from !== '.' && to !== '.' && to !== from) imports.set(from, (imports.get(from) ?? new Set()).add(to))
     }
   }
@@ -58,7 +58,7 @@ test('no folder imports one that imports it', () => {
     return seen
   }
   expect(imports.get('training')).toContain('options')
-  // A part of `options`, whose files the others of it bring together.
+  // `options/config` is a part of `options`, whose files combine the parts.
   imports.get('options/config')?.delete('options')
   expect([...imports.keys()].filter((folder) => reached(folder).has(folder))).toEqual([])
 })

@@ -23,6 +23,6 @@ test('on MNIST training with the importance-weighted bound of ten draws gives a 
   const variance = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (differences.length - 1)
   const standardError = Math.sqrt(variance / differences.length)
   console.log(`log p(x) is higher by ${mean.toFixed(2)} ± ${standardError.toFixed(2)} nats`)
-  // By chance, once in a thousand.
+  // A difference this large happens by chance once in a thousand runs.
   expect(mean).toBeGreaterThan(3 * standardError)
 })

@@ -1,4 +1,4 @@
-/** Which folder of the core may include which: the list in docs/architecture.md, held to the sources. */
+/** Which folder of the core may include which: the list in docs/architecture.md, compared with the sources. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** folder → folders, from lines such as `layers → math tensor spec`. */
-function drawn(): Map<string, Set<string>> {
+function documented(): Map<string, Set<string>> {
   const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
   const block = text.match(/<!-- includes -->\n+```\n([\s\S]*?)```/)?.[1] ?? ''
   return new Map(
@@ -38,13 +38,13 @@ function included(): Map<string, Set<string>> {
   return result
 }
 
-test('folders of the core include what docs/architecture.md draws, and no others', () => {
+test('folders of the core include those that docs/architecture.md lists, and no others', () => {
   const sorted = (map: Map<string, Set<string>>) =>
     Object.fromEntries([...map].map(([from, to]) => [from, [...to].sort()]).sort())
-  expect(sorted(included())).toEqual(sorted(drawn()))
+  expect(sorted(included())).toEqual(sorted(documented()))
 })
 
-test('no folder of the core includes one that includes it, and no file lies beside the folders', () => {
+test('no folder of the core includes one that includes it, and no file is outside the folders', () => {
   const folders = included()
   const reached = (from: string, seen = new Set<string>()): Set<string> => {
     for (const to of folders.get(from) ?? []) if (!seen.has(to)) reached(to, seen.add(to))

@@ -1,4 +1,4 @@
-/** Waiting for the core: with jobs that behave as badly as they may. No addon is loaded. */
+/** Waiting for the core, tested with jobs that stop late, fail or ignore `cancel`. No addon is loaded. */
 
 import { getEventListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import { AbortError } from '../src/errors.js'
 import { orAborted, run } from '../src/jobs.js'
 import { Gate } from '../src/training/gate.js'
 
-/** A job that ends when it is told to. */
+/** A job that ends when the test settles it. */
 function makeJob() {
   let resolve = (_value: string) => {}
   let reject = (_error: unknown) => {}
@@ -70,7 +70,7 @@ describe('run', () => {
     expect(await work).toBe('done')
   })
 
-  test('says in the facade’s words what the core throws, before or within a job', async () => {
+  test('converts the core’s errors to those of the facade, before or within a job', async () => {
     const job = makeJob()
     job.reject(Object.assign(new Error('nan'), { code: 'DIVERGED', epoch: 1, step: 2 }))
     await expect(run(() => job, undefined)).rejects.toMatchObject({ name: 'VAEError', code: 'DIVERGED', step: 2 })
@@ -86,7 +86,7 @@ test('orAborted rejects at once if it is aborted while it begins', async () => {
 })
 
 describe('a gate', () => {
-  test('lets one fit in, and the next when it has ended, however it did', async () => {
+  test('lets one fit begin, and the next when it has ended, by success or failure', async () => {
     const gate = new Gate()
     const job = makeJob()
     const first = gate.fit(() => job.promise)
@@ -105,7 +105,7 @@ describe('a gate', () => {
     expect(() => gate.checkReadable('save')).not.toThrow()
   })
 
-  test('knows what an aborted fit has left running', async () => {
+  test('keeps the promise of what an aborted fit has left running', async () => {
     const gate = new Gate()
     const epoch = makeJob()
     await gate.fit(async () => {

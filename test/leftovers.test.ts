@@ -1,4 +1,4 @@
-/** What a killed save has left is removed by the next save or load; the file of a save that runs is not. */
+/** The next save or load removes the file that a killed save has left, but not the file of a save that runs. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ import { freshFolders } from './helpers/model-folder.js'
 const folder = freshFolders()
 const files = pathToFileURL(join(import.meta.dirname, '../dist/checkpoint/files.js')).href
 
-/** A program that writes a file beside its place, says so, and then does `next`. */
+/** A program that writes a temporary file beside the model's, prints a message, and then does `next`. */
 const staging = (next: string) => `
   import { stage } from ${JSON.stringify(files)}
   const staged = await stage(${JSON.stringify(folder.tensors)}, [Buffer.alloc(1e6)])

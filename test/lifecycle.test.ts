@@ -1,4 +1,4 @@
-/** What the native side survives: the end of its process or thread in mid-work, and models that nobody holds any more. */
+/** The native side survives the end of its process or thread during work, and models that are no longer referenced. */
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ const nodes = [process.execPath, ...(process.env.AEVB_NODES?.split(':').filter(B
 const pathOf = (name: string) => fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url))
 
 function runProgram(name: string, flags: string[] = [], { node = process.execPath, args = [] as string[] } = {}) {
-  // glibc keeps freed memory for each thread apart, which would blur what is measured.
+  // glibc keeps freed memory in an arena for each thread, which would add noise to the measured memory.
   const env = { ...process.env, MALLOC_ARENA_MAX: '1' }
   return spawnSync(node, [...flags, pathOf(name), ...args], { env, encoding: 'utf8', timeout: deep ? 600_000 : 60_000 })
 }
@@ -23,7 +23,7 @@ test('a process that exits during fit exits at once, with its own code', () => {
   expect(Date.now() - started).toBeLessThan(10_000)
 })
 
-test('a worker thread that is terminated during fit takes nothing with it', () => {
+test('a worker thread that is terminated during fit does no harm to the process', () => {
   const { status, signal, stdout, stderr } = runProgram('terminate-worker')
   expect({ status, signal, stdout, stderr }).toEqual({
     status: 0,
@@ -34,7 +34,7 @@ test('a worker thread that is terminated during fit takes nothing with it', () =
 })
 
 test.each(nodes)(
-  'worker threads that end at any moment, in any way, take nothing with them and leave nothing behind (%s)',
+  'worker threads that end at any moment, in any way, do no harm to the process and leave no memory behind (%s)',
   { timeout: 600_000 },
   (node) => {
     const count = deep ? 500 : 36
@@ -42,7 +42,7 @@ test.each(nodes)(
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
     const { ended, megabytes } = JSON.parse(stdout)
     expect(ended.terminate + ended.exit + ended.error).toBe(count)
-    // Each worker owned 20 MB and more; a few that leave theirs behind would show among hundreds.
+    // Each worker owned 20 MB and more, so a few that do not free theirs would show among hundreds.
     expect(megabytes).toBeLessThan(deep ? 250 : 150)
   },
 )
@@ -55,7 +55,7 @@ test.each(nodes)('a process that exits while it trains and calls back exits with
 test.runIf(process.platform === 'linux')('models that are trained one after the other share their threads', () => {
   const { status, stdout } = runProgram('train-models-in-turn')
   expect(status).toBe(0)
-  // Node's own are about a dozen.
+  // Node itself has about a dozen threads.
   expect(Number(stdout)).toBeLessThan(40)
 })
 
@@ -63,10 +63,10 @@ test('objects that are dropped in a loop that waits for nothing give back their 
   const { status, stdout } = runProgram('hold-nothing')
   expect(status).toBe(0)
   const { encoded, datasets, models, shared, freed } = JSON.parse(stdout)
-  // A native object a call would be hundreds of megabytes, and a second for the collector's calls.
+  // A native object for each call would take hundreds of megabytes, and the collector's calls a second.
   expect(encoded.megabytes).toBeLessThan(100)
   expect(encoded.turn).toBeLessThan(500)
-  // All of them are 1 GB, and 1.5 GB.
+  // All data sets take 1 GB, all models 1.5 GB.
   expect(datasets.megabytes).toBeLessThan(400)
   expect(models.megabytes).toBeLessThan(600)
   // Rows of 256 MB; a slice keeps them.
@@ -78,15 +78,15 @@ test('models that are forgotten give back their memory and their threads', () =>
   const { status, stdout } = runProgram('collect-garbage', ['--expose-gc'])
   expect(status).toBe(0)
   const { before, after } = JSON.parse(stdout)
-  // 40 more models of 5 MB of parameters, moments and activations each.
+  // 40 more models were made, each with 5 MB of parameters, moments and activations.
   expect(after.megabytes - before.megabytes).toBeLessThan(60)
-  // Four threads may rest, each with a helper, whatever the number of models.
+  // Four threads may be idle, each with a helper, whatever the number of models.
   expect(after.threads).toBeLessThanOrEqual(before.threads + 8)
 })
 
 test('copies of data and forgotten models do not pile up until memory is short', () => {
   const { status, stdout } = runProgram('score-in-a-loop')
   expect(status).toBe(0)
-  // All copies are 2.3 GB, all models 0.8 GB.
+  // All copies take 2.3 GB, all models 0.8 GB.
   expect(Number(stdout)).toBeLessThan(900)
 })

@@ -31,7 +31,7 @@ async function elbo(vae: VAE): Promise<{ value: number; error: number }> {
   return { value, error: Math.sqrt(mean(values.map((v) => (v - value) ** 2)) / (values.length - 1)) }
 }
 
-/** Of float32 sums over five features and three units, each of some nats: a few roundings of 2^-24 each. */
+/** The error of float32 sums over five features and three units, each of some nats: a few roundings of 2^-24 each. */
 const FLOAT = 1e-5
 
 describe('with p(z|x) as the posterior', () => {
@@ -49,7 +49,7 @@ describe('with p(z|x) as the posterior', () => {
   test('the bound with the closed form of the divergence is log p(x) on average', async () => {
     const { value, error } = await elbo(await model.vae(model.exact()))
     expect(Math.abs(value - logP)).toBeLessThan(3 * error + FLOAT)
-    // Draws of −log p(x|z) alone do differ.
+    // The draws of −log p(x|z) alone do differ.
     expect(error).toBeGreaterThan(100 * FLOAT)
   })
 
@@ -96,7 +96,7 @@ describe('another posterior is below by its divergence from p(z|x)', () => {
   })
 })
 
-describe('logLikelihood meets log p(x) within three standard errors', () => {
+describe('logLikelihood is within three standard errors of log p(x)', () => {
   const posteriors: Record<string, LinearPosterior> = {
     'the best diagonal posterior': model.bestDiagonal(),
     'a wide posterior': { ...model.bestDiagonal(), logVariance: [0, 0, 0] },
@@ -105,7 +105,7 @@ describe('logLikelihood meets log p(x) within three standard errors', () => {
   test.each(Object.entries(posteriors))('from %s', async (_, posterior) => {
     const vae = await model.vae(posterior)
     const { mean: value, standardError, perExample } = await vae.logLikelihood(x)
-    // Of the prior, whose draws a row far out hardly meets, it is an error that does not hold, and rather too large.
+    // With the prior as the proposal, few draws fit a row far out; the error is then unreliable, and rather too large.
     expect(standardError).toBeLessThan(0.1)
     expect(Math.abs(value - logP)).toBeLessThan(3 * standardError)
     expect(mean(perExample)).toBeCloseTo(value, 10)
@@ -129,7 +129,7 @@ describe('refine', () => {
       const best = logP - (covariance === 'full' ? 0 : model.diagonalGap)
       expect(best - mean(finite(before))).toBeGreaterThan(1)
       expect(amortizationGap).toBeCloseTo(mean(after) - mean(before), 10)
-      // A bound of 256 draws, each of which may be off by a nat or so in each row, is off by 1/16 of that in each row.
+      // Each of a bound's 256 draws may be off by a nat or so in each row, so the bound is off by 1/16 of that.
       expect(Math.abs(best - mean(after))).toBeLessThan(0.05)
       expect(bits(vae)).toEqual(trained)
     },

@@ -1,4 +1,4 @@
-/** Estimates of log p(x): what is said of their error is held to what they are off by. */
+/** Estimates of log p(x): their stated errors are compared with their actual errors. */
 
 import { describe, expect, test } from 'vitest'
 import { type LogLikelihood, type Tensor, VAE, type VAEConfig } from '../src/index.js'
@@ -19,7 +19,7 @@ const variance = (values: readonly number[]) => {
   const centre = mean(values)
   return values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1)
 }
-/** As the README of the option says. */
+/** The limit of k that the option's documentation gives. */
 const limit = (samples: number) => Math.min(0.7, 1 - 1 / Math.log10(samples))
 
 /** Rows whose cells follow from three normal numbers a row. */
@@ -80,7 +80,7 @@ describe.each<[string, Partial<VAEConfig>, Tensor<Float32Array>, number]>([
   ['Poisson counts', { latent: 3, likelihood: 'poisson' }, counts, 20],
   ['multinomial counts', { latent: 3, likelihood: 'multinomial' }, made((x, r) => 1 + poisson(Math.exp(x / 2), r)), 3],
 ])('the standard error of a model with %s', (_, config, data, epochs) => {
-  test('is the spread over seeds, of rows for which it is said to hold', async () => {
+  test('is the spread over seeds, for rows with a reliable standard error', async () => {
     const condition = config.condition ? { condition: 1 } : {}
     const vae = new VAE({ input: D, encoder: [16], decoder: [16], seed: 2, ...config })
     await vae.fit(data, { epochs, batchSize: 30, learningRate: 0.01, verbose: false, ...condition })
@@ -88,16 +88,16 @@ describe.each<[string, Partial<VAEConfig>, Tensor<Float32Array>, number]>([
     const samples = 1000
     const runs: LogLikelihood[] = []
     for (let seed = 0; seed < 24; seed++) runs.push(await vae.logLikelihood(x, { samples, seed, ...condition }))
-    // Which rows: by the mean shape over seeds, which none of these seeds decides alone.
+    // Rows are chosen by their mean shape over all seeds, so that no single seed decides.
     const shape = (row: number) => mean(runs.map(({ paretoK }) => paretoK[row] as number))
     const rows = Array.from({ length: COUNT }, (_, row) => row).filter((row) => !(shape(row) > limit(samples)))
     expect(rows.length).toBeGreaterThan(COUNT / 3)
-    // The spread of a row over 24 seeds is known to √(2/23) = 29 % of its square, the median of ten rows and more to 12 %.
-    // What is told counts what a tail may still hold, and is larger rather than smaller. A mean over rows would be that of
-    // the one row in which a seed finds a weight that no other has found.
+    // The squared spread of a row over 24 seeds has a relative error of √(2/23) = 29 %, the median of ten rows or more
+    // one of 12 %. The stated error includes what a tail may still contain, so it is too large rather than too small. A
+    // mean over rows would be decided by the one row in which a seed finds a weight that no other seed has found.
     const ratios = rows.map((row) => {
-      const told = mean(runs.map(({ standardErrors }) => (standardErrors[row] as number) ** 2))
-      return told / variance(runs.map(({ perExample }) => perExample[row] as number))
+      const stated = mean(runs.map(({ standardErrors }) => (standardErrors[row] as number) ** 2))
+      return stated / variance(runs.map(({ perExample }) => perExample[row] as number))
     })
     expect(median(ratios)).toBeGreaterThan(0.7)
     expect(median(ratios)).toBeLessThan(2)
@@ -132,7 +132,7 @@ const shortfall = ({ perExample }: LogLikelihood) =>
 describe('a posterior that is far too narrow', () => {
   const narrow = linear.vae({ ...linear.bestDiagonal(), logVariance: [-4, -4, -4] })
 
-  test('gives an estimate that is low, and says so', async () => {
+  test('gives an estimate that is low, and a warning', async () => {
     const estimate = await (await narrow).logLikelihood(x, { samples: 2000 })
     expect(shortfall(estimate)).toBeGreaterThan(0.5)
     expect(estimate.reliable).toBe(false)
@@ -141,11 +141,11 @@ describe('a posterior that is far too narrow', () => {
       /^\d+ of 24 rows \((\d+, ){9}\d+, \.\.\.\): a few draws hold most of the weight/,
     )
     expect(estimate.paretoK.filter((k) => k > 0.7).length).toBeGreaterThan(20)
-    // A handful of draws is all that counts.
+    // Only a few draws have weight.
     expect(mean(estimate.effectiveSamples)).toBeLessThan(400)
   })
 
-  test('is mended by the refined proposal', async () => {
+  test('is corrected by the refined proposal', async () => {
     const estimate = await (await narrow).logLikelihood(x, { samples: 4000, proposal: 'refined' })
     expect(estimate.paretoK.filter((k) => k > 0.7)).toHaveLength(0)
     expect(estimate.warnings).toEqual([])
@@ -159,7 +159,7 @@ describe('a posterior that is far too narrow', () => {
     expect(outside.length).toBeLessThan(3)
   })
 
-  // Weights are bounded then, but of two kinds, which the shape of one tail does not tell apart.
+  // The weights are then bounded, but of two kinds, which the shape of one tail does not distinguish.
   test('does no harm to the defensive proposal, though it may still warn', async () => {
     const estimate = await (await narrow).logLikelihood(x, { samples: 4000, proposal: 'defensive' })
     expect(Math.abs(shortfall(estimate))).toBeLessThan(0.1)
@@ -192,7 +192,7 @@ test('a proposal may have any posterior: full covariances, Laplace and logistic 
 })
 
 describe("samples: 'adaptive'", () => {
-  // Too narrow for some rows.
+  // This posterior is too narrow for some rows.
   const off = linear.vae({ ...linear.bestDiagonal(), logVariance: [-2.5, -2.5, -2.5] })
 
   test('gives more draws to those rows alone that need them, up to the limit', async () => {
@@ -204,7 +204,7 @@ describe("samples: 'adaptive'", () => {
     for (let row = 0; row < 24; row++) {
       const [k, samples] = [adaptive.paretoK[row] as number, adaptive.samples[row] as number]
       if (samples < 24_000) expect(k).toBeLessThanOrEqual(limit(samples))
-      // A row that needs no more has what it had.
+      // A row that needs no more draws keeps its estimate.
       if (samples === 5000) expect(adaptive.perExample[row]).toBe(once.perExample[row])
       expect(samples === 5000).toBe((once.paretoK[row] as number) <= limit(5000))
     }
@@ -237,7 +237,7 @@ describe("method: 'exact'", () => {
     expect([...sum.samples]).toEqual(Array(30).fill(128))
     expect(sum.warnings).toEqual([])
     expect(sum).toEqual(await vae.logLikelihood(few, { method: 'exact', threads: 2, seed: 5 }))
-    // Both bounds, which refine knows exactly here, lie below.
+    // Both bounds of refine, which are exact here, are below.
     const { before, after } = await vae.refine(few)
     for (let row = 0; row < 30; row++) {
       expect(after[row]).toBeLessThanOrEqual((sum.perExample[row] as number) + 1e-5)
@@ -294,7 +294,7 @@ describe("method: 'exact'", () => {
   })
 })
 
-test('too few samples to tell anything are said to be', async () => {
+test('too few samples to judge the standard error give a warning', async () => {
   const vae = await linear.vae(linear.bestDiagonal())
   const { paretoK, reliable, warnings, standardErrors } = await vae.logLikelihood(x, { samples: 20 })
   expect(paretoK.every(Number.isNaN)).toBe(true)

@@ -1,4 +1,4 @@
-/** Rows of numbers in every accepted form, and what is said of the others. */
+/** Rows of numbers in every accepted form, and the errors for other forms. */
 
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
@@ -34,12 +34,12 @@ describe('every form gives the same rows', () => {
     expect(rows(value, 3)).toEqual(wanted)
   })
 
-  test('a Tensor and number[][] know their width themselves', () => {
+  test('a Tensor and number[][] need no width', () => {
     expect(rows([[1], [2]])).toEqual({ data: [1, 2], rows: 2, columns: 1 })
     expect(rows({ data: new Uint8Array(6), shape: [3, 2] }).columns).toBe(2)
   })
 
-  test('bytes stay bytes, and a Buffer begins where it begins', () => {
+  test('bytes stay bytes, and the offset of a Buffer is respected', () => {
     const buffer = Buffer.from([9, 9, 9, 1, 2, 3, 4]).subarray(3)
     expect(buffer.byteOffset).not.toBe(0)
     const flat = flatten(buffer, 'x', 2)
@@ -165,7 +165,7 @@ describe('a matrix of the wrong shape is a RangeError', () => {
     )
   })
 
-  test('more rows than the core counts are refused', () => {
+  test('more rows than the core can count are refused', () => {
     const many = new Uint8Array(1)
     Object.defineProperty(many, 'length', { value: 2 ** 32 })
     expect(failure(many, 1)).toThrow(/^Expected fewer than 2\^32 rows for x but received/)
@@ -177,7 +177,7 @@ describe('a matrix of the wrong shape is a RangeError', () => {
     )
   })
 
-  test('rows of different lengths are told apart without a width too', () => {
+  test('rows of different lengths are refused without a width too', () => {
     expect(failure([[1, 2], [1]])).toThrow(
       new RangeError('Expected 2 numbers for x[1] but received [ 1 ] of type Array'),
     )

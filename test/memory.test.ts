@@ -1,4 +1,4 @@
-/** What a call needs is compared with the memory that there is, before anything is allocated. */
+/** The memory that a call needs is compared with the available memory before anything is allocated. */
 
 import { describe, expect, test } from 'vitest'
 import { VAE, type VAEConfig } from '../src/index.js'
@@ -60,7 +60,7 @@ describe('the available memory', () => {
     expect(availableMemory(linux(files))).toBe(bytes)
   })
 
-  test("is Node's own answer if the kernel tells nothing, and all of it on other systems", () => {
+  test("is Node's free memory if the kernel's files are missing, and all memory on other systems", () => {
     expect(availableMemory({ ...linux({}), read: () => undefined })).toBe(3 * GiB)
     expect(availableMemory({ ...linux({}), platform: 'darwin' })).toBe(16 * GiB)
   })

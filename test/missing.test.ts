@@ -1,4 +1,4 @@
-/** Rows with missing cells: exactly no part of the loss, and filled by what the others say. */
+/** Rows with missing cells, which have no part in the loss and are filled from the observed cells. */
 
 import { describe, expect, test } from 'vitest'
 import { type LikelihoodPart, VAE, type VAEConfig } from '../src/index.js'
@@ -83,7 +83,7 @@ describe('a row with missing cells', () => {
   })
 
   test('a missing cell changes no bit, whatever it would have been', async () => {
-    // The same holes, over other data that are never seen.
+    // The same cells are missing, and the data in them, which are never read, differ.
     const other = holes(60, 8).whole
     const masked = other.map((value, i) => (Number.isNaN(x.data[i]) ? Number.NaN : (x.data[i] ?? value)))
     const [a, b] = [new VAE(config), new VAE(config)]
@@ -155,7 +155,7 @@ describe('impute', () => {
     const asked = { data: Float32Array.from(probe.flatMap((value) => [value, Number.NaN])), shape: [5, 2] }
     const filled = (await vae.impute(asked, { samples: 2000 })).data
     for (const [i, value] of probe.entries()) expect(Math.abs((filled[2 * i + 1] as number) - value)).toBeLessThan(0.15)
-    // Draws spread as p(x2|x1) does.
+    // Draws have the spread of p(x2|x1).
     const draws = (await vae.impute(asked, { draws: 400, samples: 500 })).data
     const second = Array.from({ length: 400 }, (_, k) => draws[k * 10 + 5] as number)
     const mean = second.reduce((sum, value) => sum + value) / 400

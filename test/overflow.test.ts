@@ -1,4 +1,4 @@
-/** Rows that are accepted and absurd: single precision ends on the way, and what is told of them is infinite, never NaN. */
+/** Rows that are valid but so extreme that single precision overflows: their results are infinite, never NaN. */
 
 import { expect, test } from 'vitest'
 import { type Evaluation, lossChart, type MatrixLike, VAE, type VAEConfig } from '../src/index.js'
@@ -29,7 +29,7 @@ const cases: readonly Case[] = [
     row: [1e20, ...usual.slice(1)],
   },
   {
-    // Its sums are double, which hold more.
+    // Its sums are in double, which overflows later.
     name: 'a cell of a model with a covariance of low rank',
     config: { ...small, likelihood: { type: 'gaussian', covariance: 'lowRank', rank: 2 } },
     row: [3e38, ...usual.slice(1)],

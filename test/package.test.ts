@@ -1,4 +1,4 @@
-/** What npm would publish, and what a clone or an installed package says whose scripts have not run. */
+/** What npm would publish, and the errors of a clone or an installed package whose scripts have not run. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
@@ -18,12 +18,12 @@ beforeAll(() => {
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts']
   const answer = execFileSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' })
   const packed = JSON.parse(answer)
-  // An array, or since npm 12 an object by the packages' names.
+  // npm gives an array, or since npm 12 an object by the packages' names.
   files = (Object.values(packed)[0] as { files: { path: string }[] }).files.map(({ path }) => path)
 })
 
 describe('the package', () => {
-  /** What a heading is called in a link, as GitHub does it. */
+  /** The anchors of the headings, as GitHub makes them. */
   const anchors = (file: string) =>
     [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
       (heading as string)
@@ -32,7 +32,7 @@ describe('the package', () => {
         .replaceAll(' ', '-'),
     )
 
-  test('holds whatever its pages link to', () => {
+  test('contains whatever its pages link to', () => {
     const pages = files.filter((file) => file.endsWith('.md'))
     expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/guide.md', 'examples/README.md']))
     const broken = pages.flatMap((page) => {
@@ -49,7 +49,7 @@ describe('the package', () => {
     expect(broken).toEqual([])
   })
 
-  test('holds what it exports, but for the addon, which is compiled where it is installed', () => {
+  test('contains what it exports, except the addon, which is compiled on installation', () => {
     const { exports, bin } = JSON.parse(read('package.json'))
     const named = [...Object.values(exports['.']), exports['./package.json'], bin.aevb].map((path) =>
       posix.normalize(path as string),
@@ -74,7 +74,7 @@ describe('the package', () => {
   )
 })
 
-test('the lock file holds each dependency as package.json asks for it, and no address', () => {
+test('the lock file has each dependency as package.json requires it, and no address', () => {
   const { packages } = JSON.parse(read('package-lock.json'))
   expect(packages['']).toMatchObject({ dependencies, devDependencies, optionalDependencies })
   expect(read('package-lock.json')).not.toContain('"resolved"')
@@ -94,7 +94,7 @@ describe('without its scripts having run', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  /** A copy of some of the package at a place, beside what it depends on. */
+  /** Copies these parts of the package to a folder, with links to its dependencies. */
   function copy(place: string, parts: readonly string[]): string {
     const to = join(folder, place)
     mkdirSync(to, { recursive: true })
@@ -119,14 +119,14 @@ describe('without its scripts having run', () => {
     ['imported', ['--input-type=module', '--eval', "import 'aevb'"]],
     ['required', ['--eval', "require('aevb')"]],
     ['started', ['entry/cli.js', 'train']],
-  ])('a clone that is %s says what to run', (how, args) => {
+  ])('the error of a clone that is %s names what to run', (how, args) => {
     const clone = copy(`clone-${how}`, ['package.json', 'entry'])
     const stderr = failure(clone, args)
     expect(stderr).toContain(`aevb is not built: ${join(clone, 'dist')}`)
     expect(stderr).toContain(`Run \`npm run build\` in ${clone}, with a C++20 compiler and Python 3 at hand`)
   })
 
-  test('a clone with only its TypeScript compiled says so too', () => {
+  test('and so does that of a clone with only its TypeScript compiled', () => {
     const stderr = failure(copy('half', ['package.json', 'entry', 'dist', 'binding.gyp']), [
       '--input-type=module',
       '--eval',

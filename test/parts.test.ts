@@ -1,4 +1,4 @@
-/** Likelihoods side by side: a row's columns from the first to the last, part by part. */
+/** Likelihoods of several parts: each part has its own columns of a row, from the first to the last. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -81,7 +81,7 @@ describe('a likelihood of several parts', () => {
     await near.fit(x, fit)
     await far.fit(moved, fit)
     const [a, b] = [await near.evaluate(x), await far.evaluate(moved)]
-    // Three columns a thousand times as wide.
+    // Three columns are a thousand times as wide.
     const wider = 3 * Math.log(1000)
     expect((b.parts?.[0] as number) - (a.parts?.[0] as number)).toBeCloseTo(wider, 3)
     for (const part of [1, 2, 3]) expect(b.parts?.[part]).toBeCloseTo(a.parts?.[part] as number, 4)
@@ -104,7 +104,7 @@ describe('a likelihood of several parts', () => {
       const noise = (column: number) => (draws[row * 4 + column] as number) - (mean[row * 4 + column] as number)
       together += noise(0) * noise(2)
     }
-    // The correlation of 500 independent pairs: within five of its standard errors.
+    // The correlation of 500 independent pairs is within five of its standard errors.
     expect(Math.abs(together / 500)).toBeLessThan(5 / Math.sqrt(500))
   })
 

@@ -149,7 +149,7 @@ describe('lossChart refuses', () => {
   })
 })
 
-test('reconstructions stand below their observations', async () => {
+test('reconstructions are below their observations', async () => {
   const one = { height: 1, width: 1, scale: 1, padding: 0 }
   const { width, height, at } = await decode(reconstructionGrid([[0.2], [0.4], [0.6]], [[1], [0.8], [0]], one))
   expect([width, height]).toEqual([3, 2])
@@ -170,7 +170,7 @@ describe('a loss chart', () => {
   const without = ({ epochs }: ReturnType<typeof history>) => ({
     epochs: epochs.map(({ validation, ...epoch }) => epoch),
   })
-  /** What stands at the ticks of an axis. */
+  /** The labels at the ticks of an axis. */
   const ticks = (svg: string, axis: 'x' | 'y') => {
     const group = svg.match(new RegExp(`<g[^>]*aria-label="${axis}-axis tick label"[^>]*>(.*?)</g>`, 's'))?.[1] ?? ''
     return [...group.matchAll(/>([^<]*)<\/text>/g)].map(([, text]) => text as string)
@@ -212,7 +212,7 @@ describe('a loss chart', () => {
     expect(new Set(y).size).toBe(y.length)
   })
 
-  test('of losses at the ends of what a number can be stays a chart', async () => {
+  test('of losses near the limits of double stays a chart', async () => {
     for (const loss of [1e300, -5e8, 1e-9, 0, -1.6e308]) {
       const svg = await lossChart(history(3, (epoch) => (loss / epoch) * (-1) ** epoch))
       expect(svg).not.toMatch(/NaN|Infinity|undefined/)

@@ -1,4 +1,4 @@
-/** Draws of z from q(z|x): what encode says of the posterior is what they are distributed like. */
+/** Draws of z from q(z|x) have the distribution that encode gives for the posterior. */
 
 import { describe, expect, test } from 'vitest'
 import { type Tensor, VAE, type VAEConfig } from '../src/index.js'
@@ -6,7 +6,7 @@ import { curve, rowsOf } from './helpers/data.js'
 
 const COPIES = 4000
 
-/** The same row so many times. */
+/** The same row, repeated. */
 function repeated(row: Tensor, count: number): Tensor<Float32Array> {
   const columns = row.shape[1] as number
   const data = new Float32Array(count * columns)

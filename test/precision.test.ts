@@ -1,4 +1,4 @@
-/** Training whose products take factors of bfloat16: what it changes, what it leaves, and where it is refused. */
+/** Training with products of bfloat16 factors: what it changes, what it leaves, and when it is refused. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { dataFor } from './helpers/random-configs.js'
 
 const quiet = { verbose: false } as const
 
-describe('if there are no products of bfloat16', () => {
+describe('without products of bfloat16', () => {
   beforeEach(() => {
     const found = native.backend()
     vi.spyOn(native, 'backend').mockReturnValue({ ...found, bfloat16: false })
@@ -28,7 +28,7 @@ describe('if there are no products of bfloat16', () => {
     await expect(vae.fit(x, { ...quiet, precision: 'bfloat16' })).rejects.toThrow(new RangeError(message))
     expect(bits(vae)).toEqual(before)
     expect(vae.history.epochs).toEqual([])
-    // It counts as no fit: the next one is the first.
+    // The refused call does not count as a fit: the next one is the first.
     await vae.fit(x, { ...quiet, epochs: 1 })
     await other.fit(x, { ...quiet, epochs: 1, precision: 'float32' })
     expect(bits(vae)).toEqual(bits(other))
@@ -39,7 +39,7 @@ describe('if there are no products of bfloat16', () => {
 const wide = { input: 30, encoder: [70, 50], latent: 5, decoder: [50, 70] } as const
 const x = curve(300, 30)
 
-describe.skipIf(!backend().bfloat16)('if there are', () => {
+describe.skipIf(!backend().bfloat16)('with products of bfloat16', () => {
   let folder: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'aevb-'))
@@ -70,28 +70,28 @@ describe.skipIf(!backend().bfloat16)('if there are', () => {
     expect(bits(parts.vae)).toEqual((await trained({ epochs: 5 })).bits)
   })
 
-  test('validation and all that a trained model says are of float32', async () => {
+  test('validation and all results of a trained model are computed in float32', async () => {
     const held = rowsOf(x, 200, 300)
     const { vae, history } = await trained({ validationData: held }, wide, rowsOf(x, 0, 200))
     const { examples: _, ...losses } = await vae.evaluate(held)
     expect(history.epochs.at(-1)?.validation).toEqual(losses)
     // A model that has never seen a product of bfloat16.
     const other = await reloaded(vae)
-    const answers = async (of: VAE) => ({
-      evaluation: await of.evaluate(held),
-      encoding: await of.encode(held),
-      now: of.encodeSync(held),
-      reconstructed: await of.reconstruct(held),
-      sampled: await of.sample(7),
-      scores: await of.anomalyScore(held),
-      likelihoods: await of.logLikelihood(held, { samples: 20 }),
-      refined: await of.refine(held, { steps: 3 }),
+    const answers = async (model: VAE) => ({
+      evaluation: await model.evaluate(held),
+      encoding: await model.encode(held),
+      now: model.encodeSync(held),
+      reconstructed: await model.reconstruct(held),
+      sampled: await model.sample(7),
+      scores: await model.anomalyScore(held),
+      likelihoods: await model.logLikelihood(held, { samples: 20 }),
+      refined: await model.refine(held, { steps: 3 }),
     })
     expect(await answers(other)).toEqual(await answers(vae))
     expect(bits(other)).toEqual(bits(vae))
   })
 
-  // Without draws, order and moments, nothing of a fit depends on those before it but the parameters.
+  // Without draws, shuffling and moments, a fit depends on earlier fits only by the parameters.
   const memoryless = { epochs: 1, batchSize: 70, shuffle: false, optimizer: 'sgd', ...quiet } as const
   const plain = { ...wide, objective: { deterministic: true } } as const
 
@@ -110,12 +110,12 @@ describe.skipIf(!backend().bfloat16)('if there are', () => {
     expect(bits(other)).not.toEqual(bits(fresh))
   })
 
-  test('float32 is what it is without being named', async () => {
+  test('float32 is the default', async () => {
     expect((await trained({ precision: 'float32' })).bits).toEqual((await trained({ precision: undefined })).bits)
   })
 
   // If the parameters that training begins with are rounded to bfloat16, and nothing else is, the test loss of this
-  // fit moves by up to 0.4 nats; another seed moves it by 1.4. At Adam's own rate either moves it by nats.
+  // fit moves by up to 0.4 nats; another seed moves it by 1.4. At Adam's default rate either moves it by nats.
   test('MNIST is learnt as well', { timeout: 60_000 }, async () => {
     const { train, test: held } = await mnist()
     const images = rowsOf(train.images, 0, 10_000)

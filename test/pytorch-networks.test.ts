@@ -1,4 +1,4 @@
-/** Models of layers of images against PyTorch's own layers: what test/fixtures/make_networks.py stored. */
+/** Models of image layers compared with PyTorch's own layers: test/fixtures/make_networks.py stored their results. */
 
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ interface Expected {
 
 /** The tolerance of everything that is computed once. */
 const ONCE = 1e-5
-/** After 20 steps of Adam, which divides a gradient by its own size (its epsilon is 1e-3 here), on float32 parameters. */
+/** After 20 steps of Adam (epsilon 1e-3), which divides a gradient by its own size, on float32 parameters. */
 const TRAINED = 1e-4
 
 const cases = names('networks', '.json')
@@ -60,7 +60,7 @@ describe.each(cases)('%s', (name) => {
         .filter((key) => !key.includes('running_'))
         .sort(),
     ).toEqual(expected.map(([key]) => key).sort())
-    // A bias that a normalisation takes away has a gradient of rounding alone.
+    // A bias that a normalisation removes has a gradient that is rounding alone.
     const largest = Math.max(...expected.map(([, { data }]) => Math.max(...data.map(Math.abs))))
     for (const [key, { data }] of expected) {
       const off = (gradients[key] as Float32Array).map((value, i) => value - (data[i] as number))

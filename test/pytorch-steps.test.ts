@@ -1,6 +1,6 @@
 /**
- * One training step of every choice that docs/models.md offers, and what such models answer when they are used, against
- * PyTorch: what test/fixtures/make_steps.py stored, as test/fixtures/README.md says.
+ * One training step of every choice that docs/models.md offers, and the results of such models in use, compared with
+ * PyTorch: test/fixtures/make_steps.py stored its results, as test/fixtures/README.md explains.
  */
 
 import { expect, test } from 'vitest'
@@ -14,12 +14,12 @@ import { deviation, expectTerms, json, readTensors, type Tensors, type Terms } f
 /** A line of steps/cases.json */
 interface Step {
   readonly config: VAEConfig
-  /** How old the model is, which decides warm-up, capacity, temperature and binarisation. */
+  /** The epochs of training before the step, which decide warm-up, capacity, temperature and binarisation. */
   readonly epochs: number
-  /** The training step whose noise the core is to draw itself, or null if it is given that of the file. */
+  /** The training step whose noise the core is to draw itself, or null if the noise is in the file. */
   readonly step: number | null
   readonly terms: Terms
-  /** What the model with these parameters answers; see also the tensors `reconstruct`, `z` and `sample`. */
+  /** The results of the model with these parameters; see also the tensors `reconstruct`, `z` and `sample`. */
   readonly inference?: {
     readonly seeds: { readonly evaluate: number; readonly logLikelihood: number; readonly sample: number }
     readonly evaluate: Terms
@@ -32,9 +32,10 @@ interface Step {
 }
 
 /**
- * As in pytorch.test.ts, relative to the largest magnitude of a tensor. What is lost most is lost in weights of draws: they
- * are exponentials or differences of up to 60 nats, each of which the core's float32 knows to 6e-8 of itself, so that a
- * weight is known to 4e-6. PyTorch's own float32 ends as far from its float64, which make_steps.py prints.
+ * As in pytorch.test.ts, relative to the largest magnitude of a tensor. The weights of draws have the largest errors:
+ * they are exponentials or differences of up to 60 nats, each of which has a relative error of 6e-8 in the core's
+ * float32, so that a weight has one of 4e-6. PyTorch's own float32 is as far from its float64, which make_steps.py
+ * prints.
  */
 const TOLERANCE = 1e-5
 
@@ -42,7 +43,7 @@ const cases = json<Readonly<Record<string, Step>>>('steps', 'cases.json')
 
 const dataset = ({ data, shape }: Tensor<Float32Array>) => new bench.Dataset(data, shape[1] as number)
 
-/** Index 0 or 1 of the first dimension: the files hold a parameter and, behind it, its gradient. */
+/** Index 0 or 1 of the first dimension: the files contain each parameter and, after it, its gradient. */
 function part(tensors: Tensors, index: 0 | 1): Tensors {
   const parts = Object.entries(tensors).map(([name, { data, shape }]) => {
     const size = data.length / 2

@@ -1,4 +1,4 @@
-/** The package against PyTorch: what test/fixtures/make.py stored, as test/fixtures/README.md says. */
+/** The package compared with PyTorch: test/fixtures/make.py stored its results, as test/fixtures/README.md explains. */
 
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -41,8 +41,8 @@ interface Run {
 /** The tolerance of everything that is computed once. */
 const ONCE = 1e-5
 /**
- * After 50 steps, each of which goes on from float32 parameters. Adam divides a gradient by its own size, so a weight
- * whose gradient all but cancels moves by what rounding leaves of it: the worst of all weights here is off by 1.1e-5.
+ * After 50 steps, each of which starts from float32 parameters. Adam divides a gradient by its own size, so a weight
+ * whose gradient almost cancels moves by its rounding error: the worst of all weights here is off by 1.1e-5.
  */
 const TRAINED = 3e-5
 
@@ -150,7 +150,7 @@ test('draws the same normal numbers as the NumPy twin of its generator', async (
   expect(cases.length).toBe(Object.keys(drawn).length)
   expect(cases.length).toBeGreaterThan(0)
   for (const [i, { seed, rows, columns }] of cases.entries()) {
-    // A decoder that hands z on as it is.
+    // A decoder that returns z.
     const config = { input: columns, encoder: [], latent: columns, decoder: [], likelihood: 'gaussian' } as const
     const model = new bench.Model(parseConfig(config).spec)
     const values = model.parameterTable.map(({ name, shape }) => {

@@ -1,4 +1,4 @@
-/** What comes from another realm, or another copy of the package, is taken for what it is, and what goes there too. */
+/** Values from another realm, or from another copy of the package, are recognised here, and those from here there. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -101,7 +101,7 @@ describe('from another realm', () => {
     ).toBe(2)
   })
 
-  test('options, configs and callbacks are what they say', async () => {
+  test('options, configs and callbacks are accepted', async () => {
     const [here, other] = [new VAE(config), new VAE(there(`(${JSON.stringify(config)})`))]
     expect(bits(other)).toEqual(bits(here))
     const options = there<FitOptions>(
@@ -133,7 +133,7 @@ describe('another copy of the package', () => {
     expect([busy instanceof Own, new Own('BUSY', 'busy') instanceof Own]).toEqual([false, true])
   })
 
-  test('makes Datasets that are taken here, without a copy', async () => {
+  test('makes Datasets that are accepted here, without a copy', async () => {
     const there = await copy<typeof import('../src/data/dataset.js')>('data/dataset.js')
     expect(there.Dataset).not.toBe(Dataset)
     const data = new there.Dataset([[1, 2], [3, 4]]) as unknown as Dataset // biome-ignore format: rows

@@ -1,4 +1,4 @@
-/** Single steps of `refine`, which is Adam's ascent on each row's bound: its first step has the length of its rate. */
+/** Single steps of `refine`, which is Adam's ascent on each row's bound: the length of its first step is its rate. */
 
 import { expect, test } from 'vitest'
 import { VAE, type VAEConfig } from '../src/index.js'
@@ -11,7 +11,7 @@ async function moved(config: VAEConfig, steps: number, learningRate: number) {
   const vae = new VAE(config)
   await vae.fit(curve(60), { epochs: 5, batchSize: 20, verbose: false })
   const { mean, logVariance } = await vae.encode(x)
-  // So many draws and so short a step that every row gains.
+  // There are enough draws, and the step is short enough, for every row to gain.
   const { encoding, before, after } = await vae.refine(x, { steps, learningRate, samples: 64 })
   expect(Array.from(after, (bound, i) => bound > (before[i] as number))).toEqual(Array(5).fill(true))
   const by = (to: Float32Array, from: Float32Array) => Array.from(to, (value, i) => value - (from[i] as number))
@@ -24,7 +24,7 @@ async function moved(config: VAEConfig, steps: number, learningRate: number) {
 test('the first step moves every head of a Gaussian by the learning rate', async () => {
   const rate = 2 ** -10
   const distances = (await moved(small, 1, rate)).map(Math.abs)
-  // Heads of up to 8 are stored to 2^-21 of a nat; Adam's ε is 1e-8 of gradients that are a thousandth or more.
+  // Heads of up to 8 are stored to 2^-21 of a nat; Adam's ε is 1e-8, and gradients are a thousandth or more.
   expectNear(distances, Array(2 * 5 * 2).fill(rate), { relative: 1e-4, absolute: 2 ** -20 })
 })
 

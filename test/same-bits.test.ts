@@ -1,8 +1,9 @@
 /**
  * What short trainings gave before the core was rebuilt around a list of layers, bit for bit: parameters, every step's
- * losses, and the answers of the trained models. `test/fixtures/make_bits.mjs` made the record.
+ * losses, and the results of the trained models. `test/fixtures/make_bits.mjs` made the record.
  *
- * Logarithms and exponentials of the mathematical library are part of the results, so a record is of one platform.
+ * Logarithms and exponentials of the mathematical library are part of the results, so a record is valid for one
+ * platform.
  */
 
 import { execFile } from 'node:child_process'
@@ -13,7 +14,7 @@ import { json } from './helpers/fixtures.js'
 interface Record {
   readonly platform: string
   readonly isa: string
-  /** For each case: its parameters, its answers; null if no bfloat16 was to be had. */
+  /** For each case: its parameters, its answers; null if bfloat16 was not available. */
   readonly digests: readonly (readonly [string, string] | null)[]
 }
 

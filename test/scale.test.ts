@@ -1,4 +1,4 @@
-/** The columns' scale: numbers of any size train as well as when they are scaled by hand, and come back in their own units. */
+/** The columns' scale: numbers of any size train as well as if scaled by hand, and results are in the data's units. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,8 +26,8 @@ const moments = (rows: readonly (readonly number[])[]) =>
     return { mean, deviation: Math.sqrt(squares / rows.length) }
   })
 const standardised = (rows: readonly (readonly number[])[]) => {
-  const of = moments(rows)
-  return rows.map((row) => row.map((x, j) => (x - (of[j]?.mean ?? 0)) / (of[j]?.deviation ?? 1)))
+  const columns = moments(rows)
+  return rows.map((row) => row.map((x, j) => (x - (columns[j]?.mean ?? 0)) / (columns[j]?.deviation ?? 1)))
 }
 const rowsOf = (data: Float32Array, columns: number) =>
   Array.from({ length: data.length / columns }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)))
@@ -56,7 +56,7 @@ describe('columns from 1e-6 to 1e6, some 1e6 from 0', () => {
     const [given, byHand] = [new VAE({ ...small, likelihood }), new VAE({ ...small, likelihood, scale: 'none' })]
     const { epochs } = await given.fit(mixed, fitOptions)
     const { epochs: wanted } = await byHand.fit(standardised(mixed), fitOptions)
-    // Float32 keeps a column of 1 beside 1e6 to 0.06, that is 0.02 of its deviation; a path of training amplifies that.
+    // Float32 stores a column of 1 with an offset of 1e6 to 0.06 or 0.02 of its deviation; training amplifies that.
     expect((epochs[0]?.loss ?? 0) - logVolume(mixed)).toBeCloseTo(wanted[0]?.loss ?? Number.NaN, 1)
     expect(Math.abs((epochs[7]?.loss ?? 0) - logVolume(mixed) - (wanted[7]?.loss ?? Number.NaN))).toBeLessThan(0.5)
   })
@@ -65,8 +65,8 @@ describe('columns from 1e-6 to 1e6, some 1e6 from 0', () => {
     const vae = new VAE({ ...small, likelihood: { type: 'gaussian', variance: 'perFeature' } })
     await vae.fit(mixed, { epochs: 60, learningRate: 0.005, verbose: false })
     const drawn = moments(rowsOf((await vae.sample(4000, { draw: true })).data, COLUMNS))
-    const of = moments(mixed)
-    for (const [j, { mean, deviation }] of of.entries()) {
+    const given = moments(mixed)
+    for (const [j, { mean, deviation }] of given.entries()) {
       expect(Math.abs(((drawn[j]?.mean ?? Number.NaN) - mean) / deviation)).toBeLessThan(0.3)
       expect(Math.abs((drawn[j]?.deviation ?? Number.NaN) / deviation - 1)).toBeLessThan(0.25)
     }
@@ -74,7 +74,7 @@ describe('columns from 1e-6 to 1e6, some 1e6 from 0', () => {
     for (const j of magnitudes.keys()) {
       const errors = mixed.map((row, i) => (reconstructed[i]?.[j] ?? Number.NaN) - (row[j] as number))
       const error = Math.sqrt(errors.reduce((sum, e) => sum + e * e, 0) / ROWS)
-      expect(error / (of[j]?.deviation ?? 0)).toBeLessThan(0.9)
+      expect(error / (given[j]?.deviation ?? 0)).toBeLessThan(0.9)
     }
   })
 
@@ -116,12 +116,12 @@ describe('a density in the data’s units', () => {
       const grid = Array.from({ length: 2400 }, (_, i) => [250 - 1200 + i * step])
       const { perExample } = await vae.logLikelihood(grid, { samples: 400, seed: 3 })
       const integral = perExample.reduce((sum, log) => sum + Math.exp(log) * step, 0)
-      // Of 400 draws each, over many points: some thousandths.
+      // 400 draws for each point, over many points, have an error of some thousandths.
       expect(Math.abs(integral - 1)).toBeLessThan(0.05)
     }
   })
 
-  test('every score of the scaled column has the log of its factor more', async () => {
+  test('every score of scaled columns is larger by the log of their factor', async () => {
     const factor = 1000
     const far = plain.map((row) => row.map((x) => x * factor))
     const [one, other] = [new VAE({ ...small, likelihood: 'gaussian' }), new VAE({ ...small, likelihood: 'gaussian' })]
@@ -171,7 +171,7 @@ describe('what is learned', () => {
     expect(scaleOf(other)).toEqual([shift, factor])
   })
 
-  test('goes with the model into its file, learned or not', async () => {
+  test('is saved with the model, learned or not', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'aevb-'))
     try {
       const vae = new VAE({ ...small, likelihood: 'laplace' })
@@ -190,7 +190,7 @@ describe('what is learned', () => {
     }
   })
 
-  test('is forgotten if the first epoch diverges', async () => {
+  test('is discarded if the first epoch diverges', async () => {
     const vae = new VAE({ ...small, likelihood: 'gaussian' })
     const before = vae.parameters()
     const diverging = vae.fit(mixed, { epochs: 2, learningRate: 1e30, verbose: false })
@@ -205,7 +205,7 @@ describe('what is learned', () => {
     expect(counts.parameters()).toEqual(fresh)
   })
 
-  test('is nothing for pixels, which train to the same bits as without', async () => {
+  test('is the identity for pixels, which train to the same bits as without', async () => {
     const pixels = plain.map((row) => row.map((x) => Math.min(1, Math.max(0, 0.5 + x / 6))))
     const bytes = { data: Uint8Array.from(pixels.flat(), (x) => Math.round(255 * x)), shape: [ROWS, COLUMNS] }
     for (const x of [pixels, bytes]) {
@@ -257,7 +257,7 @@ describe('counts', () => {
       const losses = epochs.map(({ loss }) => loss)
       expect(losses.every(Number.isFinite)).toBe(true)
       expect(losses[0]).toBeLessThan(constant.loss)
-      // Most of the loss of small counts is their own noise.
+      // Most of the loss of small counts is their noise.
       expect(Math.min(...losses)).toBeLessThan((largest > 100 ? 0.5 : 0.9) * (losses[0] as number))
     }
   })
@@ -298,7 +298,7 @@ describe('what is unsuitable is named', () => {
       .fit(rows, { epochs: 2, verbose: false })
       .catch((error: unknown) => error as Error)
 
-  test('a column that float32 cannot tell apart, or whose deviation it cannot hold', async () => {
+  test('a column with values that float32 cannot distinguish, or with a deviation that it cannot represent', async () => {
     for (const column of [
       (i: number) => 1e6 + 1e-6 * i,
       (i: number) => 1e9 + (i % 7),
@@ -337,9 +337,9 @@ test('a posterior’s log-variance that would overflow is bounded', async () => 
   const vae = new VAE({ input: 1, encoder: [], latent: 1, decoder: [], likelihood: 'gaussian', scale: 'none' })
   const weight = vae.parameters()['latent.logVariance.weight']?.data[0] ?? Number.NaN
   const bias = vae.parameters()['latent.logVariance.bias']?.data[0] ?? Number.NaN
-  const of = (wanted: number) => vae.encodeSync([[(wanted - bias) / weight]]).logVariance?.data[0]
-  expect(of(7)).toBeCloseTo(7, 4)
-  expect(of(30)).toBeCloseTo(40 - 20 * Math.exp(-0.5), 3)
-  expect(of(-1e9)).toBe(-40)
-  expect(of(1e9)).toBe(40)
+  const logVarianceFor = (wanted: number) => vae.encodeSync([[(wanted - bias) / weight]]).logVariance?.data[0]
+  expect(logVarianceFor(7)).toBeCloseTo(7, 4)
+  expect(logVarianceFor(30)).toBeCloseTo(40 - 20 * Math.exp(-0.5), 3)
+  expect(logVarianceFor(-1e9)).toBe(-40)
+  expect(logVarianceFor(1e9)).toBe(40)
 })

@@ -1,4 +1,4 @@
-/** One signal for many calls, and signals that are somebody's own. */
+/** One signal for many calls, and signals that are not AbortSignals. */
 
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -44,7 +44,7 @@ test('all calls on a signal end when it is aborted, those that run and those tha
   await expect(vae.encode(rows, { signal })).rejects.toMatchObject({ code: 'ABORT_ERR', cause: 'enough' })
 })
 
-test('a signal of one’s own needs every member that is used, and is asked before anything is done', async () => {
+test('a signal that is no AbortSignal needs every member that is used, and is checked before anything is done', async () => {
   const before = bits(vae)
   const whole = { aborted: false, addEventListener() {}, removeEventListener() {} }
   for (const missing of Object.keys(whole)) {

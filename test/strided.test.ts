@@ -1,4 +1,4 @@
-/** Tensors of other libraries, whose numbers lie in memory in any order. */
+/** Tensors of other libraries, whose numbers may be in any order in memory. */
 
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
@@ -122,7 +122,7 @@ describe('a Tensor', () => {
     ])
   })
 
-  test('may say its order in words', () => {
+  test('may name its order', () => {
     expect(read({ data: numbers(6), shape: [2, 3], order: 'row-major' })).toEqual([
       [0, 1, 2],
       [3, 4, 5],
@@ -133,7 +133,7 @@ describe('a Tensor', () => {
     ])
   })
 
-  test('that lies row after row is not copied', () => {
+  test('that is stored row by row is not copied', () => {
     const data = numbers(10)
     const flat = flatten({ data, shape: [2, 3], strides: [3, 1], offset: 4 }, 'x').data
     expect([flat.buffer, flat.byteOffset, flat.length]).toEqual([data.buffer, 16, 6])

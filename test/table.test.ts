@@ -1,4 +1,4 @@
-/** Tables: what their columns are, and models of them. */
+/** Tables: the types of their columns, and models of tables. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -109,7 +109,7 @@ describe('Table.read', () => {
   )
 })
 
-/** Two groups of people: what one of their columns says, the others say too. */
+/** Two groups of people: most columns depend on the group, so their cells can be inferred from each other. */
 function people(count: number, seed: number): Record<string, Cell>[] {
   const random = generator(seed)
   return Array.from({ length: count }, (_, i) => {
@@ -157,7 +157,7 @@ describe('a model of a table', () => {
     expect(vae.summary()).toMatch(/likelihood\.3\.logits\.weight +\[2, 32\]/)
   })
 
-  test('fills the gaps by what the other cells say, and leaves those alone', async () => {
+  test('fills the gaps from the other cells, and does not change those', async () => {
     const filled = await vae.impute(table)
     let [right, wrong, distance, gaps] = [0, 0, 0, 0]
     for (const [i, record] of filled.entries()) {
@@ -216,7 +216,7 @@ describe('a model of a table', () => {
     expect(scores[1]).toBeGreaterThan((scores[0] as number) + 5)
   })
 
-  test('takes a category that it does not know as missing', async () => {
+  test('takes an unknown category as missing', async () => {
     const known = { age: 25, income: 30_000, member: true, children: 0, born: '1999-05-01' }
     expect(await vae.encode({ ...known, group: 'alien' })).toEqual(await vae.encode(known))
   })

@@ -1,4 +1,4 @@
-/** A save that stops after any of its moves leaves the old model or the new one, whoever wrote the old one. */
+/** A save that stops after any of its moves leaves the old model or the new one, whatever wrote the old one. */
 
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** The loop of `fit`, with a core that ends its epochs when it is told to. No parameters are involved. */
+/** The loop of `fit`, with a core that ends its epochs when the test calls `end`. No parameters are involved. */
 
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -11,7 +11,7 @@ import { train } from '../src/training/training.js'
 const result: EpochResult = { loss: 3, reconstruction: 2, kl: 1, parts: [], examples: 10, seconds: 0.5 }
 const record = (epoch: number) => ({ epoch, loss: 3, reconstruction: 2, kl: 1, seconds: 0.5 })
 
-/** A model whose epochs wait for `end`, and pay no heed to `cancel`. */
+/** A model whose epochs wait for `end`, and ignore `cancel`. */
 function makeCore() {
   const ends: (() => void)[] = []
   const core = {

@@ -1,10 +1,10 @@
-/** Whoever waits for a model gets a turn. */
+/** Every caller that waits for a model gets a turn. */
 
 import { expect, test } from 'vitest'
 import { Dataset, VAE } from '../src/index.js'
 import { curve, small } from './helpers/data.js'
 
-/** Callers who each have a call of encode open until the test is over. */
+/** Callers that each have a pending call of encode until the test is over. */
 function callersOf(vae: VAE, count: number): { served: () => number; stop: () => Promise<unknown> } {
   const data = new Dataset(curve(100))
   let open = true
@@ -30,7 +30,7 @@ test('a fit begins, and ends, while others encode without a pause', async () => 
   let begun = -1
   const callbacks = { onTrainBegin: () => (begun = callers.served()) }
   await vae.fit(curve(400), { epochs: 3, batchSize: 16, verbose: false, callbacks })
-  // Those who came while its rows were checked too, but not one after another without end.
+  // Calls that came while the fit's rows were checked are served before it, but not an endless sequence of them.
   expect(begun - before).toBeGreaterThanOrEqual(0)
   expect(begun - before).toBeLessThan(300)
   expect(callers.served()).toBeGreaterThan(begun)
@@ -50,7 +50,7 @@ test('calls that come while a fit waits to begin are served as soon as it has', 
   expect(order).toContain('after')
 })
 
-test('a fit that is aborted while it waits to begin holds nobody up', async () => {
+test('a fit that is aborted while it waits to begin delays no other call', async () => {
   const vae = new VAE(small)
   const controller = new AbortController()
   const long = vae.logLikelihood(curve(400), { samples: 5000 })

@@ -1,4 +1,4 @@
-/** The package's types, as the strictest of programs compile against them. `npm test` has built them. */
+/** The package's types, compiled with the strictest options. `npm test` has built them. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
-/** Every array that the package hands out goes where only memory of one's own may go. */
+/** Every array that the package returns is accepted wherever an unshared ArrayBuffer is required. */
 const program = `
 import { backend, Dataset, imageGrid, lossChart, mnist, reconstructionGrid, VAE, VAEError, type VAEConfig } from 'aevb'
 
@@ -94,7 +94,7 @@ const bundler = { module: 'esnext', moduleResolution: 'bundler' }
 let folder: string
 
 beforeAll(() => {
-  // A folder that sees nothing of this project but the package.
+  // A folder in which nothing of this project but the package can be resolved.
   folder = mkdtempSync(join(tmpdir(), 'aevb-types-'))
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules/aevb'), 'junction')
@@ -104,7 +104,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What the compiler says of the program. */
+/** The compiler's messages about the program. */
 function compile(options: object): string {
   const project = join(folder, 'tsconfig.json')
   writeFileSync(project, JSON.stringify({ compilerOptions: { ...strictest, ...options }, files: ['program.ts'] }))

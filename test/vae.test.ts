@@ -103,7 +103,7 @@ test('every form of the same rows gives the same result', async () => {
   }
 })
 
-test('bytes stand for 0, 1/255, ..., 1', async () => {
+test('bytes mean 0, 1/255, ..., 1', async () => {
   const bytes = Uint8Array.from({ length: 24 }, (_, i) => (i * 11) % 256)
   const numbers = Float32Array.from(bytes, (byte) => byte / 255)
   const [a, b] = [await vae.anomalyScore(bytes), await vae.anomalyScore(numbers)]
@@ -156,7 +156,7 @@ describe('logLikelihood', () => {
     expect(standardError).toBeNaN()
   })
 
-  test('has a standard error that tells how far another seed moves it', async () => {
+  test('has a standard error near the spread over seeds', async () => {
     const estimates = await Promise.all(
       Array.from({ length: 40 }, (_, seed) => vae.logLikelihood(x, { samples: 500, seed })),
     )
@@ -217,7 +217,7 @@ test('the summary lists layers, parameters, their numbers and what a step takes'
   expect(summary).toMatch(/\ntotal +320,804\n\nA training step with 128 rows takes \d+\.\d MiB\.$/)
 })
 
-test('the backend tells what does the numbers', () => {
+test('the backend names what computes the numbers', () => {
   expect(backend()).toEqual({
     gemm: expect.stringMatching(/^(builtin|cblas)$/),
     version: expect.any(String),

@@ -1,4 +1,4 @@
-/** The addon of tests and benchmarks, which lies beside the package's own: native/bench/module.cc. */
+/** The addon of tests and benchmarks, in the folder of the package's own: native/bench/module.cc. */
 
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -6,8 +6,8 @@ import type { NativeAddon, NativeDataset, NativeModel, Terms } from '../../src/n
 
 export interface BenchAddon extends NativeAddon {
   /**
-   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups]) or
-   * that of training step `step`, 0 unless given. The model does not change. Models and rows must be this addon's.
+   * The gradient of the loss over all rows as one batch, with the epsilon given ([rows · samples, noise of all groups])
+   * or that of training step `step`, 0 unless given. The model does not change. Models and rows must be this addon's.
    */
   gradient(
     model: NativeModel,

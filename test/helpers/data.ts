@@ -24,12 +24,12 @@ export function rowsOf({ data, shape }: Tensor, from: number, to: number): Tenso
   return { data: data.slice(from * columns, to * columns), shape: [to - from, columns] }
 }
 
-/** What every parameter's bits are: NaN and the two zeros are told apart too, which numbers would not be. */
+/** A digest of the bits of every parameter. Bits distinguish NaNs and the two zeros, which numbers do not. */
 export function bits(vae: VAE): Record<string, string> {
   return Object.fromEntries(Object.entries(vae.parameters()).map(([name, { data }]) => [name, bitsOf(data)]))
 }
 
-/** A digest, because comparing millions of numbers one by one takes a test seconds. */
+/** A digest, because comparing millions of numbers one by one takes seconds. */
 export function bitsOf(data: Float32Array): string {
   return createHash('sha256').update(data).digest('hex')
 }

@@ -1,4 +1,4 @@
-/** A model whose log p(x) and posterior are known: x = W z + b + σ ε with z and ε standard normal. Double, plain loops. */
+/** A model with known log p(x) and posterior: x = W z + b + σ ε with z and ε standard normal. Double, plain loops. */
 
 import type { Tensor, VAE, VAEConfig } from '../../src/index.js'
 import { vaeWith } from './vae-with.js'
@@ -64,15 +64,15 @@ export function logNormal(x: Vector, mean: Vector, covariance: Matrix): number {
 
 /** p(x|z) = N(W z + b, variance I). */
 export class LinearGaussian {
-  /** [D, U], as floats hold it: what the model computes with. */
+  /** [D, U], rounded to float32: the numbers that the model computes with. */
   readonly w: Matrix
   readonly b: Vector
   readonly variance: number
   /** The covariance of x, W Wᵀ + σ² I. */
   readonly covariance: Matrix
-  /** The precision of the posterior, I + Wᵀ W / σ², which no x changes. */
+  /** The precision of the posterior, I + Wᵀ W / σ², which is the same for every x. */
   readonly precision: Matrix
-  /** And its covariance. */
+  /** The covariance of the posterior. */
   readonly posterior: Matrix
   /** [U, D]: the posterior's mean is this times x − b. */
   readonly gain: Matrix
@@ -95,7 +95,7 @@ export class LinearGaussian {
     return logNormal(x, this.b, this.covariance)
   }
 
-  /** Rows that the model itself might draw. */
+  /** Rows that are drawn from the model itself. */
   rows(count: number, random: () => number): Tensor<Float32Array> {
     const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
     const rows = Array.from({ length: count }, () => {
@@ -155,13 +155,13 @@ export class LinearGaussian {
     return { gain: this.gain, shift: apply(this.gain, this.b).map((value) => -value), logVariance, cholesky: l }
   }
 
-  /** The diagonal Gaussian nearest to p(z|x): its mean, and the variances 1 / precision_ii (Bishop 2006, section 10.1.2). */
+  /** The diagonal Gaussian nearest to p(z|x): its mean, and variances 1 / precision_ii (Bishop 2006, section 10.1.2). */
   bestDiagonal(): LinearPosterior {
     const { gain, shift } = this.exact()
     return { gain, shift, logVariance: this.precision.map((row, i) => -Math.log(row[i] as number)) }
   }
 
-  /** KL(that ‖ p(z|x)) = ½ (log |Σ| + Σ log precision_ii), the trace being U. */
+  /** KL(bestDiagonal ‖ p(z|x)) = ½ (log |Σ| + Σ log precision_ii); the trace is U. */
   get diagonalGap(): number {
     const logPrecisions = this.precision.reduce((sum, row, i) => sum + Math.log(row[i] as number), 0)
     return 0.5 * (logDeterminant(this.posterior) + logPrecisions)

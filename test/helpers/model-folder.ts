@@ -10,7 +10,7 @@ import { elements } from '../../src/options/layout.js'
 
 export const config: VAEConfig = { input: 3, encoder: [], latent: 1, decoder: [] }
 export const table = parseConfig(config).layout.tensors
-/** Parameters that tell which save they come from. */
+/** Parameters that identify the save that they come from. */
 export const parameters = (value: number) =>
   Object.fromEntries(table.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(value)]))
 

@@ -1,7 +1,7 @@
 /**
- * How the tests compare numbers with a tolerance. It comes from the wanted number, never from the one under test, which
- * could widen it by being wrong. NaN is near nothing, an infinity near itself alone, and a tolerance that is not finite
- * admits nothing.
+ * How the tests compare numbers with a tolerance. The tolerance depends on the wanted number, never on the number under
+ * test, which could widen it by being wrong. NaN is near no number, an infinity is near itself alone, and no number is
+ * near with a tolerance that is not finite.
  */
 
 import { expect } from 'vitest'
@@ -18,14 +18,14 @@ export function isNear(actual: number, wanted: number, { relative = 0, absolute 
   return Number.isFinite(tolerance) && Math.abs(actual - wanted) <= tolerance
 }
 
-/** Numbers, or as many numbers on either side. */
+/** Compares two numbers, or two lists of the same length. */
 export function expectNear(
   actual: number | ArrayLike<number>,
   wanted: number | ArrayLike<number>,
   tolerance: Tolerance,
   name = '',
 ): void {
-  const [got, all] = [actual, wanted].map((of) => (typeof of === 'number' ? [of] : Array.from(of))) as [
+  const [got, all] = [actual, wanted].map((each) => (typeof each === 'number' ? [each] : Array.from(each))) as [
     number[],
     number[],
   ]

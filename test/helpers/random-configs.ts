@@ -137,7 +137,7 @@ function randomLikelihood(random: Random): { input: number | number[]; likelihoo
   }
 }
 
-/** Likelihoods side by side. */
+/** A likelihood of several parts. */
 function randomParts(random: Random): { input: number; likelihood: LikelihoodPart[] } {
   const parts = times(integer(random, 1, 3), (): LikelihoodPart => {
     const { input, likelihood = 'bernoulli' } = randomLikelihood(random)
@@ -171,7 +171,7 @@ function randomCondition(random: Random): Condition {
   return maybe(random) ? integer(random, 1, 4) : { classes: integer(random, 2, 5) }
 }
 
-/** What the rest of an objective, and the latent groups, are to be compatible with. */
+/** The choices that the rest of an objective and the latent groups must be compatible with. */
 type Kind = 'elbo' | 'iwae' | 'dreg' | 'scoreFunction' | 'deterministic' | 'totalCorrelation'
 
 function randomObjective(random: Random): Kind {
@@ -213,7 +213,7 @@ interface GroupLimits {
   readonly fixedPrior: boolean
   readonly numbersOnly: boolean
   readonly diagonal: boolean
-  /** Nothing is relaxed, so that no temperature and no straight-through draws are allowed. */
+  /** Nothing is relaxed, so no temperature and no straight-through draws are allowed. */
   readonly discrete: boolean
 }
 
@@ -375,11 +375,11 @@ export interface Invalid {
   readonly config: unknown
   /** What the error must name: the field's path, or the option that does not exist. */
   readonly field: string
-  /** In which way it is wrong. */
+  /** The kind of mistake. */
   readonly way: string
 }
 
-/** A config of which one field is wrong. */
+/** A config with one wrong field. */
 export function randomInvalidConfig(random: Random): Invalid {
   const way = pick(random, [wrongType, outOfRange, outOfRange, misspelt, missing, forbidden, forbidden, forbidden])
   return way(random)
@@ -393,11 +393,11 @@ function pathName(path: Path): string {
 }
 
 /** Every value within a config, with its path. */
-function* walk(value: unknown, path: Path = []): Generator<{ path: Path; value: unknown }> {
+function* entries(value: unknown, path: Path = []): Generator<{ path: Path; value: unknown }> {
   if (path.length > 0) yield { path, value }
   if (typeof value !== 'object' || value === null) return
   for (const [key, child] of Object.entries(value))
-    yield* walk(child, [...path, Array.isArray(value) ? Number(key) : key])
+    yield* entries(child, [...path, Array.isArray(value) ? Number(key) : key])
 }
 
 /** A copy with the value at `path` replaced, or without it. */
@@ -413,7 +413,7 @@ function replaced(config: VAEConfig, path: Path, ...values: [] | [unknown]): unk
 
 function wrongType(random: Random): Invalid {
   const config = randomConfig(random)
-  const { path, value } = pick(random, [...walk(config)])
+  const { path, value } = pick(random, [...entries(config)])
   const wrong = {
     number: [Number.NaN, Number.POSITIVE_INFINITY, '1', null, true],
     string: ['nonsense', null, false, { nonsense: 1 }],
@@ -423,7 +423,7 @@ function wrongType(random: Random): Invalid {
   return { config: replaced(config, path, pick(random, wrong)), field: pathName(path), way: 'a wrong type' }
 }
 
-/** Values that a field of this name may not have, wherever it stands. */
+/** Values that a field of this name may not have, wherever it occurs in a config. */
 const RANGES: Readonly<Record<string, readonly unknown[]>> = {
   units: [0, -1, 1.5, 2 ** 31],
   input: [0, -3, 2.5],
@@ -476,9 +476,9 @@ const RANGES: Readonly<Record<string, readonly unknown[]>> = {
 
 function outOfRange(random: Random): Invalid {
   const config = randomConfig(random)
-  const known = [...walk(config)].filter(({ path, value }) => {
+  const known = [...entries(config)].filter(({ path, value }) => {
     const ranges = RANGES[String(path.at(-1))]
-    // `weights.kl` is a number if `objective.kl` is a name.
+    // `weights.kl` is a number, `objective.kl` is a name.
     if (ranges === undefined || (Array.isArray(value) && value.length === 0)) return false
     return typeof ranges[0] === typeof value || typeof value === 'number' || Array.isArray(value)
   })
@@ -497,7 +497,7 @@ function outOfRange(random: Random): Invalid {
 function misspelt(random: Random): Invalid {
   const config = randomConfig(random)
   const owners: Path[] = [[]]
-  for (const { path, value } of walk(config)) {
+  for (const { path, value } of entries(config)) {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) owners.push(path)
   }
   const owner = pick(random, owners)
@@ -529,7 +529,7 @@ const REQUIRED = [
 function missing(random: Random): Invalid {
   for (;;) {
     const config = randomConfig(random)
-    const required = [...walk(config)].filter(({ path }) => {
+    const required = [...entries(config)].filter(({ path }) => {
       const name = String(path.at(-1))
       return REQUIRED.includes(name) || (name === 'classes' && path.length > 1)
     })
@@ -590,7 +590,7 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
     put: { input: 7, likelihood: { type: 'gaussian', covariance: 'full', variance: 1, logVarianceBounds: [-1, 1] } },
   },
   { field: 'covariance', put: { likelihood: { type: 'laplace', covariance: 'full' } as never } },
-  // A closed form that there is not.
+  // A closed form that does not exist.
   {
     field: 'objective.kl',
     put: {
@@ -709,7 +709,7 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
       objective: { deterministic: true },
     },
   },
-  // What is made of the divergence.
+  // Changes of the divergence's term.
   {
     field: 'objective.freeBits',
     put: { latent: 2, objective: { freeBits: 1, capacity: { weight: 1, nats: 1, epochs: 1 } } },
@@ -736,7 +736,7 @@ export const forbiddenCombinations: readonly { readonly field: string; readonly 
     },
   },
   { field: 'objective.weights', put: { latent: 2, objective: { weights: { reconstruction: 0, kl: 0 } } } },
-  // What is added to the loss.
+  // Additions to the loss.
   { field: 'objective.totalCorrelation', put: { latent: 2, objective: { totalCorrelation: 1, samples: 2 } } },
   {
     field: 'objective.totalCorrelation',

@@ -25,7 +25,7 @@ const ACTIVATIONS = [
 /** An encoder of images of one to three dimensions and a decoder of its own, or its mirror. */
 export function randomNetwork(random: Random): VAEConfig {
   const dimensions = integer(random, 1, 3)
-  // Divided by 2 as often as the layers ask for it.
+  // A side that can be halved as often as the layers halve it.
   const side = dimensions === 1 ? pick(random, [8, 16]) : dimensions === 2 ? pick(random, [4, 8]) : 4
   const spatial = Array.from({ length: dimensions }, () => side)
   const channels = integer(random, 1, 3)
@@ -60,7 +60,7 @@ function norm(random: Random, channels: number): Pick<ConvLayer, 'norm'> {
   ])
 }
 
-/** Layers that leave half of the positions in each dimension. */
+/** Layers that halve the positions in each dimension. */
 function randomStage(random: Random, halve: boolean): Layer[] {
   const channels = pick(random, [2, 3, 4, 6, 16, 17, 32])
   const conv = {

@@ -1,4 +1,4 @@
-// The single changes that a mutation run can make to the core: where they stand, and what stands there instead.
+// The single changes that a mutation run can make to the core: the place of each, and the text that replaces it.
 //
 // A change is found in the text, by patterns that rely on clang-format: binary operators have a space on either side,
 // `*` and `&` of a type have none before them. What does not compile is drawn again (run.mjs).
@@ -6,9 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Files without arithmetic that a test could hold to a value: how fast it is, and what the machine can do. */
+/** Files without arithmetic that a test could compare with a value: speed, and what the machine can do. */
 const WITHOUT_CHANGES = [
-  /reference/, // the plain twins: held to finite differences, integrals and PyTorch
+  /reference/, // the plain twins, which are compared with finite differences, integrals and PyTorch
   /(runtime\/thread_pool|math\/target|math\/foreach_target|tensor\/aligned)/,
   /math\/simd\/neon/, // not compiled on the machines that run this
   /spec\.h$/, // defaults that every caller sets
@@ -43,7 +43,7 @@ const names = {
   false: ['true'],
 }
 
-/** Every kind of change: what it matches in a line of code, and what may stand there instead. */
+/** Every kind of change: what it matches in a line of code, and what may replace it. */
 const KINDS = {
   operator: [/(?<= )(?:[-+*/%]|&&|\|\||<<|>>)(?=[ \n]|$)/g, ([sign]) => [other[sign]]],
   comparison: [/(?<= )(?:<=?|>=?|[=!]=)(?=[ \n]|$)/g, changedComparison],
@@ -72,15 +72,16 @@ function blankOf(line) {
 }
 
 /**
- * Where two are equal it changes nothing that `a < b ? a : b` takes the other one, that the last whole vector of a row is
- * left to the code for what is left of one, or that this code runs with nothing left.
+ * Leaves out changes of a comparison that matter only if both sides are equal, and then change no result:
+ * `a < b ? a : b` takes the other of two equal numbers, the last whole vector of a row is left to the code for a partial
+ * vector, or that code runs for an empty one.
  */
 function changedComparison(match, line) {
   const both = next[match[0]]
   const picksOne = /([\w.:()]+) [<>]=? ([\w.:()]+) \? (?:\1 : \2|\2 : \1)(?![\w.])/.exec(line)
   const within = picksOne && match.index > picksOne.index && match.index < picksOne.index + picksOne[0].length
-  const ofLanes = /F32::size <= \w+;|if \(i < \w+\)/.test(line)
-  return within || ofLanes ? [both.at(-1)] : both
+  const boundsLanes = /F32::size <= \w+;|if \(i < \w+\)/.test(line)
+  return within || boundsLanes ? [both.at(-1)] : both
 }
 
 function changedNumber(number) {
@@ -100,7 +101,7 @@ function changedNumber(number) {
   return value === 0 ? [text(1)] : [text(value * 1.125), text(-value)]
 }
 
-/** Two neighbouring arguments of a call change places. */
+/** Swaps two adjacent arguments of a call. */
 function swappedArguments(match, line) {
   const begin = match.index + match[0].length
   const parts = []
@@ -204,8 +205,8 @@ export function draw(root, count, seed) {
     .map(({ file, all }, index) => {
       const random = generator(seed * 1009 + index)
       const lines = groups(all, ({ line }) => line)
-      const changes = shuffle([...lines], random).map((ofLine) => {
-        const kinds = groups(ofLine, ({ kind }) => kind)
+      const changes = shuffle([...lines], random).map((changesOfLine) => {
+        const kinds = groups(changesOfLine, ({ kind }) => kind)
         return pick(pick(kinds, random), random)
       })
       return { file, changes, share: lines.length }

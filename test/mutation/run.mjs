@@ -1,15 +1,15 @@
-// Changes the core's arithmetic in one place at a time, and asks whether the tests notice.
+// Changes the core's arithmetic in one place at a time, and checks whether the tests notice.
 //
-//   npm run check:mutation                      200 changes; goes on where an earlier run was stopped
+//   npm run check:mutation                      200 changes; continues an earlier run that was stopped
 //   npm run check:mutation -- --count 50 --seed 7
-//   npm run check:mutation -- --file refine     only in files whose path holds this
+//   npm run check:mutation -- --file refine     only in files whose path contains this
 //   npm run check:mutation -- --again           those that no test noticed, once more
 //   npm run check:mutation -- --list            the changes that would be drawn, without running anything
 //
-// Works in a copy of the sources, build-mutation/tree; results stand in build-mutation/results.jsonl, one change a line.
+// Works in a copy of the sources, build-mutation/tree; results are in build-mutation/results.jsonl, one change a line.
 // A change that does not compile, or that leaves the compiled program as it was, is drawn again. For the others the C++
 // tests of the subject run first, then all C++ tests, then the tests of test/*.test.ts in VITEST_FILES with an addon
-// that holds the change. A crash and a test that does not end count as noticed. Needs CMake, Ninja and GoogleTest.
+// that contains the change. A crash and a test that does not end count as noticed. Needs CMake, Ninja and GoogleTest.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -37,7 +37,7 @@ const resultsFile = join(work, 'results.jsonl')
 const testProgram = join(build, 'test/native/aevb_tests')
 const addon = join(build, 'aevb.node')
 
-/** The C++ tests to run first, by what the path of the changed file holds; the first that fits. */
+/** The C++ tests to run first, by the path of the changed file; the first match counts. */
 const SUBJECTS = [
   [/gemm|panels\.h|layers\/dense/, '*Gemm*:*WholeModel*'],
   [/zeros/, '*ActivationKernels*:*Gemm*'],
@@ -72,10 +72,10 @@ const SUBJECTS = [
   [/inference|refine|rows|network|model/, '*Infer*:Overflows*:*WholeModel*'],
 ]
 
-/** They measure time, and hold nothing of the core's arithmetic. */
+/** They measure time, and test none of the core's arithmetic. */
 const LEFT_OUT = 'ThreadPool*:Teamwork*:AvailableCores*'
 
-/** The tests of the package that hold numbers, the quick ones first. */
+/** The tests of the package that compare numbers, the quick ones first. */
 const VITEST_FILES = [
   'pytorch',
   'pytorch-steps',
@@ -111,7 +111,7 @@ const { values: options } = parseArgs({
   },
 })
 
-/** Memory is bounded, because a change may make a program ask for any amount. */
+/** Memory is bounded, because a change may make a program allocate any amount. */
 function limited(program, args) {
   if (process.platform !== 'linux') return [program, args]
   return ['sh', ['-c', 'ulimit -d 4194304; exec "$@"', 'sh', program, ...args]]
@@ -146,7 +146,7 @@ function run(program, args, { seconds, env = {}, cwd = tree }) {
   })
 }
 
-/** A run that is stopped takes what it has started along. */
+/** Ends the processes that a run has started when the run is stopped. */
 function endWith(child) {
   const stop = () => process.exit(1)
   const end = () => {
@@ -166,7 +166,7 @@ function must(program, args, cwd = root) {
   return stdout
 }
 
-/** Written anew, so that nothing stays compiled that a stopped run has changed. */
+/** Writes all sources anew, so that no change of a stopped run stays compiled. */
 function copySources() {
   rmSync(tree, { recursive: true, force: true })
   mkdirSync(tree, { recursive: true })

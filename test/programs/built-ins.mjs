@@ -33,7 +33,7 @@ function builtIns() {
   return properties
 }
 
-/** What has come, gone, or become another. What a program may count or keep in the objects of Node's is its own. */
+/** Properties that were added, removed or changed, except in Node's own objects, which a program may use. */
 function changes(before, after) {
   const names = new Set([...before.keys(), ...after.keys()])
   return [...names].filter((name) => {
@@ -111,7 +111,7 @@ try {
     }
   }
   for (const name of dependencies) await import(name)
-  // What one dependency did, to see that it is noticed.
+  // A change that one dependency used to make, to check that it is noticed.
   if (process.argv[2] === 'change')
     Object.defineProperty(Set.prototype, 'toJSON', { value: () => '', configurable: true })
   const methods = Object.getOwnPropertyNames(VAE.prototype).filter((name) => {

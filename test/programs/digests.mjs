@@ -1,5 +1,5 @@
-// Trains every model of test/fixtures/bits/cases.json shortly and prints, as JSON, a digest of the bits of its parameters
-// and one of its answers. On the instruction set that AEVB_ISA names.
+// Trains every model of test/fixtures/bits/cases.json for a short time, on the instruction set that AEVB_ISA names.
+// Prints, as JSON, a digest of the bits of each model's parameters and one of its results.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -53,26 +53,26 @@ async function digests({ config, fit, rows, data, condition }, i) {
   const random = generator(1000 + i)
   const x = matrix(data, rows, data.columns, random)
   const known = condition && matrix(condition, rows, condition.columns, random)
-  const of = known ? { condition: known, threads: 2 } : { threads: 2 }
+  const options = known ? { condition: known, threads: 2 } : { threads: 2 }
   const vae = new VAE(config)
   const losses = []
   const callbacks = { onBatchEnd: (_, { loss, kl }) => losses.push(loss, kl) }
-  const diverged = await vae.fit(x, { ...fit, ...of, callbacks, verbose: false }).then(
+  const diverged = await vae.fit(x, { ...fit, ...options, callbacks, verbose: false }).then(
     () => false,
     ({ code }) => code === 'DIVERGED',
   )
   const parameters = digest([vae.parameters(), losses])
   if (diverged) return [parameters, 'diverged']
   const bayesian = config.objective?.deterministic !== true
-  const seeded = { ...of, seed: 3 }
+  const seeded = { ...options, seed: 3 }
   const answers = digest([
     await vae.encode(x, { ...seeded, draw: bayesian }),
     await vae.evaluate(x, { ...seeded, samples: 3 }),
-    await vae.reconstruct(x, of),
+    await vae.reconstruct(x, options),
     await vae.reconstruct(x, { ...seeded, draw: true }),
     (await vae.sample(rows, { ...seeded, draw: true, latent: true })).z,
     await vae.sample(rows, seeded),
-    await vae.anomalyScore(x, of),
+    await vae.anomalyScore(x, options),
     bayesian && (await vae.logLikelihood(x, { ...seeded, samples: 150 })),
     bayesian && (await vae.refine(x, { ...seeded, steps: 2 })),
   ])

@@ -1,4 +1,4 @@
-// Ends worker threads at random moments of all that a model and a Dataset do, in each of the ways in which one ends:
+// Ends worker threads at random moments while a model and a Dataset work, in each of the ways in which a thread ends:
 //   node end-workers.mjs <how many> [<seed>]
 // Prints { ended, megabytes }: how many ended in which way, and by how much memory has grown from the first quarter of
 // them to the last one. A worker owns more than 20 MB.
@@ -36,7 +36,7 @@ if (isMainThread) {
     worker.on('error', (error) => {
       if (error.message !== 'meant') throw error
     })
-    // One in four ends at any moment of its start, too.
+    // One in four of those that are terminated ends at any moment, its start included.
     if (way === 'terminate') {
       if (random() < 0.75) await new Promise((resolve) => worker.once('message', resolve))
       await sleep(delay)
@@ -54,7 +54,7 @@ if (isMainThread) {
   rmSync(folder, { recursive: true, force: true })
   const quarter = Math.floor(count / 4)
   const smallest = (values) => Math.min(...values)
-  // The least of each, for others are at work when one ends.
+  // The smallest of each quarter, because other workers run when one ends.
   const megabytes = smallest(memory.slice(-quarter)) - smallest(memory.slice(quarter, 2 * quarter))
   console.log(JSON.stringify({ ended, megabytes: Math.round(megabytes) }))
 } else {
@@ -83,7 +83,7 @@ if (isMainThread) {
       await own.save(join(folder, `${seed}`))
       await VAE.load(join(folder, `${seed}`))
     },
-    // A copy whose cells are all looked at.
+    // A copy with every cell checked.
     () => vae.anomalyScore(new Dataset(rows, { columns: COLUMNS })),
     async () => {
       const own = new VAE(config)
@@ -98,7 +98,7 @@ if (isMainThread) {
     if (way === 'error') throw new Error('meant')
   }, delay)
   const again = async (job) => {
-    // A model that trains is BUSY for some of them.
+    // Some of them are refused as BUSY while the model trains.
     await job().catch(() => {})
     await sleep(0)
     await again(work[Math.floor(random() * work.length)])

@@ -1,5 +1,5 @@
-// Makes objects and drops them in loops that wait for nothing; prints the megabytes that each loop leaves behind, and how
-// long the event loop's next turn takes in milliseconds.
+// Makes objects and drops them in loops that wait for nothing; prints the megabytes by which each loop raises memory,
+// and how long the event loop's next turn takes in milliseconds.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Dataset, VAE } from '../../dist/index.js'
 

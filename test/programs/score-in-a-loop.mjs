@@ -1,4 +1,4 @@
-// Scores arrays one after the other, as a service does; nothing but the collector's own judgement frees their copies.
+// Scores arrays one after the other, as a service does; only the garbage collector frees their copies.
 import { VAE } from '../../dist/index.js'
 
 const vae = new VAE()
