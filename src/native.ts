@@ -62,7 +62,7 @@ export interface LatentSpec {
 }
 
 export interface LikelihoodSpec {
-  /** Of the likelihood's heads. */
+  /** Columns of the likelihood's first head. */
   readonly columns: number
   readonly type: LikelihoodName
   /** Where a Gaussian's variance or a Laplace distribution's scale comes from. */
@@ -74,7 +74,7 @@ export interface LikelihoodSpec {
   readonly classes: readonly number[]
   /** categorical: a row of data holds class numbers. */
   readonly codes: boolean
-  /** Of codes: as many as `classes`, if that is not empty. */
+  /** Variables of codes: as many as `classes`, if that is not empty; else 0. */
   readonly variables: number
   /** Cells of the data may be missing: NaN. */
   readonly missing: boolean
@@ -229,6 +229,12 @@ export interface BatchEnd extends Terms {
   readonly batch: number
 }
 
+/**
+ * What the cells of the columns [first, first + count) may be. `classes`: of each variable, for 'oneHot' and 'codes'.
+ * `missing`: NaN is a missing cell, which is no bad one.
+ */
+export type CellCheck = [domain: DomainName, classes: readonly number[], first: number, count: number, missing: boolean]
+
 /** A cell outside its domain. */
 export interface BadCell {
   readonly row: number
@@ -245,25 +251,10 @@ export interface BadCell {
 export interface NativeDataset {
   readonly rows: number
   readonly columns: number
-  /**
-   * The first cell of the columns [first, first + count) outside the domain, or null. `classes`: of each variable, for
-   * 'oneHot' and 'codes'. `missing`: NaN is a missing cell, which is no bad one.
-   */
-  check(
-    domain: DomainName,
-    classes: readonly number[],
-    first: number,
-    count: number,
-    missing: boolean,
-  ): Job<BadCell | null>
+  /** The first cell outside the domain, or null. */
+  check(...check: CellCheck): Job<BadCell | null>
   /** The same on the calling thread. */
-  checkNow(
-    domain: DomainName,
-    classes: readonly number[],
-    first: number,
-    count: number,
-    missing: boolean,
-  ): BadCell | null
+  checkNow(...check: CellCheck): BadCell | null
   /** Rows [from, to) of the same memory: nothing is copied. */
   slice(from: number, to: number): NativeDataset
   /** Gives the memory back, once no job and no slice uses it. All but `rows` and `columns` throws 'DISPOSED' from then on. */
@@ -273,7 +264,7 @@ export interface NativeDataset {
 /** See native/binding/layout.h. */
 export interface NativeLayout {
   /** Columns of a row of data: of numbers, or of class numbers. */
-  /** Of each part of the likelihood. */
+  /** The domain of each part of the likelihood. */
   readonly domains: readonly DomainName[]
   /** The tensors, as the `state_dict` of the same network in PyTorch names and shapes them. */
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
@@ -434,15 +425,7 @@ export interface NativeAddon {
   readonly Dataset: new (data: FlatArray, columns: number) => NativeDataset
   readonly Model: new (spec: ModelSpec) => NativeModel
   /** What `checkNow` of a Dataset of these rows would say. Blocks. */
-  checkArray(
-    rows: FlatArray,
-    columns: number,
-    domain: DomainName,
-    classes: readonly number[],
-    first: number,
-    count: number,
-    missing: boolean,
-  ): BadCell | null
+  checkArray(rows: FlatArray, columns: number, ...check: CellCheck): BadCell | null
   /**
    * Fills `out`, of the kind of `from`, with number [i, j, ...] of the shape, row-major: from[offset + i · strides[0] +
    * j · strides[1] + ...].

@@ -424,13 +424,8 @@ export class VAE<Of extends Encoding = Encoding> {
     const rows = countOf('n', count)
     const table = this.#table('input', this.#parsed.config.input)
     if (where !== undefined) {
-      const unknown = Object.keys(where).find((name) => !table.columns.some((column) => column.name === name))
-      if (unknown !== undefined) {
-        throw new RangeError(
-          expected(`a column of the model: ${table.columns.map(({ name }) => name).join(', ')}`, 'where', unknown),
-        )
-      }
-      const [copies] = [await this.impute([where], { draws: rows, samples, seed, signal, threads })]
+      table.checkGiven(where, usualCells, 'where')
+      const copies = await this.impute([where], { draws: rows, samples, seed, signal, threads })
       return copies.map(([record]) => record as Record<string, Cell>)
     }
     const { data } = await this.sample(rows, { draw: true, seed, signal, threads })

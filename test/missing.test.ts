@@ -53,6 +53,34 @@ describe('a row with missing cells', () => {
     expect((await vae.reconstruct(x)).data.every(Number.isFinite)).toBe(true)
   })
 
+  test.each<[VAEConfig]>([
+    [{ latent: 2 }],
+    [{ latent: [{ type: 'bernoulli', units: 3 }] }],
+    [
+      {
+        latent: [
+          { type: 'gaussian', units: 2 },
+          { type: 'categorical', units: 1, classes: 3 },
+        ],
+      },
+    ],
+  ])('is refined, and its likelihood estimated from the refined posterior: %j', async (latent) => {
+    const vae = new VAE({ ...config, ...latent })
+    await vae.fit(x, fit)
+    const rows = { data: x.data.slice(0, 6 * COLUMNS), shape: [6, COLUMNS] }
+    const { before, after } = await vae.refine(rows, { steps: 60 })
+    const [posterior, refined] = [
+      (await vae.logLikelihood(rows, { samples: 4000 })).perExample,
+      (await vae.logLikelihood(rows, { samples: 4000, proposal: 'refined' })).perExample,
+    ]
+    for (let row = 0; row < 6; row++) {
+      expect(after[row]).toBeGreaterThan((before[row] as number) - 0.05)
+      // The bound is below log p(observed), which both proposals estimate.
+      expect(after[row]).toBeLessThan((posterior[row] as number) + 0.2)
+      expect(Math.abs((posterior[row] as number) - (refined[row] as number))).toBeLessThan(0.3)
+    }
+  })
+
   test('with no cell at all costs nothing but its divergence', async () => {
     const vae = new VAE(config)
     await vae.fit(x, fit)
@@ -102,6 +130,10 @@ describe('a row with missing cells', () => {
     [{ likelihood: 'multinomial' }, 'counts with a given total'],
     [{ likelihood: { type: 'categorical', classes: 4 } }, 'one-hot columns'],
     [{ likelihood: { type: 'gaussian', covariance: 'full' } }, 'a covariance'],
+    [
+      { input: [1, 2, 4], encoder: [{ type: 'conv', channels: 2, kernel: 1 }] },
+      'missing: data with missing cells have',
+    ],
   ])('cells of %j cannot be missing', (more, message) => {
     expect(() => new VAE({ input: 8, missing: true, ...more })).toThrow(message)
   })

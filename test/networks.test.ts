@@ -58,7 +58,6 @@ test(`${COUNT} random networks train to the same bits with 1, 2 and 3 threads`, 
 
 test('random networks give the same results after they were saved and loaded', async () => {
   for (const [i, { config, x, condition }] of cases.entries()) {
-    if (i % 5 > 0) continue
     const vae = new VAE(config)
     await vae.fit(x, { epochs: 1, batchSize: 20, condition, verbose: false })
     await vae.save(join(folder, `${i}`))
@@ -104,11 +103,17 @@ function slopes({ config, x, condition }: Case): { error: number; length: number
   return { error: best, length }
 }
 
+/** Whether the gradient that training follows is that of the loss: not of these estimators. */
+function hasOwnDerivative({ objective = {}, latent }: VAEConfig): boolean {
+  const straight = JSON.stringify(latent).includes('"straightThrough":true')
+  return objective.bound !== 'dreg' && objective.estimator !== 'scoreFunction' && !straight
+}
+
 // Every tensor of 300 networks is compared with the plain objective in test/native/network_gradient_test.cc. These few
 // come from configurations, through the facade.
 test('random networks have the gradient of their own loss', () => {
   const wrong = cases
-    .filter(({ config }) => config.corruption === undefined)
+    .filter(({ config }) => config.corruption === undefined && hasOwnDerivative(config))
     .filter((_, i) => i % 12 === 0)
     .map((each) => ({ ...slopes(each), config: JSON.stringify(each.config) }))
     .filter(({ error }) => !(error < 2e-2))

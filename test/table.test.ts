@@ -195,7 +195,18 @@ describe('a model of a table', () => {
     expect(given.every(({ group }) => group === 'student')).toBe(true)
     const young = given.filter(({ age }) => (age as number) < 43).length
     expect(young).toBeGreaterThan(85)
-    await expect(vae.generate(1, { where: { grup: 'student' } })).rejects.toThrow('for where but received')
+    expect((await vae.generate(1, { where: { country: 'FI', member: true } }))[0]?.country).toBe('FI')
+  })
+
+  test.each<[TableRecord, string]>([
+    [{ grup: 'student' }, "for where but received 'grup'"],
+    [{ id: 3 }, "for where but received 'id'"],
+    [{ group: 'alien' }, "Expected one of pensioner, student for where.group but received 'alien'"],
+    [{ group: null }, 'Expected a cell that is not empty for where.group'],
+    [{ country: 'SE' }, 'Expected FI, which every row has, for where.country'],
+    [{ age: 'old' }, 'Expected a number for where.age'],
+  ])('generates nothing where %j', async (where, message) => {
+    await expect(vae.generate(1, { where })).rejects.toThrow(message)
   })
 
   test('takes a table, records and a single record wherever rows go', async () => {

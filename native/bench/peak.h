@@ -12,7 +12,7 @@ namespace aevb {
 // instruction set: the best of some short runs.
 double measure_peak(ThreadPool& pool);
 
-// What a layer of K inputs and N outputs asks of a product.
+// The product of a layer of K inputs and N outputs.
 enum class Product {
   forward,          // [M, K] · [K, N]
   input_gradient,   // [M, N] · [K, N]ᵀ

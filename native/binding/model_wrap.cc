@@ -61,7 +61,7 @@ Napi::Float64Array new_doubles(Napi::Env env, std::size_t count) {
   return new_array<Napi::Float64Array>(env, "Float64Array", static_cast<double>(count));
 }
 
-// Where an answer of this many numbers goes.
+// A new array for an answer of this many numbers.
 float* floats_of(const Napi::Value& value, std::size_t elements) {
   const ArrayView view = view_of(value);
   if (view.type != napi_float32_array || view.length != elements) {
@@ -277,7 +277,7 @@ std::vector<std::size_t> head_units(const Model& model) {
   return units;
 }
 
-// What encode answers, { heads, mean }, with memory that the work fills.
+// The answer of encode, { heads, mean }, with memory that the work fills.
 struct Posteriors {
   Posteriors(Napi::Env env, const Model& model, std::size_t rows) : object(Napi::Object::New(env)) {
     const std::vector<std::size_t> units = head_units(model);

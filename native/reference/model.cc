@@ -135,7 +135,7 @@ class Pass {
     return losses;
   }
 
-  // log q of these draws under this pass's heads. `of`: the noise that they were made of, if these heads made them.
+  // log q of these draws under this pass's heads. noise: what they were made of, if these heads made them.
   Vector log_posterior(std::size_t i, const Vector& of_z, const Vector& noise) const {
     return latent_log_posterior(spec_.latents[i], heads[i], of_z, noise, batch_.rows, L_);
   }

@@ -20,7 +20,7 @@ struct Batch {
   Vector input;               // [B, D]: target, or what corruption has made of it
   Vector condition;           // [B, C]
   Vector epsilon;             // [B L, N]
-  Vector prior_draws;         // [B L, Z], if z is held to the prior's draws
+  Vector prior_draws;         // [B L, Z], if z is compared with the prior's draws (MMD)
   std::uint32_t step = 0;     // of training: decides what dropout keeps
 };
 

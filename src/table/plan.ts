@@ -56,6 +56,27 @@ export class TablePlan {
     return data
   }
 
+  /** Throws unless each cell of `given` is one that a record of this table may have. */
+  checkGiven(given: TableRecord, options: CellOptions, name: string): void {
+    for (const [key, cell] of Object.entries(given)) {
+      const place = `${name}.${key}`
+      const column = this.schema.columns.find((each) => each.name === key)
+      if (!column || column.type === 'id') {
+        const names = this.columns.map((each) => each.name).join(', ')
+        throw new RangeError(expected(`a column of the model: ${names}`, name, key))
+      }
+      if (isEmpty(cell, options)) throw new TypeError(expected('a cell that is not empty', place, cell))
+      if (column.type === 'constant') {
+        if (categoryOf(cell) === categoryOf(column.value)) continue
+        throw new RangeError(expected(`${column.value}, which every row has,`, place, cell))
+      }
+      const codes = new Map(column.categories?.map((category, i) => [category, i]))
+      if (Number.isNaN(numberFor(column, cell, codes, options, place))) {
+        throw new RangeError(expected(`one of ${column.categories?.join(', ')}`, place, cell))
+      }
+    }
+  }
+
   /** The record with the cells of `given` that are not empty, numbers as such. */
   withGiven(record: Record<string, Cell>, given: TableRecord, options: CellOptions): Record<string, Cell> {
     const cells = this.schema.columns.map(({ name, type, categories }): [string, Cell] => {

@@ -174,12 +174,12 @@ function randomCondition(random: Random): Condition {
 /** The choices that the rest of an objective and the latent groups must be compatible with. */
 type Kind = 'elbo' | 'iwae' | 'dreg' | 'scoreFunction' | 'deterministic' | 'totalCorrelation'
 
-function randomObjective(random: Random): Kind {
+export function randomObjective(random: Random): Kind {
   const kinds = ['elbo', 'elbo', 'elbo', 'iwae', 'dreg', 'scoreFunction', 'deterministic', 'totalCorrelation'] as const
   return pick(random, kinds)
 }
 
-function randomLatentAndObjective(random: Random, kind: Kind): Pick<VAEConfig, 'latent' | 'objective'> {
+export function randomLatentAndObjective(random: Random, kind: Kind): Pick<VAEConfig, 'latent' | 'objective'> {
   const mmd = ['elbo', 'iwae', 'dreg', 'deterministic', 'totalCorrelation'].includes(kind) && maybe(random, 0.3)
   const fixedPrior = kind === 'deterministic' || mmd
   const single = kind === 'totalCorrelation'

@@ -3,7 +3,7 @@
 import type { ConvLayer } from '../../src/options/config/layers.js'
 import type { Layer, Likelihood, VAEConfig } from '../../src/options/config.js'
 import type { Tensor } from '../../src/tensor.js'
-import type { Random } from './random-configs.js'
+import { type Random, randomLatentAndObjective, randomObjective } from './random-configs.js'
 
 const integer = (random: Random, from: number, to: number) => from + Math.floor(random() * (to - from + 1))
 const pick = <T>(random: Random, values: readonly T[]): T => values[integer(random, 0, values.length - 1)] as T
@@ -43,8 +43,8 @@ export function randomNetwork(random: Random): VAEConfig {
     likelihood: randomLikelihood(random),
     seed: integer(random, 0, 1000),
     ...(maybe(random, 0.2) ? { condition: integer(random, 1, 3) } : {}),
-    ...(maybe(random, 0.2) ? { objective: { samples: 2 } } : {}),
     ...(maybe(random, 0.15) ? { corruption: { type: 'masking', probability: 0.2 } as const } : {}),
+    ...(maybe(random) ? randomLatentAndObjective(random, randomObjective(random)) : {}),
   }
 }
 
@@ -135,6 +135,8 @@ function randomLikelihood(random: Random): Likelihood {
     { type: 'laplace' },
     { type: 'continuousBernoulli' },
     { type: 'poisson' },
+    { type: 'multinomial' },
+    { type: 'gaussian', covariance: 'lowRank', rank: 1 },
   ])
 }
 
@@ -142,7 +144,7 @@ function randomLikelihood(random: Random): Likelihood {
 export function imagesFor(config: VAEConfig, rows: number, random: Random): Tensor<Float32Array> {
   const input = config.input as readonly number[]
   const size = input.reduce((product, n) => product * n, 1)
-  const counts = (config.likelihood as Likelihood).type === 'poisson'
+  const counts = ['poisson', 'multinomial'].includes((config.likelihood as Likelihood).type)
   const data = Float32Array.from({ length: rows * size }, () => (counts ? integer(random, 0, 4) : random()))
   return { data, shape: [rows, ...input] }
 }

@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "comparison.h"
+#include "latent/kind.h"
+#include "likelihood/kind.h"
 #include "models.h"
+#include "objective/objective.h"
 #include "random_networks.h"
 #include "random_specs.h"
 #include "reference/model.h"
@@ -169,7 +172,9 @@ class NetworkGradient : public testing::TestWithParam<test::Backend> {
 
 TEST_P(NetworkGradient, OfRandomNetworksIsTheDerivativeOfThePlainObjective) {
   std::map<std::string, std::size_t> layers;
-  std::size_t seventeen = 0, projections = 0;
+  std::map<LikelihoodType, std::size_t> likelihoods;
+  std::map<PosteriorType, std::size_t> posteriors;
+  std::size_t seventeen = 0, projections = 0, covariances = 0, weighted = 0, coupled = 0, scored = 0;
   Checked::Count count;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     Random random(seed);
@@ -179,6 +184,12 @@ TEST_P(NetworkGradient, OfRandomNetworksIsTheDerivativeOfThePlainObjective) {
       test::count_layers(*stack, &layers);
       for (const LayerSpec& layer : *stack) seventeen += layer.channels == 17 ? 1 : 0;
     }
+    likelihoods[spec.likelihoods[0].type] += 1;
+    if (spec.likelihoods[0].covariance != CovarianceType::diagonal) ++covariances;
+    for (const LatentSpec& latent : spec.latents) posteriors[latent.type] += 1;
+    if (is_importance_weighted(spec.objective)) ++weighted;
+    if (couples_rows(spec.objective)) ++coupled;
+    if (spec.objective.estimator == Estimator::scoreFunction) ++scored;
     Checked checked(spec, &random);
     checked.expect_the_loss();
     checked.expect_slopes_along_random_signs(&count);
@@ -192,6 +203,14 @@ TEST_P(NetworkGradient, OfRandomNetworksIsTheDerivativeOfThePlainObjective) {
         "embedding", "flatten", "reshape", "residual"}) {
     EXPECT_GE(layers[name], 10u) << name;
   }
+  for (const auto& [type, networks] : likelihoods) EXPECT_GE(networks, 10u) << name_of(type);
+  for (const auto& [type, networks] : posteriors) EXPECT_GE(networks, 10u) << name_of(type);
+  EXPECT_EQ(likelihoods.size(), std::size(LIKELIHOOD_KINDS));
+  EXPECT_EQ(posteriors.size(), std::size(POSTERIOR_KINDS));
+  EXPECT_GE(covariances, 5u);
+  EXPECT_GE(weighted, 10u);
+  EXPECT_GE(coupled, 10u);
+  EXPECT_GE(scored, 5u);
   EXPECT_GE(seventeen, 10u);
   EXPECT_GE(projections, 10u);
 }

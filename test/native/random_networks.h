@@ -12,6 +12,7 @@
 #include "layers/parameters.h"
 #include "network/network.h"
 #include "network/stack.h"
+#include "random_specs.h"
 #include "spec/names.h"
 #include "spec/spec.h"
 #include "support.h"
@@ -34,6 +35,12 @@ class RandomNetwork {
     LatentSpec& latent = spec.latents[0];
     latent.units = 1 + index(3);
     draw_decoder(&spec, image);
+    // Every posterior, prior and objective, unless the decoder begins with z as an image.
+    if (chance(2) && !spec.decoder.empty() && spec.decoder[0].type == LayerType::dense) {
+      const ModelSpec other = random_spec(random_);
+      spec.latents = other.latents;
+      spec.objective = other.objective;
+    }
     return spec;
   }
 
@@ -77,7 +84,7 @@ class RandomNetwork {
       spec->image.extent = each(1, [&] { return single ? 1 : 2 + index(side); });
       spec->image.positions_first = chance(5);
     }
-    const std::size_t kind = index(7);
+    const std::size_t kind = index(10);
     if (spec->image.dimensions > 0 && chance(6)) {  // a code at each position
       spec->image.channels = 2 + index(3);
       spec->image.positions_first = true;
@@ -92,10 +99,25 @@ class RandomNetwork {
                                                 DispersionType::perFeature, DispersionType::perDatum};
       likelihood.dispersion = pick(DISPERSIONS);
       likelihood.fixed_dispersion = 0.7;
+    } else if (kind == 7) {
+      likelihood.type = LikelihoodType::laplace;
+      constexpr DispersionType DISPERSIONS[] = {DispersionType::learned, DispersionType::perDatum};
+      likelihood.dispersion = pick(DISPERSIONS);
+    } else if (kind == 8) {
+      likelihood.type = LikelihoodType::multinomial;
     } else {
       likelihood.type = kind == 5 ? LikelihoodType::continuousBernoulli : LikelihoodType::poisson;
     }
     if (spec->image.dimensions > 0) spec->input = spec->image.channels * spec->image.extent.product();
+    // Counts of one feature with their total given have nothing to learn from.
+    if (spec->input == 1 && likelihood.type == LikelihoodType::multinomial) likelihood.type = LikelihoodType::poisson;
+    // Its own head stays dense beside a convolutional one.
+    if (kind == 9 && spec->input > 1 && likelihood.type == LikelihoodType::poisson) {
+      likelihood.type = LikelihoodType::gaussian;
+      likelihood.dispersion = DispersionType::perDatum;
+      likelihood.covariance = chance(2) ? CovarianceType::full : CovarianceType::lowRank;
+      likelihood.rank = likelihood.covariance == CovarianceType::lowRank ? 1 : 0;
+    }
   }
 
   void draw_objective(ModelSpec* spec) {
@@ -376,7 +398,7 @@ inline std::string network_text(const ModelSpec& spec) {
   return std::to_string(spec.image.dimensions) + " dimensions; encoder " + text_of(spec.encoder) + "; decoder " +
          text_of(spec.decoder) + "; head " + text_of(spec.likelihood_head) + "; likelihood " +
          std::string(name_of(spec.likelihoods[0].type)) + "; condition " + std::to_string(spec.condition.width) +
-         "; samples " + std::to_string(spec.objective.samples);
+         "; samples " + std::to_string(spec.objective.samples) + "; " + description(spec);
 }
 
 // How often each layer occurs, by name; projections of residual blocks and folded upsampling have names of their own.

@@ -17,14 +17,15 @@ enum class Purpose : std::uint32_t {
   epsilon = 3,       // training draws. step: training step; row: b L + l within the batch; lane: unit / 4
   evaluate = 4,      // step 0; row: datum · L + l
   prior = 5,         // sample(): step 0; row: the sample's index
-  importance = 6,    // logLikelihood(): step: datum; row: the draw's index
+  importance = 6,    // logLikelihood(): step: datum; row: the draw's index. impute(): row: datum · K + k
   draw = 7,          // x ~ p(x|z). row: row of z; lane: feature or variable; step: block of that cell's words
   corruption = 8,    // step: training step; row: in the batch; lane: column / 4
   binarize = 9,      // step: epoch, or 0 if the draw is fixed; row: of the data set; lane: column / 4
   discrepancy = 10,  // draws of the prior for MMD. step: training step; row: the draw's index; lane: unit / 4
   refine = 11,       // draws in refine(). step: of the ascent; row: datum · L + l; lane: unit / 4
   posterior = 12,    // draws of z in encode() and reconstruct(). step 0; row: of the data; lane: unit / 4
-  defensive = 13,    // draws of the prior in logLikelihood(). step: datum; row: the draw's index; lane: unit / 4
+  defensive = 13,    // logLikelihood(): draws of the prior. step: datum; row: the draw's index; lane: unit / 4.
+                     // impute(): which z a draw takes. step: datum; row: the draw's index; lane 0
   dropout = 14,      // step: training step; row: in the batch; lane: 2^24 · place of the layer + element / 4
 };
 

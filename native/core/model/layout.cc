@@ -99,7 +99,8 @@ ModelLayout::ModelLayout(const ModelSpec& specification) : spec(specification) {
   StackEnd data{0, spec.condition.width};
   if (spec.image.dimensions > 0 && begins_with_image(spec.encoder)) {
     if (mask_columns > 0)
-      throw std::invalid_argument("data with missing cells are no images: the encoder begins dense");
+      throw std::invalid_argument(
+          "missing: data with missing cells have no shape, so the encoder begins with a dense layer");
     auto image =
         std::make_unique<ReshapeLayer>(encoder.values()[0].shape, image_shape(spec.image), spec.condition.width,
                                        spec.image.dimensions, spec.image.positions_first, false);

@@ -26,12 +26,12 @@ void fetch(Panels out, const Dataset& data, Scale scale, const std::uint32_t* in
   }
 }
 
-// One part's columns, before any scaling.
-void load_part(const LikelihoodPart& part, Panels out, std::size_t offset, Panels codes, const Dataset& data,
-               const std::uint32_t* index, std::size_t from, std::size_t count) {
+// The columns of the only part, before any scaling.
+void load_part(const LikelihoodPart& part, Panels out, Panels codes, const Dataset& data, const std::uint32_t* index,
+               std::size_t from, std::size_t count) {
   if (part.spec.codes) {
     fetch(codes, data, Scale::integer, index, from, count);
-    one_hot(out, offset, codes, part.spec.classes, count);
+    one_hot(out, 0, codes, part.spec.classes, count);
   } else {
     fetch(out, data, byte_scale(likelihood_domain(part.spec)), index, from, count);
   }
@@ -48,11 +48,11 @@ void load_target(const Model& model, Workspace& workspace, const Dataset& data, 
     binarize(x, x, how, seed, preparation.epoch, index, static_cast<std::uint32_t>(from), count, part.columns);
   };
   if (parts.size() == 1 && !parts[0].spec.missing) {
-    const Panels codes = parts[0].spec.codes ? workspace.codes.from_row(first) : Panels{};
-    load_part(parts[0], target, 0, codes, data, index, from, count);
+    const Panels codes = parts[0].spec.codes ? workspace.raw.from_row(first) : Panels{};
+    load_part(parts[0], target, codes, data, index, from, count);
     return binarized(parts[0], target, preparation.seed);
   }
-  const Panels raw = workspace.codes.from_row(first);
+  const Panels raw = workspace.raw.from_row(first);
   std::optional<Scale> fetched;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const LikelihoodPart& part = parts[i];

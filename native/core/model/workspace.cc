@@ -29,10 +29,10 @@ void Workspace::carve(const Model& model, Carver& carver) {
   target = corrupts || scales_counts || M > 0 ? matrix(rows, D + M + C) : input;
   if (corrupts && scales_counts) scaled = matrix(rows, D + M + C);
   const std::vector<LikelihoodPart>& parts = model.likelihoods();
-  if (parts.size() > 1 || parts[0].spec.codes || M > 0) codes = matrix(rows, data_columns(parts));
+  if (parts.size() > 1 || parts[0].spec.codes || M > 0) raw = matrix(rows, data_columns(parts));
   part_codes.clear();
   for (const LikelihoodPart& part : parts) {
-    part_codes.push_back(parts.size() == 1 && M == 0 ? codes
+    part_codes.push_back(parts.size() == 1 && M == 0 ? raw
                          : part.spec.codes           ? matrix(rows, part.data_columns)
                                                      : Panels{});
   }

@@ -67,7 +67,7 @@ class Workspace {
   std::size_t tasks = 1;                     // that the batch is cut into
   std::uint32_t step = 0;                    // in which their random numbers are drawn
 
-  Panels codes;  // [rows, columns of the data], if some of them are class numbers or there are several parts
+  Panels raw;                      // [rows, columns of the data]: rows as they come, if these are not the target's
   std::vector<Panels> part_codes;  // [rows, variables]: those of each part that has any, if there are several parts
   Panels target;                   // [rows, D]: what the likelihood is about
   Panels input;           // [rows, D + M + C]: what the encoder sees, M: mask_columns; `target` too if that is the same

@@ -59,7 +59,7 @@ void backward_latent(const Model& model, Workspace& workspace, std::size_t index
   float* weight = memory.weight + row;
   const LatentState state = latent_state(spec, Sampling::training, step.temperature[index]);
 
-  // ∂ loss / ∂ log q of each draw; of log p it is the opposite.
+  // ∂ loss / ∂ log q of each draw; ∂ loss / ∂ log p is its negative.
   if (densities) {
     const float of_kl = step.kl_weight[index][0] / static_cast<float>(L);
     const auto of_bound = static_cast<float>(step.beta / static_cast<double>(batch));

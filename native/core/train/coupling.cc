@@ -93,7 +93,7 @@ void Coupling::weigh_divergence(const Workspace& workspace, Step& step, std::siz
     std::vector<double>& mean = mean_kl_[i];
     std::fill(mean.begin(), mean.end(), 0.0);
     if (densities) {
-      // Not of its dimensions: the draws' densities are of the whole group, and stand as its first.
+      // Densities of draws belong to the whole group, not to its dimensions: they are summed in its first.
       for (std::size_t r = 0; r < rows * draws_; ++r) mean[0] += memory.log_posterior[r] - memory.log_prior[r];
       mean[0] /= static_cast<double>(draws_);
     } else {

@@ -33,7 +33,7 @@ class Coupling {
   void couple(const Workspace& workspace, Step& step, std::size_t rows, std::size_t data_rows,
               std::uint32_t training_step, ThreadPool& pool);
 
-  // Nats by which the loss is more than batch_terms says.
+  // Nats that are added to the loss of batch_terms.
   double addition() const { return addition_; }
 
   // Adds to the gradient of a group's z, and to those of its heads, which begin at these rows [first, first + count) of

@@ -40,8 +40,8 @@ class Trainer {
   double bytes_to_train(std::size_t rows) const;
 
   // One epoch over the data, from which a model that has not learned its columns' scale learns it. Throws Diverged,
-  // Cancelled or UnsuitableColumn; without a step of this fit, and where the epoch to return to is the one that has
-  // learned the scale, that is forgotten again.
+  // Cancelled or UnsuitableColumn. The scale is forgotten again if no step of this fit was taken, or if the epoch to
+  // return to is the one that learned it.
   Terms epoch(const Examples& examples, ThreadPool& pool, const std::atomic<bool>& cancelled,
               const EpochEvents& events);
 

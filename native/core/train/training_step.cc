@@ -310,7 +310,7 @@ Terms TrainingStep::terms() const {
   Terms terms = batch_terms(objective, weights_, workspace_->reconstruction.data(), workspace_->kl.data(),
                             workspace_->bound.data(), rows_, workspace_->draws());
   if (coupling_ != nullptr) terms.loss += coupling_->addition();
-  // What no gradient depends on is left to the end.
+  // Constants, on which no gradient depends, are added last.
   if (model_.scales_target()) {
     double volume = model_.log_volume();
     if (model_.layout().mask_columns > 0) {
