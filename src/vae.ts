@@ -417,7 +417,8 @@ export class VAE<Of extends Encoding = Encoding> {
    * columns that were left out are null. With `where` they are draws given these cells, by importance sampling as in
    * {@link VAE.impute}.
    *
-   * @throws TypeError for a model whose `input` is no table's schema.
+   * @throws TypeError for a model whose `input` is no table's schema; TypeError or RangeError for a cell of `where` that no
+   *   record of the table may have.
    */
   async generate(count: number, options?: GenerateOptions): Promise<Record<string, Cell>[]> {
     const { where, seed, samples, signal, threads } = generateOptions(options)

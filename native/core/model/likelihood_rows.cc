@@ -78,10 +78,10 @@ void likelihood_loss(const Model& model, Workspace& workspace, std::size_t first
 
 double log_volume_of_row(const Model& model, const Workspace& workspace, std::size_t part, std::size_t row) {
   const LikelihoodPart& own = model.likelihoods()[part];
-  if (!own.spec.missing || own.spec.codes) return model.log_volume(own);
+  if (!own.spec.missing || own.spec.codes) return model.part_log_volume(part);
   double sum = 0.0;
   for (std::size_t d = 0; d < own.columns; ++d) {
-    if (workspace.likelihoods[part].present.at(row, d) != 0.0f) sum += model.log_volume(own.offset + d);
+    if (workspace.likelihoods[part].present.at(row, d) != 0.0f) sum += model.column_log_volume(own.offset + d);
   }
   return sum;
 }

@@ -70,12 +70,11 @@ void Model::refresh_scale() {
     log_factor_[d] = std::log(static_cast<double>(factors[d]));
     log_volume_ += log_factor_[d];
   }
-}
-
-double Model::log_volume(const LikelihoodPart& part) const {
-  double sum = 0.0;
-  for (std::size_t d = 0; d < part.columns; ++d) sum += log_volume(part.offset + d);
-  return sum;
+  part_log_volume_.assign(likelihoods().size(), 0.0);
+  for (std::size_t i = 0; scales_target_ && i < likelihoods().size(); ++i) {
+    const LikelihoodPart& part = likelihoods()[i];
+    for (std::size_t d = 0; d < part.columns; ++d) part_log_volume_[i] += log_factor_[part.offset + d];
+  }
 }
 
 void Model::refresh_derived() {

@@ -55,8 +55,8 @@ class Model {
   // scaled columns.
   double log_volume() const { return log_volume_; }
   // That of the columns of one part, and of one column.
-  double log_volume(const LikelihoodPart& part) const;
-  double log_volume(std::size_t column) const { return scales_target_ ? log_factor_[column] : 0.0; }
+  double part_log_volume(std::size_t part) const { return scales_target_ ? part_log_volume_[part] : 0.0; }
+  double column_log_volume(std::size_t column) const { return scales_target_ ? log_factor_[column] : 0.0; }
   // After a change of these tensors; refresh_derived does it too.
   void refresh_scale();
 
@@ -75,7 +75,7 @@ class Model {
   AlignedFloats parameters_, derived_;
   bool scale_learned_ = false, scales_target_ = false, scales_counts_ = false;
   double log_volume_ = 0.0;
-  std::vector<double> log_factor_;
+  std::vector<double> log_factor_, part_log_volume_;
 };
 
 }  // namespace aevb
